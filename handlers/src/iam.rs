@@ -1,0 +1,162 @@
+//! The few IAM calls, typed: every one that takes a `UserName` gets one.
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
+use aws_sdk_iam::{
+    Client,
+    config::{Config, retry::RetryConfig},
+    types::{AccessKeyMetadata, StatusType},
+};
+use aws_smithy_types::{DateTime, date_time::Format};
+
+use crate::service_error::failed;
+
+/// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).
+///
+/// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+pub(crate) const KEYS_PER_USER: usize = 2;
+
+/// IAM, with the caller's credentials.
+#[derive(Clone, Debug)]
+pub struct Iam {
+    client: Client,
+}
+
+/// What IAM tells of a key at any time.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyMetadata {
+    pub(crate) id: String,
+    pub(crate) status: Status,
+    pub(crate) create_date: Option<String>,
+}
+
+/// What IAM tells of a key once.
+#[derive(Debug)]
+pub(crate) struct CreatedKey {
+    pub(crate) metadata: KeyMetadata,
+    pub(crate) secret_access_key: Secret,
+}
+
+/// One page of the account's users.
+#[derive(Debug)]
+pub(crate) struct UserPage {
+    pub(crate) users: Vec<UserName>,
+    pub(crate) next_marker: Option<String>,
+}
+
+impl Iam {
+    /// IAM behind `client`.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
+    pub(crate) async fn list_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
+        let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
+        let keys =
+            answer.map_err(|error| failed("ListAccessKeys", &format!("user {user}"), &error))?.access_key_metadata;
+        Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
+    }
+
+    /// The user's key with this id, if IAM shows it.
+    pub(crate) async fn find_access_key(&self, user: &UserName, id: &str) -> Result<Option<KeyMetadata>> {
+        Ok(self.list_access_keys(user).await?.into_iter().find(|key| key.id == id))
+    }
+
+    /// Creates a key. Sent exactly once: IAM has no idempotency token for it, so a retry after a lost answer
+    /// would create a second key that nobody knows of.
+    pub(crate) async fn create_access_key(&self, user: &UserName) -> Result<CreatedKey> {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let call = self.client.create_access_key().user_name(user.as_str()).customize().config_override(once);
+        let answer = call.send().await.map_err(|error| failed("CreateAccessKey", &format!("user {user}"), &error))?;
+        let Some(key) = answer.access_key else {
+            return Err(HandlerError::new(
+                HandlerErrorCode::ServiceInternalError,
+                format!("CreateAccessKey for user {user} succeeded, but its answer holds no key"),
+            ));
+        };
+        Ok(CreatedKey {
+            metadata: KeyMetadata {
+                id: key.access_key_id,
+                status: status(&key.status),
+                create_date: key.create_date.as_ref().and_then(rfc3339),
+            },
+            secret_access_key: Secret::new(key.secret_access_key),
+        })
+    }
+
+    /// Sets the status of a key.
+    pub(crate) async fn update_access_key(&self, user: &UserName, id: &str, status: Status) -> Result<()> {
+        let status = match status {
+            Status::Active => StatusType::Active,
+            Status::Inactive => StatusType::Inactive,
+        };
+        let call = self.client.update_access_key().user_name(user.as_str()).access_key_id(id).status(status);
+        call.send().await.map_err(|error| failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error))?;
+        Ok(())
+    }
+
+    /// Deletes a key.
+    pub(crate) async fn delete_access_key(&self, user: &UserName, id: &str) -> Result<()> {
+        let call = self.client.delete_access_key().user_name(user.as_str()).access_key_id(id);
+        call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))?;
+        Ok(())
+    }
+
+    /// The user that a key belongs to: the only way from a bare key id to its user.
+    ///
+    /// # Errors
+    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is not of this account.
+    pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
+        let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
+            let error = failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
+            if error.code != HandlerErrorCode::AccessDenied {
+                return error;
+            }
+            let message = format!(
+                "{}. Either the role may not call iam:GetAccessKeyLastUsed, or the key is not, or no longer, in this account",
+                error.message
+            );
+            HandlerError { message, ..error }
+        })?;
+        let owner = answer.user_name.unwrap_or_default();
+        UserName::try_from(owner.clone()).map_err(|_| {
+            HandlerError::new(
+                HandlerErrorCode::NotFound,
+                format!("access key {id} belongs to {owner:?}, which is not an IAM user of this account"),
+            )
+        })
+    }
+
+    /// A page of the account's users, `max_items` (1 to 1000) at most, from `marker` on.
+    pub(crate) async fn list_users(&self, marker: Option<String>, max_items: usize) -> Result<UserPage> {
+        let max_items = i32::try_from(max_items.clamp(1, 1000)).unwrap_or(1000);
+        let answer = self.client.list_users().set_marker(marker).max_items(max_items).send().await;
+        let page = answer.map_err(|error| failed("ListUsers", "the account", &error))?;
+        Ok(UserPage {
+            users: page.users.into_iter().filter_map(|user| UserName::try_from(user.user_name).ok()).collect(),
+            next_marker: page.marker.filter(|_| page.is_truncated),
+        })
+    }
+}
+
+impl KeyMetadata {
+    /// `None` for an entry without an id, which IAM does not send.
+    fn from_sdk(key: AccessKeyMetadata) -> Option<Self> {
+        Some(Self {
+            id: key.access_key_id?,
+            status: key.status.as_ref().map(status).unwrap_or_default(),
+            create_date: key.create_date.as_ref().and_then(rfc3339),
+        })
+    }
+}
+
+/// Whatever is not `Active` cannot be used.
+fn status(status: &StatusType) -> Status {
+    if *status == StatusType::Active { Status::Active } else { Status::Inactive }
+}
+
+/// IAM counts in whole seconds.
+fn rfc3339(date: &DateTime) -> Option<String> {
+    DateTime::from_secs(date.secs()).fmt(Format::DateTime).ok()
+}

@@ -1,0 +1,102 @@
+//! LIST: the account's keys page by page, or those of one user. Never a secret.
+
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Services,
+    iam::{KEYS_PER_USER, UserPage},
+    model,
+};
+
+/// How many keys a page holds at most when the request does not say.
+const DEFAULT_MAX_RESULTS: usize = 100;
+
+/// How many users' keys are asked for at the same time.
+const CONCURRENT_CALLS: usize = 8;
+
+/// Where a page ended, as the `nextToken` carries it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    /// IAM's marker of the page of users that the next page of keys comes from; none is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marker: Option<String>,
+    /// The last key of those users that was answered, when the page of keys was full before they were done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+pub(crate) async fn list(services: &Services, request: &Request) -> Result<ProgressEvent> {
+    let position = request.next_token.as_deref().map(Position::from_token).transpose()?.unwrap_or_default();
+    let max_results = request.max_results.filter(|max| *max > 0).unwrap_or(DEFAULT_MAX_RESULTS);
+    let page = match &request.desired.user_name {
+        Some(user) => UserPage { users: vec![user.clone()], next_marker: None },
+        // So many users that their keys fit into the page.
+        None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
+    };
+    let named = request.desired.user_name.is_some();
+    let mut keys: Vec<AccessKey> = stream::iter(page.users)
+        .map(|user| keys_of(services, user, named))
+        .buffered(CONCURRENT_CALLS)
+        .try_collect::<Vec<_>>()
+        .await?
+        .concat();
+    if let Some(after) = &position.after
+        && let Some(index) = keys.iter().position(|key| key.reference() == Some(after))
+    {
+        keys.drain(..=index);
+    }
+    let next = if keys.len() > max_results {
+        keys.truncate(max_results);
+        let after = keys.last().and_then(AccessKey::reference).map(ToOwned::to_owned);
+        Some(Position { after, ..position })
+    } else {
+        page.next_marker.map(|marker| Position { marker: Some(marker), after: None })
+    };
+    Ok(ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?))
+}
+
+/// A user of the account's page may have been deleted since that page was made; one that the request names must be
+/// there.
+async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
+    match services.iam.list_access_keys(&user).await {
+        Ok(keys) => Ok(keys.into_iter().map(|key| model(&user, key, None)).collect()),
+        Err(error) if error.is_not_found() && !named => Ok(vec![]),
+        Err(error) => Err(error),
+    }
+}
+
+impl Position {
+    fn from_token(token: &str) -> Result<Self> {
+        let position = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        position.ok_or_else(|| {
+            HandlerError::new(HandlerErrorCode::InvalidRequest, "nextToken is not one that this handler gave out")
+        })
+    }
+
+    fn to_token(&self) -> Result<String> {
+        let json = serde_json::to_vec(self).map_err(|_| {
+            HandlerError::new(HandlerErrorCode::InternalFailure, "the next page's position cannot be written")
+        })?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_leads_back_to_its_position_and_a_forged_one_is_refused() {
+        let position = Position { marker: Some("m".to_owned()), after: Some("AKIA".to_owned()) };
+        let token = position.to_token().unwrap();
+        let back = Position::from_token(&token).unwrap();
+        assert_eq!((back.marker.as_deref(), back.after.as_deref()), (Some("m"), Some("AKIA")));
+        for forged in ["", "x", "!!", &BASE64_URL_SAFE_NO_PAD.encode(r#"{"user":"alice"}"#), &token[1..]] {
+            assert_eq!(Position::from_token(forged).unwrap_err().code, HandlerErrorCode::InvalidRequest, "{forged}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! UPDATE: the status, in place. Everything else that can be declared needs a new key.
+
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result};
+use tokio::try_join;
+
+use crate::{KeyMetadata, Services, model, not_found};
+
+pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
+    let id = request.primary_identifier()?;
+    if let Some(previous) = &request.previous {
+        refuse_create_only_changes(previous, &request.desired)?;
+    }
+    let user = request.user_name()?;
+    let status = request.desired.wanted_status();
+    let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
+    let Some(key) = services.iam.find_access_key(user, id).await? else { return Err(not_found(id, user)) };
+    // IAM may still list the status of a moment ago.
+    Ok(ProgressEvent::success(model(user, KeyMetadata { status, ..key }, stored)))
+}
+
+/// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE
+/// with such a change is told so before anything is called.
+fn refuse_create_only_changes(previous: &AccessKey, desired: &AccessKey) -> Result<()> {
+    let number = |serial: Option<i64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
+    let message = if previous.user_name != desired.user_name {
+        "UserName cannot be changed on an existing access key: CloudFormation creates a key for the new user and \
+         deletes this one"
+            .to_owned()
+    } else if previous.serial > desired.serial {
+        format!(
+            "Serial can only be incremented, and went from {} to {}",
+            number(previous.serial),
+            number(desired.serial)
+        )
+    } else if previous.serial < desired.serial {
+        format!(
+            "Serial went from {} to {}: that rotates the key, which CloudFormation does by replacement, not by update",
+            number(previous.serial),
+            number(desired.serial)
+        )
+    } else {
+        return Ok(());
+    };
+    Err(HandlerError::new(HandlerErrorCode::NotUpdatable, message))
+}

@@ -1,0 +1,72 @@
+//! What a handler says when it cannot do what it was asked.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::AccessKey;
+
+/// What a handler returns.
+pub type Result<T> = std::result::Result<T, HandlerError>;
+
+/// A failed operation, in CloudFormation's terms. It becomes a `FAILED` progress event.
+///
+/// The message is for the person who reads the stack event: what failed, for which user and key, and what to
+/// do next. It never holds a secret.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct HandlerError {
+    /// Why, in one of the words CloudFormation knows.
+    pub code: HandlerErrorCode,
+    /// Why, in words for a person.
+    pub message: String,
+    /// What is left of the resource, when something is: its `Id` lets CloudFormation's rollback delete it.
+    pub resource_model: Option<Box<AccessKey>>,
+}
+
+impl HandlerError {
+    /// An error without a model.
+    pub fn new(code: HandlerErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), resource_model: None }
+    }
+
+    /// Whether this error says that the key, or its user, does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code == HandlerErrorCode::NotFound
+    }
+}
+
+/// The handler error codes of the resource provider protocol that this type answers with.
+///
+/// CloudFormation calls the handler again, with the same `bearerToken`, after [`NetworkFailure`], [`Throttling`],
+/// [`ServiceInternalError`] and [`ResourceConflict`].
+///
+/// [`NetworkFailure`]: HandlerErrorCode::NetworkFailure
+/// [`Throttling`]: HandlerErrorCode::Throttling
+/// [`ServiceInternalError`]: HandlerErrorCode::ServiceInternalError
+/// [`ResourceConflict`]: HandlerErrorCode::ResourceConflict
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub enum HandlerErrorCode {
+    NotUpdatable,
+    InvalidRequest,
+    AccessDenied,
+    InvalidCredentials,
+    NotFound,
+    ResourceConflict,
+    Throttling,
+    ServiceLimitExceeded,
+    NotStabilized,
+    GeneralServiceException,
+    ServiceInternalError,
+    NetworkFailure,
+    InternalFailure,
+    InvalidTypeConfiguration,
+}
+
+impl fmt::Display for HandlerErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}

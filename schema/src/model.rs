@@ -1,0 +1,180 @@
+//! The access key: its properties, and what `Ref` and `Fn::GetAtt` answer for it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// An IAM access key, as a template declares it and as a handler answers with it.
+///
+/// The doc comments of the fields are the descriptions in the registry schema.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+pub struct AccessKey {
+    /// The name of the IAM user that the key belongs to. Changing it replaces the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(required, length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"))]
+    pub user_name: Option<UserName>,
+
+    /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new
+    /// one, points everything that refers to it at the new one, and then deletes the old one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = i64::MIN, max = i64::MAX))]
+    pub serial: Option<i64>,
+
+    /// Whether the key can be used: `Active` (the default) or `Inactive`. Changed in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+
+    /// The access key id. `Ref` returns it, and import and read find the key by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+
+    /// The secret access key. IAM says it once, when the key is created; it is kept in the secret that
+    /// `SecretArn` names. A key that was not created by CloudFormation has none.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    pub secret_access_key: Option<Secret>,
+
+    /// The ARN of the Secrets Manager secret that holds the credentials, for services that can read them
+    /// there, so that no template and no parameter ever carries them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
+
+    /// When the key was created, as an RFC 3339 date and time in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_date: Option<String>,
+}
+
+impl AccessKey {
+    /// The property that identifies an access key, and so the one whose value `Ref` returns.
+    #[must_use]
+    pub const fn ref_property() -> &'static str {
+        "Id"
+    }
+
+    /// The properties that `Fn::GetAtt` offers: those CloudFormation only reads, never sets.
+    ///
+    /// The registry resolves `Fn::GetAtt` for read-only properties alone, from what the read handler returns.
+    #[must_use]
+    pub const fn get_att_properties() -> &'static [&'static str] {
+        &["Id", "SecretAccessKey", "SecretArn", "CreateDate"]
+    }
+
+    /// The properties that cannot be changed on an existing key: CloudFormation replaces the key instead.
+    #[must_use]
+    pub const fn create_only_properties() -> &'static [&'static str] {
+        &["UserName", "Serial"]
+    }
+
+    /// What `Ref` returns for this key: its id, once it has one.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The status the key is to have: `Active` where the template does not say, as in IAM.
+    #[must_use]
+    pub fn wanted_status(&self) -> Status {
+        self.status.unwrap_or_default()
+    }
+}
+
+/// Whether an access key can be used.
+// The variants carry no doc comments: schemars would turn the plain `enum` that the registry expects into `oneOf`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum Status {
+    #[default]
+    Active,
+    Inactive,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+/// The name of an IAM user: 1 to 128 ASCII letters, digits or any of `_+=,.@-` (`IAM` API reference, `CreateUser`
+/// and `CreateAccessKey`).
+///
+/// A type of its own because an IAM call that leaves the name out, or sends an empty one, acts on the
+/// **caller's own** keys: a call that takes a `UserName` cannot be made without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline)]
+pub struct UserName(String);
+
+impl UserName {
+    /// The name as IAM takes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+        if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
+            Ok(Self(name))
+        } else {
+            Err("a user name is 1 to 128 ASCII letters, digits or any of _+=,.@-")
+        }
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_user_name_can_be_neither_empty_nor_longer_than_128_nor_hold_other_characters() {
+        for name in ["", " ", "a b", "ünal", "a/b", "a\n", &"x".repeat(129)] {
+            assert!(UserName::try_from(name.to_owned()).is_err(), "{name:?} was accepted");
+        }
+        for name in ["a", "_+=,.@-", "ci-deploy@example.com", &"x".repeat(128)] {
+            assert!(UserName::try_from(name.to_owned()).is_ok(), "{name:?} was refused");
+        }
+    }
+
+    #[test]
+    fn every_property_name_that_the_model_lists_is_a_property_of_it() {
+        let whole = AccessKey {
+            user_name: UserName::try_from("alice".to_owned()).ok(),
+            serial: Some(1),
+            status: Some(Status::Active),
+            id: Some("AKIA".to_owned()),
+            secret_access_key: Some(Secret::new("s".to_owned())),
+            secret_arn: Some("arn".to_owned()),
+            create_date: Some("now".to_owned()),
+        };
+        let properties = serde_json::to_value(&whole).unwrap();
+        let named =
+            [AccessKey::get_att_properties(), AccessKey::create_only_properties(), &[AccessKey::ref_property()]];
+        for name in named.concat() {
+            assert!(properties.get(name).is_some(), "{name}");
+        }
+        assert_eq!(properties[AccessKey::ref_property()], json!(whole.reference()));
+    }
+
+    #[test]
+    fn absent_properties_are_left_out_and_the_secret_is_not_in_debug() {
+        let key = AccessKey { secret_access_key: Some(Secret::new("wJalr".to_owned())), ..AccessKey::default() };
+        assert_eq!(serde_json::to_value(&key).unwrap(), json!({"SecretAccessKey": "wJalr"}));
+        assert!(!format!("{key:?}").contains("wJalr"));
+    }
+}

@@ -1,0 +1,125 @@
+//! What a handler answers.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{AccessKey, HandlerError, HandlerErrorCode};
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs)]
+pub enum OperationStatus {
+    Success,
+    Failed,
+    InProgress,
+}
+
+/// The answer to a handler request. What is absent is left out of the JSON, never `null`.
+///
+/// The constructors are the only combinations that the protocol and its contract tests allow.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ProgressEvent {
+    /// Where the operation stands.
+    pub status: OperationStatus,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<HandlerErrorCode>,
+    /// Words for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The access key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_model: Option<AccessKey>,
+    /// The access keys of one page of a LIST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_models: Option<Vec<AccessKey>>,
+    /// Where the next page of a LIST starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// What the next invocation of the same operation gets back. Never a secret: CloudFormation keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_context: Option<Value>,
+    /// Seconds until that next invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_delay_seconds: Option<u32>,
+}
+
+impl ProgressEvent {
+    /// CREATE, READ or UPDATE succeeded.
+    #[must_use]
+    pub fn success(model: AccessKey) -> Self {
+        Self { resource_model: Some(model), ..Self::bare(OperationStatus::Success) }
+    }
+
+    /// DELETE succeeded: nothing is left to describe.
+    #[must_use]
+    pub fn deleted() -> Self {
+        Self::bare(OperationStatus::Success)
+    }
+
+    /// LIST succeeded, with one page, which may be empty.
+    #[must_use]
+    pub fn listed(models: Vec<AccessKey>, next_token: Option<String>) -> Self {
+        Self { resource_models: Some(models), next_token, ..Self::bare(OperationStatus::Success) }
+    }
+
+    /// The key exists, but the operation is not over: CloudFormation is to call again after the delay.
+    #[must_use]
+    pub fn in_progress(model: AccessKey, callback_context: Value, callback_delay_seconds: u32) -> Self {
+        Self {
+            resource_model: Some(model),
+            callback_context: Some(callback_context),
+            callback_delay_seconds: Some(callback_delay_seconds),
+            ..Self::bare(OperationStatus::InProgress)
+        }
+    }
+
+    fn bare(status: OperationStatus) -> Self {
+        Self {
+            status,
+            error_code: None,
+            message: None,
+            resource_model: None,
+            resource_models: None,
+            next_token: None,
+            callback_context: None,
+            callback_delay_seconds: None,
+        }
+    }
+}
+
+impl From<HandlerError> for ProgressEvent {
+    fn from(error: HandlerError) -> Self {
+        Self {
+            error_code: Some(error.code),
+            message: Some(error.message),
+            resource_model: error.resource_model.map(|model| *model),
+            ..Self::bare(OperationStatus::Failed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_left_out_of_the_event() {
+        let json = |event: ProgressEvent| serde_json::to_value(event).unwrap();
+        assert_eq!(json(ProgressEvent::deleted()), json!({"status": "SUCCESS"}));
+        assert_eq!(json(ProgressEvent::listed(vec![], None)), json!({"status": "SUCCESS", "resourceModels": []}));
+        assert_eq!(
+            json(HandlerError::new(HandlerErrorCode::NotFound, "gone").into()),
+            json!({"status": "FAILED", "errorCode": "NotFound", "message": "gone"}),
+        );
+        assert_eq!(
+            json(ProgressEvent::in_progress(AccessKey::default(), json!({}), 5)),
+            json!({"status": "IN_PROGRESS", "resourceModel": {}, "callbackContext": {}, "callbackDelaySeconds": 5}),
+        );
+    }
+}

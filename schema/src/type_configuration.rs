@@ -1,0 +1,30 @@
+//! What an account sets once for all its access keys.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The type configuration: what an account sets with `SetTypeConfiguration`, for every resource of the type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct TypeConfiguration {
+    /// What the names of the stored secrets start with; the access key id follows. Default:
+    /// `cloudformation/iam-access-key/`. Keys made under another prefix are not looked up again: set it
+    /// before the first key is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = "^[A-Za-z0-9/_+=.@-]+$"))]
+    pub secret_name_prefix: Option<String>,
+
+    /// The KMS key (id, ARN or alias) that encrypts the stored secrets. Default: the account's
+    /// `aws/secretsmanager` key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub kms_key_id: Option<String>,
+}
+
+impl TypeConfiguration {
+    /// The prefix in force.
+    #[must_use]
+    pub fn secret_name_prefix(&self) -> &str {
+        self.secret_name_prefix.as_deref().unwrap_or("cloudformation/iam-access-key/")
+    }
+}

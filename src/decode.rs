@@ -1,0 +1,125 @@
+//! From the bytes that Lambda hands over to a request, whichever shape it has.
+
+use std::io::Read;
+
+use access_key_schema::{HandlerError, HandlerErrorCode, RegistryRequest, Result, TestEntrypointRequest, WireRequest};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::read::GzDecoder;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IntoDeserializer, Visitor, value::MapDeserializer},
+    forward_to_deserialize_any,
+};
+use serde_json::{Error, Map, Value};
+
+/// How many bytes a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
+const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
+
+/// The event of an invocation. Deserializing it never fails: what is no JSON is answered with a FAILED event too,
+/// where the Lambda runtime would answer with an error of its own that CloudFormation cannot read.
+#[derive(Debug)]
+pub(crate) struct Event(std::result::Result<Value, String>);
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer).map_err(|error| error.to_string())))
+    }
+}
+
+/// The request in `event`.
+///
+/// # Errors
+/// `InvalidRequest`, saying what is wrong with it.
+pub(crate) fn decode(event: Event) -> Result<WireRequest> {
+    let event = event.0.map_err(|error| invalid(format!("the request is not JSON: {error}")))?;
+    let event = decompress(event)?;
+    let Value::Object(fields) = &event else { return Err(invalid("the request is not a JSON object")) };
+    let has = |name: &str| fields.keys().any(|field| field.eq_ignore_ascii_case(name));
+    if has("requestData") {
+        from_value::<RegistryRequest>(event).map(WireRequest::from)
+    } else if has("request") {
+        from_value::<TestEntrypointRequest>(event).map(WireRequest::from)
+    } else {
+        Err(invalid("the request has neither requestData, as CloudFormation sends it, nor request, as a test does"))
+    }
+}
+
+fn from_value<T: DeserializeOwned>(event: Value) -> Result<T> {
+    T::deserialize(IgnoringCase(event)).map_err(|error| invalid(format!("the request cannot be read: {error}")))
+}
+
+fn invalid(message: impl Into<String>) -> HandlerError {
+    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
+}
+
+/// CloudFormation may send a large request as base64 of gzip of the JSON.
+fn decompress(event: Value) -> Result<Value> {
+    let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
+    let method = event.get("__COMPRESSION_METHOD__").and_then(Value::as_str).unwrap_or("none");
+    if method != "gzip_base64" {
+        return Err(invalid(format!("the compression method {method:?} is not gzip_base64")));
+    }
+    let broken = |what: &str| invalid(format!("the compressed request is broken: {what}"));
+    let compressed = compressed.as_str().ok_or_else(|| broken("it is not a string"))?;
+    let gzip = BASE64_STANDARD.decode(compressed).map_err(|_| broken("it is not base64"))?;
+    let mut json = Vec::new();
+    let mut unpacked = GzDecoder::new(gzip.as_slice()).take(MAX_DECOMPRESSED_BYTES + 1);
+    unpacked.read_to_end(&mut json).map_err(|_| broken("it is not gzip"))?;
+    if json.len() as u64 > MAX_DECOMPRESSED_BYTES {
+        return Err(broken("it unpacks to more than 6 MB"));
+    }
+    serde_json::from_slice(&json).map_err(|error| broken(&format!("it is not JSON: {error}")))
+}
+
+/// A JSON value whose objects match the fields of a struct without regard to case, as the official Java runtime
+/// does. What is read as plain JSON, such as the resource's properties, is left as it is.
+struct IgnoringCase(Value);
+
+impl<'de> Deserializer<'de> for IgnoringCase {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> std::result::Result<V::Value, Error> {
+        let Value::Object(object) = self.0 else { return self.0.deserialize_struct(name, fields, visitor) };
+        let declared = |field: String| match fields.iter().find(|declared| declared.eq_ignore_ascii_case(&field)) {
+            Some(declared) => (*declared).to_owned(),
+            None => field,
+        };
+        let object = object.into_iter().map(|(field, value)| (declared(field), IgnoringCase(value)));
+        visitor.visit_map(MapDeserializer::new(object))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, Error> for IgnoringCase {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// The properties of a resource as an object; none is an empty one.
+pub(crate) fn properties(value: Value) -> Result<Map<String, Value>> {
+    match value {
+        Value::Object(properties) => Ok(properties),
+        Value::Null => Ok(Map::new()),
+        _ => Err(invalid("the resource's properties are not a JSON object")),
+    }
+}

@@ -1,0 +1,130 @@
+//! From an event to the progress event that answers it: decode, recast, validate, hand on to the handler.
+//!
+//! Whatever goes wrong on the way, a panic included, becomes a FAILED event: CloudFormation cannot read anything
+//! else.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use access_key_handlers::{Deadline, handle};
+use access_key_schema::{
+    Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, TypeConfiguration, WireRequest,
+};
+use futures_util::FutureExt;
+use serde_json::Value;
+use tracing::{error, info};
+
+use crate::{
+    clients::Clients,
+    decode::{Event, decode, properties},
+    validate::{Rules, model},
+};
+
+/// Answers an event, `time_left` before Lambda ends the invocation.
+pub(crate) async fn answer(clients: &Clients, event: Event, time_left: Duration) -> ProgressEvent {
+    let answer = contain_panics(respond(clients, event, time_left)).await;
+    match answer {
+        Ok(event) => {
+            info!(status = ?event.status, "answered");
+            event
+        }
+        Err(error) => {
+            error!(code = %error.code, error.message, "failed");
+            error.into()
+        }
+    }
+}
+
+async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result<ProgressEvent> {
+    let wire = decode(event)?;
+    let action: Action = wire.action.parse()?;
+    info!(%action, stack_id = wire.stack_id, logical_resource_id = wire.logical_resource_id, "asked");
+    let credentials = wire.credentials.clone().ok_or_else(no_credentials)?;
+    let region = wire.region.clone().ok_or_else(|| invalid("the request names no region"))?;
+    let request = typed(action, wire)?;
+    let deadline = Deadline::after(time_left.saturating_sub(MARGIN).min(time_of(action)));
+    let services = clients.services(&credentials, region, request.type_configuration.clone(), deadline);
+    handle(&services, &request).await
+}
+
+/// What is kept of an invocation's time to write the answer.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long CloudFormation waits for a handler, less some time to answer: 60 seconds, 30 for READ and LIST.
+fn time_of(action: Action) -> Duration {
+    match action {
+        Action::Read | Action::List => Duration::from_secs(27),
+        Action::Create | Action::Update | Action::Delete => Duration::from_secs(57),
+    }
+}
+
+/// The request with its properties recast and, where the action demands it, validated.
+fn typed(action: Action, wire: WireRequest) -> Result<Request> {
+    let rules = match action {
+        // The properties of a callback are this handler's own last answer.
+        _ if wire.callback_context.is_some() => Rules::Types,
+        Action::Create => Rules::Create,
+        Action::Update => Rules::Update,
+        Action::Read | Action::Delete | Action::List => Rules::Types,
+    };
+    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Types));
+    Ok(Request {
+        action,
+        desired: model(properties(wire.properties)?, rules)?,
+        previous: previous.transpose()?,
+        type_configuration: type_configuration(wire.type_configuration)?,
+        callback_context: wire.callback_context,
+        client_request_token: wire.client_request_token,
+        stack_id: wire.stack_id,
+        logical_resource_id: wire.logical_resource_id,
+        tags: wire.tags,
+        next_token: wire.next_token,
+        max_results: wire.max_results,
+    })
+}
+
+fn type_configuration(configuration: Option<Value>) -> Result<TypeConfiguration> {
+    let Some(configuration) = configuration else { return Ok(TypeConfiguration::default()) };
+    serde_json::from_value(configuration).map_err(|error| {
+        HandlerError::new(
+            HandlerErrorCode::InvalidTypeConfiguration,
+            format!("the type configuration cannot be used: {error}. Set it with SetTypeConfiguration"),
+        )
+    })
+}
+
+fn no_credentials() -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::InvalidCredentials,
+        "the request carries no caller credentials: register the type with an execution role, or pass credentials",
+    )
+}
+
+fn invalid(message: &str) -> HandlerError {
+    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
+}
+
+/// The process outlives a handler that panics. The panic hook has logged where it happened.
+async fn contain_panics(work: impl Future<Output = Result<ProgressEvent>>) -> Result<ProgressEvent> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        Err(HandlerError::new(
+            HandlerErrorCode::InternalFailure,
+            "the handler failed because of a bug in it; its log says where",
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use access_key_schema::OperationStatus;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_an_internal_failure_without_the_panics_words() {
+        let error = contain_panics(async { panic!("wJalrXUtnFEMI") }).await.unwrap_err();
+        assert_eq!(error.code, HandlerErrorCode::InternalFailure);
+        assert!(!error.message.contains("wJalr"));
+        let event = ProgressEvent::from(error);
+        assert_eq!(event.status, OperationStatus::Failed);
+    }
+}

@@ -1,0 +1,168 @@
+//! From properties as they were sent to the typed model: recast, and validated by the registry schema itself.
+
+use std::sync::LazyLock;
+
+use access_key_schema::{AccessKey, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Result, document};
+use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
+use serde_json::{Map, Number, Value};
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
+
+static VALIDATOR: LazyLock<std::result::Result<Validator, String>> =
+    LazyLock::new(|| jsonschema::options().with_draft(Draft::Draft7).build(&SCHEMA).map_err(|error| error.to_string()));
+
+/// What a template may say of an access key, and what only a handler may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// CREATE: the schema holds, and read-only properties may not be set.
+    Create,
+    /// UPDATE: the schema holds; read-only properties may come along.
+    Update,
+    /// READ, DELETE, LIST, and whatever goes on with a callback context: only the types must fit.
+    Types,
+}
+
+/// The model in `properties`.
+///
+/// # Errors
+/// `InvalidRequest` that names every violation of the rules, each with its property.
+pub(crate) fn model(mut properties: Map<String, Value>, rules: Rules) -> Result<AccessKey> {
+    recast(&mut properties);
+    let mut violations = vec![];
+    for name in AccessKey::get_att_properties() {
+        if rules == Rules::Create && properties.contains_key(*name) {
+            violations.push(format!("{name} is read-only and cannot be set"));
+        }
+        // No handler reads them but the primary identifier, and an error about one could quote a secret.
+        if rules == Rules::Create || *name != AccessKey::ref_property() {
+            properties.remove(*name);
+        }
+    }
+    let properties = Value::Object(properties);
+    if rules != Rules::Types {
+        let validator = VALIDATOR.as_ref().map_err(|error| {
+            HandlerError::new(HandlerErrorCode::InternalFailure, format!("the registry schema is broken: {error}"))
+        })?;
+        violations.extend(validator.iter_errors(&properties).map(|error| describe(&error)));
+    }
+    if !violations.is_empty() {
+        return Err(HandlerError::new(HandlerErrorCode::InvalidRequest, violations.join("; ")));
+    }
+    serde_path_to_error::deserialize(&properties).map_err(|error| {
+        HandlerError::new(HandlerErrorCode::InvalidRequest, format!("{}: {}", error.path(), error.inner()))
+    })
+}
+
+/// Turns strings back into what the schema declares: CloudFormation may send every primitive as a string. One that
+/// does not fit stays a string, and is refused as one. A `null` is an absent property.
+fn recast(properties: &mut Map<String, Value>) {
+    properties.retain(|_, value| !value.is_null());
+    for (name, value) in properties {
+        if let Value::String(text) = value
+            && SCHEMA["properties"][name]["type"] == "integer"
+            && let Ok(integer) = text.parse::<i64>()
+        {
+            *value = Number::from(integer).into();
+        }
+    }
+}
+
+/// A violation of the schema with the property it is about.
+fn describe(error: &ValidationError) -> String {
+    match error.kind() {
+        ValidationErrorKind::Required { property } => format!("{} is required", text(property)),
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            format!("{} is not a property of this type", unexpected.join(", "))
+        }
+        _ => format!("{}: {error}", error.instance_path().as_str().trim_start_matches('/')),
+    }
+}
+
+/// A string without its quotes.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use access_key_schema::{Secret, Status};
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(properties: Value, rules: Rules) -> std::result::Result<AccessKey, String> {
+        let Value::Object(properties) = properties else { panic!("not an object") };
+        model(properties, rules).map_err(|error| {
+            assert_eq!(error.code, HandlerErrorCode::InvalidRequest);
+            error.message
+        })
+    }
+
+    #[test]
+    fn numbers_may_come_as_strings_and_nulls_are_absent() {
+        for serial in [json!(2), json!("2")] {
+            let key = check(json!({"UserName": "alice", "Serial": serial, "Status": null}), Rules::Create).unwrap();
+            assert_eq!((key.serial, key.status), (Some(2), None));
+        }
+        let key = check(json!({"UserName": "alice", "Serial": "-9223372036854775808"}), Rules::Create).unwrap();
+        assert_eq!(key.serial, Some(i64::MIN));
+    }
+
+    #[test]
+    fn a_serial_that_is_no_whole_number_of_64_bits_is_refused_by_name_under_all_rules() {
+        let serials = [json!("two"), json!("2.5"), json!(2.5), json!("9223372036854775808"), json!(1e300), json!("")];
+        for serial in serials {
+            for rules in [Rules::Create, Rules::Update, Rules::Types] {
+                let message = check(json!({"UserName": "alice", "Serial": serial}), rules).unwrap_err();
+                assert!(message.starts_with("Serial: "), "{serial}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_violation_is_named_in_one_message() {
+        let message = check(
+            json!({"Serial": "two", "Status": "Asleep", "Id": "AKIA", "Colour": "red", "Size": 1}),
+            Rules::Create,
+        )
+        .unwrap_err();
+        for part in [
+            "Id is read-only and cannot be set",
+            "UserName is required",
+            "Colour, Size is not a property of this type",
+            r#"Serial: "two" is not of type "integer""#,
+            r#"Status: "Asleep" is not one of "Active" or "Inactive""#,
+        ] {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_of_the_wrong_length_or_characters_is_refused_by_name() {
+        for user in [json!(""), json!("x".repeat(129)), json!("a b"), json!("ünal"), json!(7)] {
+            let message = check(json!({"UserName": user}), Rules::Create).unwrap_err();
+            assert!(message.starts_with("UserName: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn update_takes_read_only_properties_along_and_keeps_only_the_primary_identifier() {
+        let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "s", "CreateDate": 7});
+        let key = check(properties, Rules::Update).unwrap();
+        assert_eq!((key.id.as_deref(), key.secret_access_key, key.create_date), (Some("AKIA"), None::<Secret>, None));
+    }
+
+    #[test]
+    fn a_secret_that_is_sent_along_is_never_in_the_refusal() {
+        for rules in [Rules::Create, Rules::Update, Rules::Types] {
+            let message = check(json!({"Serial": "x", "SecretAccessKey": ["wJalr"]}), rules).unwrap_err();
+            assert!(!message.contains("wJalr"), "{message}");
+        }
+    }
+
+    #[test]
+    fn read_and_delete_do_with_an_id_alone() {
+        let key = check(json!({"Id": "AKIA", "Status": "Inactive"}), Rules::Types).unwrap();
+        assert_eq!((key.reference(), key.status), (Some("AKIA"), Some(Status::Inactive)));
+    }
+}

@@ -1,0 +1,7 @@
+//! The built binary behind the Lambda API, with moto as AWS: what each handler does, seen from outside.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod lifecycle;

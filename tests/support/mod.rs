@@ -1,0 +1,80 @@
+//! Everything the function needs around it, on this machine: AWS (moto), a front before it that watches the calls
+//! and plays faults, and the Lambda API (cargo-lambda) with the built binary behind it.
+//!
+//! Each [`Lab`] is its own: free ports, an empty account, no state left when it is dropped.
+#![allow(dead_code, unused_imports, reason = "each user takes a part")]
+#![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used)]
+#![allow(missing_docs, unreachable_pub)]
+
+mod aws;
+mod front;
+mod function;
+pub mod requests;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+pub use aws::Aws;
+pub use front::{Call, Fault, Front};
+pub use function::Function;
+use serde_json::Value;
+
+/// A function in its surroundings.
+pub struct Lab {
+    pub function: Function,
+    pub front: Front,
+    pub aws: Aws,
+}
+
+impl Lab {
+    pub async fn start() -> Self {
+        let aws = Aws::start().await;
+        let front = Front::start(aws.address).await;
+        let function = Function::start(front.address).await;
+        Self { function, front, aws }
+    }
+
+    pub async fn invoke(&self, request: &Value) -> Value {
+        self.function.invoke(request.to_string()).await
+    }
+}
+
+/// A process that ends when its owner is dropped.
+struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A tool from the project's Python environment, which `make` sets up.
+fn tool(name: &str) -> PathBuf {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin").join(name);
+    assert!(tool.exists(), "{} is missing: run `make setup`", tool.display());
+    tool
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+async fn wait_for(address: SocketAddr, what: &str) {
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} does not answer at {address}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
