@@ -116,11 +116,34 @@ async fn contain_panics(work: impl Future<Output = Result<ProgressEvent>>) -> Re
 #[cfg(test)]
 mod tests {
     use access_key_schema::OperationStatus;
+    use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
 
+    /// The whole request in `tests/requests`, as an UPDATE that carries the secret along.
+    fn update() -> WireRequest {
+        let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+        let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "wJalrXUtnFEMI"});
+        event["requestData"]["resourceProperties"] = properties.clone();
+        event["requestData"]["previousResourceProperties"] = properties;
+        decode(Event::deserialize(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
+        let wire = update();
+        let credentials = wire.credentials.clone().unwrap();
+        let request = typed(Action::Update, wire).unwrap();
+        let debug = format!("{credentials:?} {request:#?}");
+        assert!(debug.contains("alice"), "{debug}");
+        for secret in ["ThatMustNotBeLogged", "wJalr"] {
+            assert!(!debug.contains(secret), "{debug}");
+        }
+    }
+
     #[tokio::test]
-    async fn a_handler_that_panics_is_an_internal_failure_without_the_panics_words() {
+    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
         let error = contain_panics(async { panic!("wJalrXUtnFEMI") }).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InternalFailure);
         assert!(!error.message.contains("wJalr"));
