@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use access_key_schema::{AccessKey, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Result, document};
 use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Number, Value};
+use zeroize::Zeroize;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
 
@@ -35,7 +36,9 @@ pub(crate) fn model(mut properties: Map<String, Value>, rules: Rules) -> Result<
         }
         // No handler reads them but the primary identifier, and an error about one could quote a secret.
         if rules == Rules::Create || *name != AccessKey::ref_property() {
-            properties.remove(*name);
+            if let Some(Value::String(mut unused)) = properties.remove(*name) {
+                unused.zeroize();
+            }
         }
     }
     let properties = Value::Object(properties);

@@ -9,5 +9,6 @@ mod failures_after_creation;
 mod lifecycle;
 mod list;
 mod missing_and_taken;
+mod replay;
 mod round_trips;
 mod secrets;
