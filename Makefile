@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test setup schema build package-size lock format
+.PHONY: help demo test setup faults schema build package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -34,6 +34,10 @@ $(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
 	$(VENV)/bin/pip install --quiet --requirement dev/requirements.txt
 	$(VENV)/bin/pip install --quiet --no-deps --editable ./cfn-plugin
 	@touch $@
+
+faults: setup ## every handler with every fault at every call: write the table of outcomes
+	-cargo test --test faults -- --nocapture
+	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
 schema: ## write the registry schema from the model
 	cargo run --quiet --package access-key-schema --example generate > target/aws-iam-accesskey.json

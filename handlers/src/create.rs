@@ -144,10 +144,19 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
     let CallbackContext { access_key_id: id, invocations } = CallbackContext::deserialize(context).map_err(|_| {
         HandlerError::new(HandlerErrorCode::InvalidRequest, "the callback context is not one of this handler's")
     })?;
-    let (stored, visible) = join!(services.secret_store.get(&id), services.iam.find_access_key(user, &id));
-    let stored = of_this_request(stored?, request, user, &id)?;
-    let event = finish(services, request, user, visible?, stored, invocations + 1).await;
-    or_undo(services, user, &id, event).await
+    let (stored, seen) = join!(services.secret_store.get(&id), services.iam.find_access_key(user, &id));
+    let stored = stored.map_err(|error| left_behind(user, &id, error, "its secret could not be read"))?;
+    let stored = of_this_request(stored, request, user, &id)?;
+    let event = match seen {
+        Ok(seen) => finish(services, request, user, seen, stored, invocations + 1).await,
+        Err(error) => Err(error),
+    };
+    match event {
+        Err(error) if error.code == HandlerErrorCode::NotStabilized => Err(undo(services, user, &id, error).await),
+        // CloudFormation knows the key already, and may call again to finish it.
+        Err(error) => Err(left_behind(user, &id, error, "another invocation can finish it")),
+        event => event,
+    }
 }
 
 /// A callback context says which key to go on with; only the store says that this very operation made it.
@@ -253,17 +262,20 @@ async fn or_undo(
     }
 }
 
-/// Takes a key back whose CREATE cannot be finished.
-///
-/// Where that fails too, the error carries the key's id, so that CloudFormation's rollback deletes it, and says so.
+/// Takes a key back whose CREATE cannot be finished. Where that fails too, the error says so.
 async fn undo(services: &Services, user: &UserName, id: &str, error: HandlerError) -> HandlerError {
     let Err(failure) = take_back(services, user, id).await else { return error };
     tracing::error!(user = user.as_str(), id, failure.message, "a failed CREATE could not be undone");
+    left_behind(user, id, error, &failure.message)
+}
+
+/// The error of a CREATE whose key is still there, and why: the id lets CloudFormation's rollback delete it.
+fn left_behind(user: &UserName, id: &str, error: HandlerError, why: &str) -> HandlerError {
     HandlerError {
         message: format!(
-            "{}. Access key {id} of user {user} could not be taken back: {}. If the stack's rollback does not \
+            "{}. Access key {id} of user {user} exists and was not taken back: {why}. If the stack's rollback does not \
              delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
-            error.message, failure.message
+            error.message
         ),
         resource_model: Some(Box::new(AccessKey {
             user_name: Some(user.clone()),

@@ -92,7 +92,8 @@ async fn serial_of_the_same_resource_can_only_be_incremented_even_by_create() {
     assert_eq!(other["status"], "SUCCESS", "another resource has a Serial of its own: {other}");
     lab.invoke(&requests::registry("DELETE", other["resourceModel"].clone())).await;
     for serial in ["5", "6"] {
-        let answer = lab.invoke(&create(&format!("operation-{serial}"), json!({"UserName": "alice", "Serial": serial}))).await;
+        let answer =
+            lab.invoke(&create(&format!("operation-{serial}"), json!({"UserName": "alice", "Serial": serial}))).await;
         assert_eq!(answer["status"], "SUCCESS", "an equal or a higher Serial is fine: {answer}");
         lab.invoke(&requests::registry("DELETE", answer["resourceModel"].clone())).await;
     }
