@@ -21,9 +21,12 @@ test: setup ## every check and every test
 	cargo test --workspace --doc --quiet
 	cfn validate
 	cfn-lint template.yml
+	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
 	cd cfn-plugin && mypy && pytest --quiet
+	mypy --config-file dev/engine/pyproject.toml dev/engine
+	pytest --quiet dev/engine/tests
 	$(MAKE) package-size
 
 setup: $(VENV)/installed
