@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test setup schema build package-size lock format
+.PHONY: help demo test contract setup schema build package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -23,8 +23,14 @@ test: setup ## every check and every test
 	cfn-lint template.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
+	mypy --strict --ignore-missing-imports dev
 	cd cfn-plugin && mypy && pytest --quiet
+	$(MAKE) contract
 	$(MAKE) package-size
+
+contract: setup ## the CloudFormation CLI's contract tests, against the function on this machine
+	cargo build --quiet --bin iam-access-key
+	python dev/contract.py target/debug/iam-access-key
 
 setup: $(VENV)/installed
 
