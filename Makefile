@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract setup schema build package-size lock format
+.PHONY: help demo test contract setup schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -20,13 +20,14 @@ test: setup ## every check and every test
 	cargo test --workspace
 	cargo test --workspace --doc --quiet
 	cfn validate
-	cfn-lint template.yml
+	cfn-lint template.yml resource-role.yaml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
-	mypy --strict --ignore-missing-imports dev
+	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
 	cd cfn-plugin && mypy && pytest --quiet
 	$(MAKE) contract
 	$(MAKE) package-size
+	cd dev && pytest --quiet tests
 
 contract: setup ## the CloudFormation CLI's contract tests, against the function on this machine
 	cargo build --quiet --bin iam-access-key
@@ -41,12 +42,14 @@ $(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
 	$(VENV)/bin/pip install --quiet --no-deps --editable ./cfn-plugin
 	@touch $@
 
-schema: ## write the registry schema from the model
-	cargo run --quiet --package access-key-schema --example generate > target/aws-iam-accesskey.json
-	mv target/aws-iam-accesskey.json schema/aws-iam-accesskey.json
+schema: setup ## write the registry schema, the type reference and the role from the model
+	python dev/generate.py
 
 build: setup ## the release binary, for Lambda
 	cargo lambda build --release --x86-64
+
+package: build ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
+	python dev/package.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python3 dev/check_package.py target/lambda/iam-access-key/bootstrap

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,8 @@ import boto3
 import moto
 
 ROOT = Path(__file__).parent.parent
-TOOLS = Path(sys.executable).parent
+TOOLS = ROOT / ".venv/bin"
+FUNCTION = "iam-access-key"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # moto takes any credentials; these keep real ones on this machine from being used.
@@ -62,6 +62,28 @@ def aws(host: str = HOST) -> Iterator[int]:
         )
         iam.create_user(UserName=json.loads((ROOT / "inputs/inputs_1_create.json").read_text())["UserName"])
         yield port
+
+
+@contextmanager
+def function(binary: Path, aws_port: int) -> Iterator[int]:
+    """Run the binary behind the Lambda API, and yield the API's port."""
+    port = free_port()
+    api = ["lambda", "watch", "--only-lambda-apis", "--invoke-address", HOST, "--invoke-port", str(port)]
+    env = {
+        "AWS_LAMBDA_RUNTIME_API": f"http://{HOST}:{port}/.rt/{FUNCTION}",
+        "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}",
+    }
+    with (
+        running([TOOLS / "cargo-lambda", *api], port),
+        subprocess.Popen([binary], cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as process,
+    ):
+        try:
+            yield port
+        finally:
+            process.kill()
 
 
 def contract_suite(lambda_port: int, function: str) -> int:
