@@ -66,6 +66,7 @@ async fn settle(services: &Services, request: &Request, user: &UserName, key: Cr
         secret_access_key,
         user_name: user.clone(),
         serial: request.desired.serial,
+        tags: request.desired.tags.clone(),
         create_date: metadata.create_date.clone(),
         stack_id: request.stack_id.clone(),
         logical_resource_id: request.logical_resource_id.clone(),

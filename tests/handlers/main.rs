@@ -11,3 +11,4 @@ mod list;
 mod missing_and_taken;
 mod round_trips;
 mod secrets;
+mod tags;
