@@ -35,11 +35,13 @@ contract: setup ## the CloudFormation CLI's contract tests, against the function
 
 setup: $(VENV)/installed
 
-$(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
+$(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plugin/pyproject.toml
 	@echo '== setting up $(VENV) (once)'
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement dev/requirements.txt
 	$(VENV)/bin/pip install --quiet --no-deps --editable ./cfn-plugin
+	python3 -m venv $(VENV)/guard-rail
+	$(VENV)/guard-rail/bin/pip install --quiet --no-deps --requirement dev/guard-rail-requirements.txt
 	@touch $@
 
 schema: setup ## write the registry schema, the type reference and the role from the model
