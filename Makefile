@@ -20,7 +20,7 @@ test: setup ## every check and every test
 	cargo test --workspace
 	cargo test --workspace --doc --quiet
 	cfn validate
-	cfn-lint template.yml resource-role.yaml
+	cfn-lint registration.yml resource-role.yaml template.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
 	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
