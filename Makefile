@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test setup faults schema build package-size lock format
+.PHONY: help demo test contract setup faults schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -18,36 +18,46 @@ test: setup ## every check and every test
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
-	cargo test --workspace --doc --quiet
 	cfn validate
-	cfn-lint template.yml
+	cfn-lint registration.yml resource-role.yaml template.yml
 	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
+	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
 	cd cfn-plugin && mypy && pytest --quiet
 	mypy --config-file dev/engine/pyproject.toml dev/engine
 	pytest --quiet dev/engine/tests
+	$(MAKE) contract
 	$(MAKE) package-size
+	cd dev && pytest --quiet tests
+
+contract: setup ## the CloudFormation CLI's contract tests, against the function on this machine
+	cargo build --quiet --bin iam-access-key
+	python dev/contract.py target/debug/iam-access-key
 
 setup: $(VENV)/installed
 
-$(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
+$(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plugin/pyproject.toml
 	@echo '== setting up $(VENV) (once)'
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement dev/requirements.txt
 	$(VENV)/bin/pip install --quiet --no-deps --editable ./cfn-plugin
+	python3 -m venv $(VENV)/guard-rail
+	$(VENV)/guard-rail/bin/pip install --quiet --no-deps --requirement dev/guard-rail-requirements.txt
 	@touch $@
 
 faults: setup ## every handler with every fault at every call: write the table of outcomes
 	-cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
-schema: ## write the registry schema from the model
-	cargo run --quiet --package access-key-schema --example generate > target/aws-iam-accesskey.json
-	mv target/aws-iam-accesskey.json schema/aws-iam-accesskey.json
+schema: setup ## write the registry schema, the type reference and the role from the model
+	python dev/generate.py
 
 build: setup ## the release binary, for Lambda
 	cargo lambda build --release --x86-64
+
+package: build ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
+	python dev/package.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python3 dev/check_package.py target/lambda/iam-access-key/bootstrap

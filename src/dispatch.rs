@@ -76,6 +76,7 @@ fn typed(action: Action, wire: WireRequest) -> Result<Request> {
         stack_id: wire.stack_id,
         logical_resource_id: wire.logical_resource_id,
         tags: wire.tags,
+        previous_tags: wire.previous_tags,
         next_token: wire.next_token,
         max_results: wire.max_results,
     })

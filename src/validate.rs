@@ -35,7 +35,7 @@ impl Rules {
         match self {
             Self::Create => !AccessKey::get_att_properties().contains(&property),
             Self::Update | Self::Callback => primary_identifier || !AccessKey::get_att_properties().contains(&property),
-            Self::Previous => AccessKey::create_only_properties().contains(&property),
+            Self::Previous => AccessKey::create_only_properties().contains(&property) || property == "Tags",
             Self::Lookup => primary_identifier || property == "UserName",
         }
     }
@@ -69,9 +69,16 @@ pub(crate) fn model(mut properties: Map<String, Value>, rules: Rules) -> Result<
     if !violations.is_empty() {
         return Err(HandlerError::new(HandlerErrorCode::InvalidRequest, violations.join("; ")));
     }
-    serde_path_to_error::deserialize(&properties).map_err(|error| {
+    let model: AccessKey = serde_path_to_error::deserialize(&properties).map_err(|error| {
         HandlerError::new(HandlerErrorCode::InvalidRequest, format!("{}: {}", error.path(), error.inner()))
-    })
+    })?;
+    match model.repeated_tag_key() {
+        Some(key) if matches!(rules, Rules::Create | Rules::Update) => Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!("{}: the key {key:?} is there more than once", AccessKey::tag_property()),
+        )),
+        _ => Ok(model),
+    }
 }
 
 /// Turns strings back into what the schema declares: CloudFormation may send every primitive as a string. One that
@@ -90,12 +97,15 @@ fn recast(properties: &mut Map<String, Value>) {
 
 /// A violation of the schema with the property it is about.
 fn describe(error: &ValidationError) -> String {
+    let place = error.instance_path().as_str().trim_start_matches('/');
     match error.kind() {
-        ValidationErrorKind::Required { property } => format!("{} is required", text(property)),
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
+        ValidationErrorKind::Required { property } if place.is_empty() => format!("{} is required", text(property)),
+        ValidationErrorKind::AdditionalProperties { unexpected } if place.is_empty() => {
+            let mut unexpected = unexpected.clone();
+            unexpected.sort();
             format!("{} is not a property of this type", unexpected.join(", "))
         }
-        _ => format!("{}: {error}", error.instance_path().as_str().trim_start_matches('/')),
+        _ => format!("{place}: {error}"),
     }
 }
 
@@ -163,6 +173,32 @@ mod tests {
         for user in [json!(""), json!("x".repeat(129)), json!("a b"), json!("ünal"), json!(7)] {
             let message = check(json!({"UserName": user}), Rules::Create).unwrap_err();
             assert!(message.starts_with("UserName: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn tags_that_aws_would_refuse_are_refused_by_name_before_a_key_exists() {
+        let tag = |key: &str, value: &str| json!({"Key": key, "Value": value});
+        let many: Vec<_> = (0..51).map(|number| tag(&number.to_string(), "")).collect();
+        for tags in [
+            json!([tag("aws:team", "a")]),
+            json!([tag("AWS:team", "a")]),
+            json!([tag("", "a")]),
+            json!([tag(&"k".repeat(129), "a")]),
+            json!([tag("team", &"v".repeat(257))]),
+            json!([tag("team", "a"), tag("team", "b")]),
+            json!([{"Key": "team"}]),
+            json!([{"Key": "team", "Value": "a", "Colour": "red"}]),
+            json!({"team": "a"}),
+            json!(many),
+        ] {
+            for rules in [Rules::Create, Rules::Update] {
+                let message = check(json!({"UserName": "alice", "Tags": tags}), rules).unwrap_err();
+                assert!(message.contains("Tags"), "{tags}: {message}");
+            }
+        }
+        for tags in [json!([]), json!([tag(&"k".repeat(128), &"v".repeat(256))]), json!(many[..50])] {
+            assert!(check(json!({"UserName": "alice", "Tags": tags}), Rules::Create).is_ok(), "{tags}");
         }
     }
 

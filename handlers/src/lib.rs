@@ -64,6 +64,7 @@ fn model(user: &UserName, key: KeyMetadata, stored: Option<StoredCredentials>) -
     match stored {
         Some(StoredCredentials { arn, credentials }) => AccessKey {
             serial: credentials.serial,
+            tags: credentials.tags,
             secret_access_key: Some(credentials.secret_access_key),
             secret_arn: Some(arn),
             ..bare

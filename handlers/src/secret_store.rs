@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, TypeConfiguration, UserName};
-use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError, types::Tag};
+use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError, types::Tag as SdkTag};
 use serde::{Deserialize, Serialize};
+use tokio::try_join;
 use zeroize::Zeroizing;
 
 use crate::service_error::failed;
@@ -28,6 +29,10 @@ pub(crate) struct Credentials {
     pub(crate) user_name: UserName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serial: Option<i64>,
+    /// The resource's own tags, as declared. The secret carries them together with the stack's, and READ, which gets
+    /// a key id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<Vec<Tag>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) create_date: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,6 +50,27 @@ pub(crate) struct StoredCredentials {
     pub(crate) credentials: Credentials,
 }
 
+impl Credentials {
+    fn to_json(&self) -> Result<Zeroizing<String>> {
+        serde_json::to_string(self).map(Zeroizing::new).map_err(|_| {
+            let message = format!("the credentials of {} cannot be written", self.access_key_id);
+            HandlerError::new(HandlerErrorCode::InternalFailure, message)
+        })
+    }
+
+    /// A service may quote the value it refuses.
+    fn redact(&self, mut error: HandlerError) -> HandlerError {
+        error.message = error.message.replace(self.secret_access_key.expose(), "[redacted]");
+        error
+    }
+}
+
+impl StoredCredentials {
+    fn id(&self) -> &str {
+        &self.credentials.access_key_id
+    }
+}
+
 impl SecretStore {
     /// The store behind `client`, under the prefix and KMS key that `configuration` names.
     #[must_use]
@@ -56,16 +82,15 @@ impl SecretStore {
         format!("{}{id}", self.configuration.secret_name_prefix())
     }
 
-    /// Stores the credentials of a new key, with the stack's tags.
+    /// Stores the credentials of a new key, tagged with their own tags over the stack's.
     pub(crate) async fn put(
         &self,
         credentials: Credentials,
-        tags: &BTreeMap<String, String>,
+        stack_tags: &BTreeMap<String, String>,
     ) -> Result<StoredCredentials> {
         let id = &credentials.access_key_id;
-        let value = Zeroizing::new(serde_json::to_string(&credentials).map_err(|_| {
-            HandlerError::new(HandlerErrorCode::InternalFailure, format!("the credentials of {id} cannot be written"))
-        })?);
+        let value = credentials.to_json()?;
+        let tags = merged(stack_tags, credentials.tags.as_deref());
         let call = self
             .client
             .create_secret()
@@ -73,16 +98,9 @@ impl SecretStore {
             .description(format!("Access key {id} of IAM user {}, kept by CloudFormation", credentials.user_name))
             .secret_string(value.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
-            .set_tags(
-                (!tags.is_empty())
-                    .then(|| tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()),
-            );
-        let answer = call.send().await.map_err(|error| {
-            let mut error = failed("CreateSecret", &self.subject(id), &error);
-            // A service may quote the value it refuses.
-            error.message = error.message.replace(credentials.secret_access_key.expose(), "[redacted]");
-            error
-        })?;
+            .set_tags((!tags.is_empty()).then(|| sdk(&tags)));
+        let answer =
+            call.send().await.map_err(|error| credentials.redact(failed("CreateSecret", &self.subject(id), &error)))?;
         Ok(StoredCredentials { arn: answer.arn.unwrap_or_else(|| self.name(id)), credentials })
     }
 
@@ -107,6 +125,58 @@ impl SecretStore {
             return Err(self.unreadable(id));
         }
         Ok(Some(StoredCredentials { arn: answer.arn.unwrap_or_else(|| self.name(id)), credentials }))
+    }
+
+    /// Sets the tags of a stored secret: `own` over the stack's. `before` are the tags that it had, as far as the
+    /// request knows.
+    pub(crate) async fn retag(
+        &self,
+        mut stored: StoredCredentials,
+        own: Option<&[Tag]>,
+        stack_tags: &BTreeMap<String, String>,
+        mut before: BTreeMap<String, String>,
+    ) -> Result<StoredCredentials> {
+        let tags = merged(stack_tags, own);
+        let kept = stored.credentials.tags.as_deref() == own;
+        if kept && tags == before {
+            return Ok(stored);
+        }
+        // An UPDATE that failed halfway may have left what the request does not know of.
+        before.extend(merged(&BTreeMap::new(), stored.credentials.tags.as_deref()));
+        let gone: Vec<String> = before.into_keys().filter(|key| !tags.contains_key(key)).collect();
+        stored.credentials.tags = own.map(<[Tag]>::to_vec);
+        try_join!(self.tag(&stored, &tags), self.untag(&stored, gone))?;
+        // The value last: while it has not changed, the next UPDATE does all of this again.
+        if !kept {
+            self.replace(&stored.credentials).await?;
+        }
+        Ok(stored)
+    }
+
+    async fn tag(&self, stored: &StoredCredentials, tags: &BTreeMap<String, String>) -> Result<()> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.tag_resource().secret_id(&stored.arn).set_tags(Some(sdk(tags)));
+        call.send().await.map_err(|error| failed("TagResource", &self.subject(stored.id()), &error))?;
+        Ok(())
+    }
+
+    async fn untag(&self, stored: &StoredCredentials, keys: Vec<String>) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.untag_resource().secret_id(&stored.arn).set_tag_keys(Some(keys));
+        call.send().await.map_err(|error| failed("UntagResource", &self.subject(stored.id()), &error))?;
+        Ok(())
+    }
+
+    async fn replace(&self, credentials: &Credentials) -> Result<()> {
+        let id = &credentials.access_key_id;
+        let value = credentials.to_json()?;
+        let call = self.client.put_secret_value().secret_id(self.name(id)).secret_string(value.as_str());
+        call.send().await.map_err(|error| credentials.redact(failed("PutSecretValue", &self.subject(id), &error)))?;
+        Ok(())
     }
 
     /// Deletes the stored credentials of a key for good. Nothing stored is fine.
@@ -134,4 +204,14 @@ impl SecretStore {
             ),
         )
     }
+}
+
+/// The tags of a stored secret: the resource's own over its stack's.
+pub(crate) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>) -> BTreeMap<String, String> {
+    let own = own.unwrap_or_default().iter().map(|tag| (tag.key.clone(), tag.value.clone()));
+    stack_tags.clone().into_iter().chain(own).collect()
+}
+
+fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
+    tags.iter().map(|(key, value)| SdkTag::builder().key(key).value(value).build()).collect()
 }

@@ -1,9 +1,9 @@
-//! UPDATE: the status, in place. Everything else that can be declared needs a new key.
+//! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result};
 use tokio::try_join;
 
-use crate::{KeyMetadata, Services, model, not_found};
+use crate::{KeyMetadata, Services, StoredCredentials, model, not_found, secret_store::merged};
 
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
@@ -13,9 +13,35 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     let user = request.user_name()?;
     let status = request.desired.wanted_status();
     let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
-    let Some(key) = services.iam.find_access_key(user, id).await? else { return Err(not_found(id, user)) };
+    let (key, stored) = try_join!(services.iam.find_access_key(user, id), retag(services, request, id, stored))?;
+    let Some(key) = key else { return Err(not_found(id, user)) };
     // IAM may still list the status of a moment ago.
     Ok(ProgressEvent::success(model(user, KeyMetadata { status, ..key }, stored)))
+}
+
+/// The tags are those of the stored secret, so a key without one takes none.
+async fn retag(
+    services: &Services,
+    request: &Request,
+    id: &str,
+    stored: Option<StoredCredentials>,
+) -> Result<Option<StoredCredentials>> {
+    let own = request.desired.tags.as_deref();
+    let Some(stored) = stored else {
+        if own.is_none_or(<[_]>::is_empty) {
+            return Ok(None);
+        }
+        return Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the \
+                 secret. Leave Tags out, or increment Serial, which makes a key that has one"
+            ),
+        ));
+    };
+    let own_before = request.previous.as_ref().map_or(&stored.credentials.tags, |previous| &previous.tags);
+    let before = merged(&request.previous_tags, own_before.as_deref());
+    services.secret_store.retag(stored, own, &request.tags, before).await.map(Some)
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE

@@ -18,10 +18,10 @@ pub const DEFAULT_TYPE_NAME: &str = "AWS::IAM::AccessKey";
 #[must_use]
 pub fn document(type_name: &str) -> Value {
     let model = schema_of::<AccessKey>();
-    json!({
+    let mut document = json!({
         "typeName": type_name,
         "description":
-            "An access key of an IAM user. The secret access key is kept in AWS Secrets Manager, \
+            "Resource Type definition for an access key of an IAM user. The secret access key is kept in AWS Secrets Manager, \
              and incrementing Serial rotates the key.",
         "properties": model["properties"],
         "required": model["required"],
@@ -30,7 +30,14 @@ pub fn document(type_name: &str) -> Value {
         "readOnlyProperties": pointers(AccessKey::get_att_properties()),
         "primaryIdentifier": pointers(&[AccessKey::ref_property()]),
         "replacementStrategy": "create_then_delete",
-        "tagging": { "taggable": false },
+        "tagging": {
+            "taggable": true,
+            "tagOnCreate": true,
+            "tagUpdatable": true,
+            "cloudFormationSystemTags": false,
+            "tagProperty": format!("/properties/{}", AccessKey::tag_property()),
+            "permissions": ["secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        },
         "typeConfiguration": type_configuration(),
         "handlers": {
             "create": { "permissions": [
@@ -42,14 +49,19 @@ pub fn document(type_name: &str) -> Value {
                 "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "secretsmanager:GetSecretValue", "kms:Decrypt",
             ]},
             "update": { "permissions": [
-                "iam:UpdateAccessKey", "iam:ListAccessKeys", "secretsmanager:GetSecretValue", "kms:Decrypt",
+                "iam:UpdateAccessKey", "iam:ListAccessKeys", "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource",
+                "kms:GenerateDataKey", "kms:Decrypt",
             ]},
             "delete": { "permissions": [
                 "iam:GetAccessKeyLastUsed", "iam:DeleteAccessKey", "secretsmanager:DeleteSecret",
             ]},
             "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys"] },
         },
-    })
+    });
+    // Whether objects keep their order is a feature of serde_json that any crate of a build may switch on.
+    document.sort_all_objects();
+    document
 }
 
 /// The CloudFormation CLI's own schema does not take a `type` here.

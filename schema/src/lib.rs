@@ -15,7 +15,7 @@ mod type_configuration;
 
 pub use document::{DEFAULT_TYPE_NAME, document};
 pub use error::{HandlerError, HandlerErrorCode, Result};
-pub use model::{AccessKey, Status, UserName};
+pub use model::{AccessKey, Status, Tag, UserName};
 pub use progress::{OperationStatus, ProgressEvent};
 pub use request::{Action, Credentials, RegistryRequest, Request, TestEntrypointRequest, WireRequest};
 pub use secret::Secret;

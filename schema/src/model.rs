@@ -28,6 +28,12 @@ pub struct AccessKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 
+    /// Tags of the secret that `SecretArn` names, over those of the stack: an access key itself takes none. Changed
+    /// in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50), extend("uniqueItems" = true, "insertionOrder" = false))]
+    pub tags: Option<Vec<Tag>>,
+
     /// The access key id. `Ref` returns it, and import and read find the key by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -40,6 +46,7 @@ pub struct AccessKey {
     /// The ARN of the Secrets Manager secret that holds the credentials, for services that can read them
     /// there, so that no template and no parameter ever carries them.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^arn:[a-z0-9-]+:secretsmanager:"))]
     pub secret_arn: Option<String>,
 
     /// When the key was created, as an RFC 3339 date and time in UTC.
@@ -68,10 +75,25 @@ impl AccessKey {
         &["UserName", "Serial"]
     }
 
+    /// The property that holds the tags of the resource.
+    #[must_use]
+    pub const fn tag_property() -> &'static str {
+        "Tags"
+    }
+
     /// What `Ref` returns for this key: its id, once it has one.
     #[must_use]
     pub fn reference(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// A key that `Tags` holds more than once, which a JSON schema, whose `uniqueItems` compares whole items, cannot forbid.
+    #[must_use]
+    pub fn repeated_tag_key(&self) -> Option<&str> {
+        let tags = self.tags.as_deref().unwrap_or_default();
+        let repeated =
+            tags.iter().enumerate().find(|(index, tag)| tags[..*index].iter().any(|seen| seen.key == tag.key));
+        repeated.map(|(_, tag)| tag.key.as_str())
     }
 
     /// The status the key is to have: `Active` where the template does not say, as in IAM.
@@ -96,6 +118,19 @@ impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, formatter)
     }
+}
+
+/// A tag of the stored secret.
+// Its keys are AWS's tagging rules: those that start with `aws:` are reserved for AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub struct Tag {
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^(?![aA][wW][sS]:)"))]
+    pub key: String,
+    #[schemars(length(max = 256))]
+    pub value: String,
 }
 
 /// The name of an IAM user: 1 to 128 ASCII letters, digits or any of `_+=,.@-` (`IAM` API reference, `CreateUser`
@@ -157,14 +192,18 @@ mod tests {
             user_name: UserName::try_from("alice".to_owned()).ok(),
             serial: Some(1),
             status: Some(Status::Active),
+            tags: Some(vec![]),
             id: Some("AKIA".to_owned()),
             secret_access_key: Some(Secret::new("s".to_owned())),
             secret_arn: Some("arn".to_owned()),
             create_date: Some("now".to_owned()),
         };
         let properties = serde_json::to_value(&whole).unwrap();
-        let named =
-            [AccessKey::get_att_properties(), AccessKey::create_only_properties(), &[AccessKey::ref_property()]];
+        let named = [
+            AccessKey::get_att_properties(),
+            AccessKey::create_only_properties(),
+            &[AccessKey::ref_property(), AccessKey::tag_property()],
+        ];
         for name in named.concat() {
             assert!(properties.get(name).is_some(), "{name}");
         }

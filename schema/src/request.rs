@@ -89,6 +89,7 @@ pub struct RegistryRequestData {
     pub previous_resource_properties: Option<Value>,
     pub type_configuration: Option<Value>,
     pub stack_tags: Option<BTreeMap<String, String>>,
+    pub previous_stack_tags: Option<BTreeMap<String, String>>,
 }
 
 /// The request as `sam local invoke TestEntrypoint` and `cfn invoke` send it. Fields that are not here are ignored.
@@ -112,6 +113,7 @@ pub struct TestEntrypointHandlerRequest {
     pub desired_resource_state: Option<Value>,
     pub previous_resource_state: Option<Value>,
     pub desired_resource_tags: Option<BTreeMap<String, String>>,
+    pub previous_resource_tags: Option<BTreeMap<String, String>>,
     pub logical_resource_identifier: Option<String>,
     pub region: Option<String>,
     pub next_token: Option<String>,
@@ -152,6 +154,7 @@ pub struct WireRequest {
     pub stack_id: Option<String>,
     pub logical_resource_id: Option<String>,
     pub tags: BTreeMap<String, String>,
+    pub previous_tags: BTreeMap<String, String>,
     pub next_token: Option<String>,
     pub max_results: Option<usize>,
 }
@@ -171,6 +174,7 @@ impl From<RegistryRequest> for WireRequest {
             stack_id: request.stack_id,
             logical_resource_id: data.logical_resource_id,
             tags: data.stack_tags.unwrap_or_default(),
+            previous_tags: data.previous_stack_tags.unwrap_or_default(),
             next_token: request.next_token,
             max_results: request.max_results,
         }
@@ -192,6 +196,7 @@ impl From<TestEntrypointRequest> for WireRequest {
             stack_id: request.stack_id,
             logical_resource_id: request.logical_resource_identifier,
             tags: request.desired_resource_tags.unwrap_or_default(),
+            previous_tags: request.previous_resource_tags.unwrap_or_default(),
             next_token: request.next_token,
             max_results: request.max_results,
         }
@@ -219,6 +224,8 @@ pub struct Request {
     pub logical_resource_id: Option<String>,
     /// The stack's tags.
     pub tags: BTreeMap<String, String>,
+    /// For UPDATE: the stack's tags as they were before.
+    pub previous_tags: BTreeMap<String, String>,
     /// For LIST: where to go on.
     pub next_token: Option<String>,
     /// For LIST: how many access keys one page may hold.

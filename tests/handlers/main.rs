@@ -12,3 +12,4 @@ mod missing_and_taken;
 mod replay;
 mod round_trips;
 mod secrets;
+mod tags;

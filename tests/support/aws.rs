@@ -1,6 +1,7 @@
 //! AWS, as moto plays it, and a look into it that does not go through the function.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     process::{Command, Stdio},
 };
@@ -75,6 +76,13 @@ impl Aws {
     pub async fn stored(&self) -> Vec<String> {
         let answer = self.secrets.list_secrets().send().await.expect("ListSecrets");
         answer.secret_list.unwrap_or_default().into_iter().map(|secret| secret.name.expect("a name")).collect()
+    }
+
+    /// The tags of a stored secret.
+    pub async fn tags(&self, name: &str) -> BTreeMap<String, String> {
+        let answer = self.secrets.describe_secret().secret_id(name).send().await.expect("DescribeSecret");
+        let tags = answer.tags.unwrap_or_default().into_iter();
+        tags.map(|tag| (tag.key.expect("a key"), tag.value.expect("a value"))).collect()
     }
 
     /// The value of a stored secret.

@@ -14,6 +14,7 @@ pub fn registry(action: &str, properties: Value) -> Value {
 pub fn registry_update(previous: Value, properties: Value) -> Value {
     let mut request = registry("UPDATE", properties);
     request["requestData"]["previousResourceProperties"] = previous;
+    request["requestData"]["previousStackTags"] = request["requestData"]["stackTags"].clone();
     request
 }
 

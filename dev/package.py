@@ -1,0 +1,94 @@
+"""`make package`: what `cfn submit` uploads to the registry, under a type name of your own.
+
+The project is staged under target/package, so that another name leaves the checkout as it is. The stage has no
+Cargo.toml of its own: `cfn generate` finds this workspace's above it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from surroundings import ROOT, TOOLS
+
+BINARY = ROOT / "target/lambda/iam-access-key/bootstrap"
+
+# RegisterType's own pattern, and the organizations that it reserves (API reference, RegisterType, TypeName).
+TYPE_NAME = re.compile(r"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}")
+RESERVED = ("Alexa", "Amazon", "AMZN", "AWS", "Custom", "Dev")
+
+
+class RefusedTypeNameError(ValueError):
+    """The registry would not take the type name."""
+
+
+def check_type_name(type_name: str) -> None:
+    """Raise RefusedTypeNameError, with the reason, for a name that the registry does not take from an account."""
+    if not TYPE_NAME.fullmatch(type_name):
+        raise RefusedTypeNameError(
+            f"{type_name!r} is not a type name: it has three parts of 2 to 64 letters and digits each, "
+            "as in Acme::IAM::AccessKey"
+        )
+    organization = type_name.split("::")[0]
+    if organization.lower() in (reserved.lower() for reserved in RESERVED):
+        raise RefusedTypeNameError(
+            f"{type_name} cannot be registered: {organization} is reserved, as are {', '.join(RESERVED)}. "
+            "Start it with a name of your own, as in Acme::IAM::AccessKey"
+        )
+
+
+def own_type_name() -> str:
+    """Return the name in the project's .rpdk-config."""
+    return str(json.loads((ROOT / ".rpdk-config").read_text())["typeName"])
+
+
+def stage(type_name: str, binary: Path = BINARY) -> Path:
+    """Return a fresh copy of what `cfn` reads of the project, under another type name, generated files and all."""
+    file_name = type_name.lower().replace("::", "-")
+    folder = ROOT / "target/package" / file_name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "inputs", folder / "inputs")
+    settings = json.loads((ROOT / ".rpdk-config").read_text())
+    settings["typeName"] = type_name
+    # Relative: the settings are part of the package, and no path of this machine belongs there.
+    settings["settings"]["binary"] = os.path.relpath(binary, folder)
+    (folder / ".rpdk-config").write_text(json.dumps(settings, indent=4) + "\n")
+    # `cfn` will not start without a schema; the plugin writes the one of the model in its place.
+    schema = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
+    (folder / f"{file_name}.json").write_text(json.dumps({**schema, "typeName": type_name}))
+    cfn(folder, "generate")
+    return folder
+
+
+def package(type_name: str, binary: Path = BINARY) -> Path:
+    """Return the zip that `cfn submit` would upload."""
+    folder = stage(type_name, binary)
+    cfn(folder, "submit", "--dry-run")
+    return folder / f"{folder.name}.zip"
+
+
+def cfn(folder: Path, *arguments: str) -> None:
+    """Run the CloudFormation CLI in a folder."""
+    subprocess.run([TOOLS / "cfn", *arguments], cwd=folder, check=True, stdin=subprocess.DEVNULL, timeout=600)
+
+
+def main() -> int:
+    """Package the project under the name given, or else its own, which only Amazon can register."""
+    try:
+        if sys.argv[1:]:
+            check_type_name(sys.argv[1])
+        made = package(sys.argv[1] if sys.argv[1:] else own_type_name())
+    except RefusedTypeNameError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    print(f"package: {made.relative_to(ROOT)}, {made.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

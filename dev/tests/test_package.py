@@ -1,0 +1,104 @@
+import io
+import json
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from package import RefusedTypeNameError, check_type_name, package
+from surroundings import FUNCTION, HOST, REGION, ROOT, aws, function
+
+TYPE_NAME = "Acme::IAM::AccessKey"
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(package(TYPE_NAME)) as made:
+        yield made
+
+
+def test_the_package_holds_what_the_registry_reads_and_nothing_else(made: zipfile.ZipFile) -> None:
+    assert sorted(made.namelist()) == [
+        ".cfn_metadata.json",
+        ".rpdk-config",
+        "configuration-schema.json",
+        "handler.zip",
+        "inputs/inputs_1_create.json",
+        "inputs/inputs_1_invalid.json",
+        "inputs/inputs_1_update.json",
+        "schema.json",
+    ]
+
+
+def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:
+    own = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
+    assert json.loads(made.read("schema.json")) == {**own, "typeName": TYPE_NAME}
+    configuration = json.loads(made.read("configuration-schema.json"))
+    assert sorted(configuration["properties"]) == sorted(own["typeConfiguration"]["properties"])
+    assert configuration["typeName"] == TYPE_NAME
+
+
+def test_the_settings_in_the_package_are_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:
+    settings = json.loads(made.read(".rpdk-config"))
+    assert settings.pop("settings") == {"protocolVersion": "2.0.0", "binary": "../../lambda/iam-access-key/bootstrap"}
+    own = json.loads((ROOT / ".rpdk-config").read_text())
+    own.pop("settings")
+    assert settings == {**own, "typeName": TYPE_NAME}
+
+
+def test_the_bootstrap_inside_the_package_answers_a_request(made: zipfile.ZipFile, tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(made.read("handler.zip"))) as handler:
+        assert handler.namelist() == ["bootstrap"]
+        assert handler.getinfo("bootstrap").external_attr >> 16 == stat.S_IFREG | 0o755
+        binary = Path(handler.extract("bootstrap", tmp_path))
+    binary.chmod(0o755)
+    request = json.loads((ROOT / "tests/requests/test-entrypoint.json").read_text())
+    request["action"] = "LIST"
+    request["request"]["desiredResourceState"] = json.loads((ROOT / "inputs/inputs_1_create.json").read_text())
+    with aws() as aws_port, function(binary, aws_port) as port:
+        client = boto3.client(
+            "lambda",
+            endpoint_url=f"http://{HOST}:{port}",
+            region_name=REGION,
+            config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
+        )
+        answer = json.load(client.invoke(FunctionName=FUNCTION, Payload=json.dumps(request))["Payload"])
+    assert answer == {"status": "SUCCESS", "resourceModels": []}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "reason"),
+    [
+        ("AWS::IAM::AccessKey", "AWS is reserved"),
+        ("aws::IAM::AccessKey", "aws is reserved"),
+        ("Amazon::IAM::AccessKey", "Amazon is reserved"),
+        ("Alexa::IAM::AccessKey", "Alexa is reserved"),
+        ("AMZN::IAM::AccessKey", "AMZN is reserved"),
+        ("Custom::IAM::AccessKey", "Custom is reserved"),
+        ("Dev::IAM::AccessKey", "Dev is reserved"),
+        ("Acme::AccessKey", "three parts"),
+        ("Acme::IAM::AccessKey::MODULE", "three parts"),
+        ("Acme::IAM::Access-Key", "three parts"),
+        ("Acme::IAM::K", "2 to 64"),
+        ("Acme::IAM::AccessKey\n", "three parts"),
+        ("../../Acme", "three parts"),
+        ("", "three parts"),
+    ],
+)
+def test_a_reserved_or_malformed_type_name_is_refused_with_the_reason(type_name: str, reason: str) -> None:
+    with pytest.raises(RefusedTypeNameError, match=reason):
+        check_type_name(type_name)
+
+
+def test_make_package_refuses_a_reserved_name_without_a_traceback() -> None:
+    command = [sys.executable, str(ROOT / "dev/package.py"), "AWS::IAM::AccessKey"]
+    refusal = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    assert refusal.returncode == 1
+    assert refusal.stderr.startswith("AWS::IAM::AccessKey cannot be registered: AWS is reserved")
+    assert "Traceback" not in refusal.stderr
