@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-demo: setup ## play the life of an access key on this machine
-	@echo '== building (the first time takes minutes)'
-	cargo build --quiet --example demo --bin iam-access-key
-	@cargo run --quiet --example demo
+demo: setup ## play the life of an access key, on stacks, on this machine
+	@echo '== building the handlers (the first time takes minutes)'
+	@cargo build --quiet --bin iam-access-key
+	@python dev/demo.py
 
 test: setup ## every check and every test
 	cargo fmt --all --check
@@ -25,7 +25,7 @@ test: setup ## every check and every test
 	ruff check cfn-plugin dev
 	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
 	cd cfn-plugin && mypy && pytest --quiet
-	mypy --config-file dev/engine/pyproject.toml dev/engine
+	mypy --config-file dev/engine/pyproject.toml dev
 	pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size

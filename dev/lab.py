@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = REPOSITORY / "examples"
 TOOLS = Path(sys.executable).parent
 FUNCTION = "iam-access-key"
@@ -101,7 +101,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServ
 
 
 class JsonServer(BaseHTTPRequestHandler):
-    """What both servers of the tests have in common."""
+    """What the servers of the watch and of the tests have in common."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -1,0 +1,192 @@
+"""`make demo`: the life of an access key, on stacks that `aws cloudformation deploy` deploys on this machine.
+
+Whatever is told is looked up where it is kept, in IAM and Secrets Manager, behind the handlers' back, and what turns
+out otherwise ends the demo with an error. Nothing leaves the machine, nothing keeps running, nothing is kept.
+"""
+
+import functools
+import json
+import signal
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from lab import EXAMPLES, REPOSITORY, Failed, Lab, laboratory
+
+STACK = "demo"
+SCHEMA: dict[str, Any] = json.loads((REPOSITORY / "schema/aws-iam-accesskey.json").read_text())
+SECRET = "SecretAccessKey"
+TABLE = "   {:<22}{:<27}{:<23}{:<19}{:<11}{}"
+STOPPING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+
+# At once: somebody is waiting.
+say = functools.partial(print, flush=True)
+
+# It comes after the key, so that it fails when the new key has been made.
+BROKEN = """\
+  Broken:
+    Type: AWS::IAM::Policy
+    DependsOn: Key
+    Properties: {PolicyName: broken, Roles: [no-such-role], PolicyDocument: {Version: "2012-10-17", Statement: []}}
+"""
+
+
+class State(NamedTuple):
+    """What a step leaves: a row of the table."""
+
+    step: str
+    stack: str
+    key: str = "-"
+    secret: str = "-"
+    status: str = "-"
+    most_keys: int = 0
+
+
+def masked(secret: str) -> str:
+    """No more of a secret than tells it from another."""
+    return secret if secret == "-" else secret[:4] + "*" * 12
+
+
+def row(name: str, value: str) -> None:
+    """A name and its value."""
+    say(f"   {name:<28}{masked(value) if name.endswith(SECRET) else value}")
+
+
+def check(told: str, true: bool, seen: object = "") -> None:
+    """Says what is so, or ends the demo because it is not."""
+    if not true:
+        raise SystemExit(f"== NOT AS TOLD: {told}. {seen}")
+    say(f"   ok: {told}")
+
+
+class Story:
+    """One stack, from its creation to its end."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self.lab, self.directory = lab, directory
+        self.states: list[State] = []
+        self.counts: list[int] = []
+        # Every call that the handlers may make is a moment to count the keys.
+        for permission in {name for handler in SCHEMA["handlers"].values() for name in handler["permissions"]}:
+            lab.watch.before[permission.partition(":")[2]] = lambda _: self.counts.append(len(self.keys()))
+
+    def keys(self) -> list[str]:
+        """Every access key of the account: the stack's user is its only one."""
+        return [key for user in self.lab.users() for key in self.lab.keys(user)]
+
+    def secrets(self) -> list[str]:
+        """Every secret of the account, those that wait for their deletion too."""
+        pages = self.lab.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+        return [secret["ARN"] for page in pages for secret in page["SecretList"]]
+
+    def begin(self, step: str, action: str) -> None:
+        """Announces what is going to take a moment."""
+        say(f"\n== {step}\n   {action}")
+        self.counts.clear()
+
+    def deploy(self, step: str, template: Path, *, breaks: bool = False, **parameters: int) -> State:
+        """Deploys a template and tells what the key is now."""
+        path = template.relative_to(REPOSITORY if template.is_relative_to(REPOSITORY) else self.directory)
+        overrides = "".join(f" --parameter-overrides {name}={value}" for name, value in parameters.items())
+        self.begin(step, f"$ aws cloudformation deploy --stack-name {STACK} --template-file {path}{overrides}")
+        start, failure = time.monotonic(), ""
+        try:
+            self.lab.deploy(STACK, template, **parameters)
+        except Failed as error:
+            failure = str(error)
+        result = self.lab.stack(STACK)["StackStatus"]
+        row("stack", f"{result} after {time.monotonic() - start:.1f} s")
+        for name, status, reason in self.lab.events(STACK):
+            if status.endswith("_FAILED"):
+                row(f"{name} {status}", reason)
+        if bool(failure) != breaks:
+            raise SystemExit(f"== NOT AS TOLD: {failure or 'this update was to fail'}")
+        outputs, key = self.lab.outputs(STACK), self.lab.resource(STACK, "Key")
+        for name, value in outputs.items():
+            row(f"output {name}", value)
+        left = self.keys(), self.secrets()
+        check("this key and its secret are the only ones", left == ([key], [outputs["SecretArn"]]), left)
+        secret = self.lab.stored(outputs["SecretArn"])[SECRET]
+        status = self.lab.keys(self.lab.resource(STACK, "User"))[key]
+        self.states.append(State(step, result, key, secret, status, max(self.counts, default=0)))
+        return self.states[-1]
+
+    def edited(self, name: str, before: str, line: str) -> Path:
+        """The rotation example as somebody edited it."""
+        copy = self.directory / name
+        copy.write_text((EXAMPLES / "rotation.yml").read_text().replace(before, line + before, 1))
+        return copy
+
+    def rotate(self, old: State, step: str, serial: int) -> State:
+        """Another Serial, another key."""
+        new = self.deploy(step, EXAMPLES / "rotation.yml", Serial=serial)
+        check("key id and secret have changed, the old ones are gone", new.key != old.key and new.secret != old.secret)
+        check("the user had two keys on the way, never more", new.most_keys == 2, self.counts)
+        return new
+
+    def look(self, state: State) -> None:
+        """What the handlers themselves answer to those who have only the key's id, or nothing."""
+        [identifier] = [pointer.rpartition("/")[2] for pointer in SCHEMA["primaryIdentifier"]]
+        self.begin("READ and LIST", f"asking the handlers, through the Lambda API, for {identifier}={state.key}")
+        answer, listing = self.lab.handle("READ", {identifier: state.key}), self.lab.handle("LIST", {})
+        statuses = answer["status"], listing["status"]
+        check("both succeed", statuses == ("SUCCESS",) * 2, (answer.get("message"), listing.get("message")))
+        model = answer["resourceModel"]
+        row("Ref", model[identifier])
+        for pointer in SCHEMA["readOnlyProperties"]:
+            row(f"Fn::GetAtt {pointer.rpartition('/')[2]}", model[pointer.rpartition("/")[2]])
+        check("READ finds the secret by the key's id alone", model[SECRET] == state.secret)
+        listed = [each[identifier] for each in listing["resourceModels"]]
+        check(f"LIST lists {', '.join(listed)}", listed == [state.key])
+
+    def tell(self) -> None:
+        """Every step; an exception or an exit when one goes wrong."""
+        key = self.deploy("create", EXAMPLES / "basic.yml")
+        key = self.rotate(key, "rotate: Serial is 1", 1)
+        old = self.rotate(key, "rotate: Serial is 2", 2)
+
+        template = self.edited("rotation-and-inactive.yml", "      Serial: !Ref Serial\n", "      Status: Inactive\n")
+        key = self.deploy("deactivate", template)
+        check("same key, same secret, now inactive", key[2:5] == (old.key, old.secret, "Inactive"))
+        check("no second key was made for it", key.most_keys == 1, self.counts)
+
+        old, template = key, self.edited("rotation-and-no-such-role.yml", "Outputs:\n", BROKEN)
+        key = self.deploy("break: Serial is 3", template, breaks=True, Serial=3)
+        rolled_back = key[1:5] == ("UPDATE_ROLLBACK_COMPLETE", *old[2:5])
+        check("the rollback left the old key with its secret, still inactive", rolled_back)
+        check("and deleted the new one that there had been", key.most_keys == 2, self.counts)
+        self.look(key)
+
+        self.begin("delete", f"deleting the stack {STACK}")
+        result = self.lab.delete(STACK)
+        check(f"the stack is {result}", result == "DELETE_COMPLETE")
+        self.states.append(State("delete", result, most_keys=max(self.counts, default=0)))
+        left = self.keys(), self.secrets(), self.lab.users()
+        check(f"left are {len(left[0])} keys, {len(left[1])} secrets, {len(left[2])} users", not any(left), left)
+
+        say("\n" + TABLE.format("step", "stack", "Ref", SECRET, "Status", "keys at most"))
+        for state in self.states:
+            say(TABLE.format(*state._replace(secret=masked(state.secret))))
+
+
+def stop(number: int, _frame: FrameType | None) -> None:
+    """Ends what was started, undisturbed by a second signal."""
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(f"\n== stopped by {signal.Signals(number).name}")
+
+
+def main() -> None:
+    """Tells the story in surroundings of its own, which end with it."""
+    for each in STOPPING:
+        signal.signal(each, stop)
+    say("== starting the CloudFormation engine, the Lambda API and the handlers on free ports of this machine")
+    with tempfile.TemporaryDirectory() as directory, laboratory(Path(directory)) as lab:
+        Story(lab, Path(directory)).tell()
+    say("\n== nothing is left, and nothing is running any more")
+
+
+if __name__ == "__main__":
+    main()
