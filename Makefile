@@ -25,7 +25,6 @@ test: setup ## every check and every test
 	ruff check cfn-plugin dev
 	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
 	cd cfn-plugin && mypy && pytest --quiet
-	mypy --config-file dev/engine/pyproject.toml dev
 	pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size

@@ -104,11 +104,13 @@ async fn settle(
         services.iam.list_access_keys(user),
     );
     let stored = stored?;
-    status?;
+    let status = status?;
     let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
     let appeared = others.into_iter().filter(|key| before.iter().all(|known| known.metadata.id != key.id)).collect();
     refuse_twin(services, request, &metadata, appeared).await?;
-    finish(services, request, user, mine.into_iter().next(), stored, 1).await
+    // IAM has taken the status, and may have listed the key before it did.
+    let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
+    finish(services, request, user, seen, stored, 1).await
 }
 
 /// The answer for a key whose secret is stored, once IAM shows it as it is to be; until then, a callback.
@@ -206,15 +208,16 @@ async fn refuse_twin(
     }
 }
 
-/// IAM creates every key `Active`.
-async fn set_initial_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<()> {
+/// IAM creates every key `Active`. Returns the status that IAM has taken, unless it does not know its new key yet: it is
+/// eventually consistent, and [`wait_until_visible`] asks again.
+async fn set_initial_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<Option<Status>> {
     if status == Status::Active {
-        return Ok(());
+        return Ok(Some(status));
     }
     match services.iam.update_access_key(user, id, status).await {
-        // IAM is eventually consistent: where it does not know its new key yet, `wait_until_visible` asks again.
-        Err(error) if error.is_not_found() => Ok(()),
-        answer => answer,
+        Ok(()) => Ok(Some(status)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
