@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract setup schema build package package-size lock format
+.PHONY: help demo test contract sam setup schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -33,6 +33,14 @@ contract: setup ## the CloudFormation CLI's contract tests, against the function
 	cargo build --quiet --bin iam-access-key
 	python dev/contract.py target/debug/iam-access-key
 
+sam: build $(VENV)/sam/installed ## the same in a Lambda container; STAND_IN=1 pulls no image
+	python dev/sam.py $(if $(STAND_IN),--stand-in)
+
+$(VENV)/sam/installed: dev/sam-requirements.txt $(VENV)/installed
+	python3 -m venv $(VENV)/sam
+	$(VENV)/sam/bin/pip install --quiet --requirement dev/sam-requirements.txt
+	@touch $@
+
 setup: $(VENV)/installed
 
 $(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plugin/pyproject.toml
@@ -57,9 +65,12 @@ package-size: build ## is the package small enough, and does it run on Lambda's 
 	python3 dev/check_package.py target/lambda/iam-access-key/bootstrap
 
 lock: ## pin the Python tools anew
+	$(MAKE) dev/requirements.lock dev/sam-requirements.lock
+
+%.lock: %.in
 	rm -rf target/lock && python3 -m venv target/lock
-	target/lock/bin/pip install --quiet --requirement dev/requirements.in
-	(echo '# Made by `make lock` from requirements.in.' && target/lock/bin/pip freeze) > dev/requirements.txt
+	target/lock/bin/pip install --quiet --requirement $<
+	(echo '# Made by `make lock` from $(notdir $<).' && target/lock/bin/pip freeze) > $*.txt
 	rm -rf target/lock
 
 format: setup ## format everything
