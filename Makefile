@@ -58,7 +58,7 @@ schema: setup ## write the registry schema, the type reference and the role from
 build: setup ## the release binary, for Lambda
 	cargo lambda build --release --x86-64
 
-package: build ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
+package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
 	python dev/package.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
