@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract sam setup schema build package package-size lock format
+.PHONY: help demo test contract sam setup faults schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -18,13 +18,15 @@ test: setup ## every check and every test
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
-	cargo test --workspace --doc --quiet
 	cfn validate
 	cfn-lint registration.yml resource-role.yaml template.yml
+	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
-	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
+	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/*.py dev/tests
 	cd cfn-plugin && mypy && pytest --quiet
+	mypy --config-file dev/engine/pyproject.toml dev/engine
+	pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size
 	cd dev && pytest --quiet tests
@@ -51,6 +53,10 @@ $(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plug
 	python3 -m venv $(VENV)/guard-rail
 	$(VENV)/guard-rail/bin/pip install --quiet --no-deps --requirement dev/guard-rail-requirements.txt
 	@touch $@
+
+faults: setup ## every handler with every fault at every call: write the table of outcomes
+	-cargo test --test faults -- --nocapture
+	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
 schema: setup ## write the registry schema, the type reference and the role from the model
 	python dev/generate.py

@@ -60,13 +60,12 @@ fn time_of(action: Action) -> Duration {
 /// The request with its properties recast and, where the action demands it, validated.
 fn typed(action: Action, wire: WireRequest) -> Result<Request> {
     let rules = match action {
-        // The properties of a callback are this handler's own last answer.
-        _ if wire.callback_context.is_some() => Rules::Types,
+        _ if wire.callback_context.is_some() => Rules::Callback,
         Action::Create => Rules::Create,
         Action::Update => Rules::Update,
-        Action::Read | Action::Delete | Action::List => Rules::Types,
+        Action::Read | Action::Delete | Action::List => Rules::Lookup,
     };
-    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Types));
+    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Previous));
     Ok(Request {
         action,
         desired: model(properties(wire.properties)?, rules)?,

@@ -9,10 +9,13 @@ mod deadline;
 mod delete;
 mod iam;
 mod list;
+mod lost_key;
 mod read;
+mod rotation;
 mod secret_store;
 mod service_error;
 mod update;
+mod user_keys;
 
 use access_key_schema::{AccessKey, Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 
@@ -54,8 +57,8 @@ fn model(user: &UserName, key: KeyMetadata, stored: Option<StoredCredentials>) -
     let bare = AccessKey {
         user_name: Some(user.clone()),
         status: Some(key.status),
+        create_date: key.create_date(),
         id: Some(key.id),
-        create_date: key.create_date,
         ..AccessKey::default()
     };
     match stored {

@@ -9,6 +9,7 @@ mod failures_after_creation;
 mod lifecycle;
 mod list;
 mod missing_and_taken;
+mod replay;
 mod round_trips;
 mod secrets;
 mod tags;

@@ -74,7 +74,7 @@ async fn a_third_key_is_refused_before_anything_is_created_and_the_keys_in_the_w
     let answer = lab.invoke(&requests::registry("CREATE", json!({"UserName": "alice"}))).await;
     assert_eq!(answer["errorCode"], "ServiceLimitExceeded", "{answer}");
     assert!(keys.iter().all(|key| message(&answer).contains(key)), "{answer}");
-    assert_eq!(lab.front.operations(), ["ListAccessKeys"]);
+    assert_eq!(lab.front.operations(), ["GetSecretValue", "GetSecretValue", "ListAccessKeys"]);
 }
 
 #[tokio::test]
