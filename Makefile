@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract setup faults schema build package package-size lock format
+.PHONY: help demo test contract sam setup faults schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -23,7 +23,7 @@ test: setup ## every check and every test
 	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
-	MYPYPATH=dev mypy --strict --ignore-missing-imports dev
+	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/*.py dev/tests
 	cd cfn-plugin && mypy && pytest --quiet
 	pytest --quiet dev/engine/tests
 	$(MAKE) contract
@@ -33,6 +33,14 @@ test: setup ## every check and every test
 contract: setup ## the CloudFormation CLI's contract tests, against the function on this machine
 	cargo build --quiet --bin iam-access-key
 	python dev/contract.py target/debug/iam-access-key
+
+sam: build $(VENV)/sam/installed ## the same in a Lambda container; STAND_IN=1 pulls no image
+	python dev/sam.py $(if $(STAND_IN),--stand-in)
+
+$(VENV)/sam/installed: dev/sam-requirements.txt $(VENV)/installed
+	python3 -m venv $(VENV)/sam
+	$(VENV)/sam/bin/pip install --quiet --requirement dev/sam-requirements.txt
+	@touch $@
 
 setup: $(VENV)/installed
 
@@ -55,16 +63,19 @@ schema: setup ## write the registry schema, the type reference and the role from
 build: setup ## the release binary, for Lambda
 	cargo lambda build --release --x86-64
 
-package: build ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
+package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
 	python dev/package.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python3 dev/check_package.py target/lambda/iam-access-key/bootstrap
 
 lock: ## pin the Python tools anew
+	$(MAKE) dev/requirements.lock dev/sam-requirements.lock
+
+%.lock: %.in
 	rm -rf target/lock && python3 -m venv target/lock
-	target/lock/bin/pip install --quiet --requirement dev/requirements.in
-	(echo '# Made by `make lock` from requirements.in.' && target/lock/bin/pip freeze) > dev/requirements.txt
+	target/lock/bin/pip install --quiet --requirement $<
+	(echo '# Made by `make lock` from $(notdir $<).' && target/lock/bin/pip freeze) > $*.txt
 	rm -rf target/lock
 
 format: setup ## format everything

@@ -80,6 +80,8 @@ def main() -> int:
     try:
         if sys.argv[1:]:
             check_type_name(sys.argv[1])
+        # After the check: a build takes minutes.
+        subprocess.run(["make", "build"], cwd=ROOT, check=True)
         made = package(sys.argv[1] if sys.argv[1:] else own_type_name())
     except RefusedTypeNameError as error:
         print(error, file=sys.stderr)

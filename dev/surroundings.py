@@ -5,6 +5,7 @@ Every process is stopped by its own handle, and every port is a free one.
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -33,15 +34,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], port: int, env: Mapping[str, str] | None = None) -> Iterator[None]:
+def running(
+    command: Sequence[str | Path],
+    port: int,
+    env: Mapping[str, str] | None = None,
+    host: str = HOST,
+    stop: signal.Signals = signal.SIGTERM,
+) -> Iterator[None]:
     """Run a server until the caller is done; it has to listen on `port` within a minute."""
     output = None if os.environ.get("VERBOSE") else subprocess.DEVNULL
     with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as server:
         try:
-            _wait_for(port, server)
+            _wait_for(host, port, server)
             yield
         finally:
-            server.terminate()
+            server.send_signal(stop)
             try:
                 server.wait(timeout=20)
             except subprocess.TimeoutExpired:
@@ -52,10 +59,10 @@ def running(command: Sequence[str | Path], port: int, env: Mapping[str, str] | N
 def aws(host: str = HOST) -> Iterator[int]:
     """Run AWS, holding the IAM user that the contract inputs name, and yield its port."""
     port = free_port()
-    with running([TOOLS / "moto_server", "-H", host, "-p", str(port)], port):
+    with running([TOOLS / "moto_server", "-H", host, "-p", str(port)], port, host=host):
         iam = boto3.client(
             "iam",
-            endpoint_url=f"http://{HOST}:{port}",
+            endpoint_url=f"http://{host}:{port}",
             region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
@@ -112,11 +119,11 @@ def contract_suite(lambda_port: int, function: str) -> int:
         return subprocess.run([*command, *quiet], cwd=ROOT, env=env, timeout=900).returncode
 
 
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(host: str, port: int, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while server.poll() is None and time.monotonic() < deadline:
         with socket.socket() as connection:
-            if connection.connect_ex((HOST, port)) == 0:
+            if connection.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{server.args!r} does not listen on port {port}; run again with VERBOSE=1 to see why")

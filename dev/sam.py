@@ -1,0 +1,214 @@
+"""`make sam`: the release binary in a Lambda container, invoked by `sam local`, and under the CLI's contract suite."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from surroundings import CREDENTIALS, HOST, REGION, ROOT, aws, contract_suite, free_port, running
+
+SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
+BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
+# What `sam` makes of the base image.
+SAM_IMAGE = "public.ecr.aws/lambda/provided:al2023-rapid-x86_64"
+# All that `sam` and the function need of the base image: a shell, two tools, the C library and the unwinder, and the
+# certificate authorities, without which the AWS SDK makes no client.
+STAND_IN_PROGRAMS = ("sh", "mv", "chmod")
+STAND_IN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+STAND_IN_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1")
+
+
+class CannotRunError(Exception):
+    """This machine lacks something that only its owner can give."""
+
+
+@contextmanager
+def engine() -> Iterator[dict[str, str]]:
+    """Find a Docker engine, or run one until the caller is done, and yield the environment that leads to it."""
+    if not shutil.which("docker"):
+        raise CannotRunError("there is no docker: install Docker (on Debian, apt-get install docker.io)")
+    if docker("info", check=False).returncode == 0:
+        yield {}
+        return
+    if not shutil.which("dockerd"):
+        raise CannotRunError("no Docker engine runs, and none is installed (on Debian, apt-get install docker.io)")
+    if os.geteuid() != 0:
+        raise CannotRunError("no Docker engine runs, and only root can start one")
+    with TemporaryDirectory() as home, open(f"{home}/log", "wb") as log:
+        env = {"DOCKER_HOST": f"unix://{home}/socket"}
+        command = ["dockerd", "--host", env["DOCKER_HOST"], "--data-root", f"{home}/data"]
+        command += ["--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as dockerd:
+            try:
+                deadline = time.monotonic() + 60
+                while docker("info", env=env, check=False).returncode != 0:
+                    if dockerd.poll() is not None or time.monotonic() > deadline:
+                        reason = Path(log.name).read_text().strip().splitlines()[-1]
+                        raise CannotRunError(f"a Docker engine cannot be started here: {reason}")
+                    time.sleep(0.5)
+                yield env
+            finally:
+                dockerd.terminate()
+
+
+@contextmanager
+def base_image(env: Mapping[str, str], stand_in: bool) -> Iterator[str]:
+    """Have Lambda's base image, or a stand-in under its name until the caller is done, and yield which."""
+    here = docker("image", "inspect", BASE_IMAGE, env=env, check=False).returncode == 0
+    if here or (not stand_in and pulled(BASE_IMAGE, env)):
+        yield "Lambda's own"
+        return
+    docker("import", "-", BASE_IMAGE, env=env, stdin=stand_in_files())
+    try:
+        yield "a stand-in: this machine's C library, under the name of Lambda's own, which was not to be had"
+    finally:
+        docker("image", "rm", "--force", SAM_IMAGE, BASE_IMAGE, env=env, check=False)
+
+
+def pulled(image: str, env: Mapping[str, str]) -> bool:
+    """Pull an image, and return whether it could be had."""
+    try:
+        return docker("pull", "--quiet", image, env=env, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+@contextmanager
+def container_network(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Make a network of containers, and yield its name and the address that this machine has in it."""
+    name = f"sam-{os.getpid()}"
+    docker("network", "create", name, env=env)
+    try:
+        gateway = docker("network", "inspect", name, "--format", "{{(index .IPAM.Config 0).Gateway}}", env=env)
+        yield name, gateway.stdout.decode().strip()
+    finally:
+        docker("network", "rm", name, env=env, check=False)
+
+
+def stand_in_files() -> bytes:
+    """Return a tar of the few files of this machine that a Lambda container cannot do without."""
+    programs = [Path(shutil.which(program) or program) for program in STAND_IN_PROGRAMS]
+    libraries = {path for program in programs for path in shared_libraries(program)}
+    folder = next(path for path in libraries if path.name == "libc.so.6").parent
+    libraries |= {folder / name for name in STAND_IN_LIBRARIES}
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as files:
+        for path in programs:
+            add(files, path, f"bin/{path.name}")
+        for path in sorted({*libraries, STAND_IN_AUTHORITIES}):
+            add(files, path, str(path).lstrip("/"))
+        for name in ("tmp", "var/task", "var/runtime", "opt"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            files.addfile(entry)
+    return tar.getvalue()
+
+
+def shared_libraries(program: Path) -> set[Path]:
+    """Return what the dynamic loader loads for a program, the loader included."""
+    lines = subprocess.run(["ldd", program], check=True, capture_output=True, encoding="utf-8").stdout.splitlines()
+    return {Path(word) for line in lines for word in line.split() if word.startswith("/")}
+
+
+def add(files: tarfile.TarFile, path: Path, name: str) -> None:
+    """Add the file that a path leads to, through every link."""
+    if path.exists():
+        files.add(path.resolve(), name)
+
+
+def docker(
+    *arguments: str, env: Mapping[str, str] | None = None, check: bool = True, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run docker against the engine that `env` leads to."""
+    return subprocess.run(
+        ["docker", *arguments],
+        env={**os.environ, **(env or {})},
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=check,
+        timeout=300,
+    )
+
+
+def template(folder: Path, aws_endpoint: str) -> Path:
+    """Write template.yml again, with the function led to the AWS of this machine."""
+    document = yaml.safe_load((ROOT / "template.yml").read_text())
+    function = document["Globals"]["Function"]
+    function["CodeUri"] = str(ROOT / function["CodeUri"])
+    function["Environment"] = {"Variables": {"AWS_ENDPOINT_URL": aws_endpoint}}
+    path = folder / "template.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def invoke(settings: list[str], env: Mapping[str, str], action: str, properties: Any) -> Any:
+    """Send a request through `sam local invoke TestEntrypoint`, tell what came of it, and return the model."""
+    request = json.loads((ROOT / "tests/requests/test-entrypoint.json").read_text())
+    request["action"] = action
+    request["request"]["desiredResourceState"] = properties
+    command = [*SAM_LOCAL, "invoke", "TestEntrypoint", *settings, "--event", "-"]
+    run = subprocess.run(
+        command, env=env, input=json.dumps(request), capture_output=True, encoding="utf-8", timeout=300
+    )
+    if run.returncode != 0:
+        raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
+    answer = json.loads(run.stdout.strip().splitlines()[-1])
+    model = answer.get("resourceModel", {})
+    shown = {**model, "SecretAccessKey": "************"} if "SecretAccessKey" in model else model
+    print(f"{action:<6} {answer['status']} {answer.get('errorCode', '')} {json.dumps(shown) if shown else ''}")
+    if answer["status"] != "SUCCESS":
+        raise RuntimeError(f"{action} failed: {answer.get('message')}\n{run.stderr}")
+    return model
+
+
+def run(stand_in: bool) -> int:
+    """Do all of it and return the contract suite's exit status."""
+    with ExitStack() as stack:
+        engine_env = stack.enter_context(engine())
+        image = stack.enter_context(base_image(engine_env, stand_in))
+        print(f"== base image: {image}")
+        network, gateway = stack.enter_context(container_network(engine_env))
+        aws_port = stack.enter_context(aws(gateway))
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        env = {**os.environ, **engine_env, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
+        common = ["--template", str(template(folder, f"http://{gateway}:{aws_port}"))]
+        common += ["--region", REGION, "--skip-pull-image", "--docker-network", network]
+
+        print("== sam local invoke TestEntrypoint", flush=True)
+        user = json.loads((ROOT / "inputs/inputs_1_create.json").read_text())["UserName"]
+        model = invoke(common, env, "CREATE", {"UserName": user, "Serial": 1})
+        invoke(common, env, "READ", {"Id": model["Id"]})
+        invoke(common, env, "DELETE", {"UserName": user, "Id": model["Id"]})
+
+        print("== sam local start-lambda, and the contract suite against it", flush=True)
+        port = free_port()
+        lambda_api = [*SAM_LOCAL, "start-lambda", *common, "--host", HOST, "--port", str(port)]
+        lambda_api += ["--warm-containers", "LAZY"]
+        # An interrupt lets it remove its containers.
+        stack.enter_context(running(lambda_api, port, env, stop=signal.SIGINT))
+        return contract_suite(port, "TypeFunction")
+
+
+def main() -> int:
+    """Run it, or say why it cannot run here, which is no failure."""
+    try:
+        return run(stand_in="--stand-in" in sys.argv)
+    except CannotRunError as reason:
+        print(f"NOT RUN: sam local invoke, sam local start-lambda and the contract suite in a container: {reason}")
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
