@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract sam setup faults schema build package package-size lock format
+.PHONY: help demo test contract sam setup faults fuzz schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -23,8 +23,9 @@ test: setup ## every check and every test
 	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
-	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/*.py dev/tests
+	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/[!dl]*.py dev/tests
 	cd cfn-plugin && mypy && pytest --quiet
+	mypy --config-file dev/engine/pyproject.toml dev/engine dev/demo.py dev/lab.py
 	pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size
@@ -56,6 +57,15 @@ $(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plug
 faults: setup ## every handler with every fault at every call: write the table of outcomes
 	-cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md
+
+FUZZ_RUNS := 200000
+fuzz: target/tools/bin/cargo-fuzz ## any bytes at all as a request; FUZZ_RUNS=1000000 for more
+	@mkdir -p target/fuzz-corpus
+	RUSTC_BOOTSTRAP=1 PATH=$(CURDIR)/target/tools/bin:$$PATH cargo fuzz run --sanitizer none request \
+		target/fuzz-corpus fuzz/corpus/request -- -runs=$(FUZZ_RUNS) -max_len=4096 -print_final_stats=1
+
+target/tools/bin/cargo-fuzz:
+	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root target/tools
 
 schema: setup ## write the registry schema, the type reference and the role from the model
 	python dev/generate.py
