@@ -12,6 +12,8 @@ mod list;
 mod read;
 mod secret_store;
 mod service_error;
+#[allow(dead_code)]
+mod ses_smtp;
 mod update;
 
 use access_key_schema::{AccessKey, Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
