@@ -9,6 +9,8 @@ mod deadline;
 mod delete;
 mod iam;
 mod list;
+#[allow(dead_code)]
+mod openpgp;
 mod read;
 mod secret_store;
 mod service_error;
