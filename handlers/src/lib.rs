@@ -8,6 +8,8 @@ mod create;
 mod deadline;
 mod delete;
 mod iam;
+#[allow(dead_code)]
+mod keybase;
 mod list;
 #[allow(dead_code)]
 mod openpgp;
