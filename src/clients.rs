@@ -22,13 +22,13 @@ pub(crate) struct Clients {
 impl Clients {
     /// Reads what the environment says of endpoints (`AWS_ENDPOINT_URL`, FIPS, dual stack), once per process.
     ///
-    /// The times leave room for the five calls that the longest CREATE makes one after the other, undoing
-    /// included, in the 60 seconds that a handler has.
+    /// The times are such that the longest CREATE, undoing included, and the longest chain of calls of any other
+    /// handler fit into the 60 seconds that a handler has, and READ into its 30.
     pub(crate) async fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(5))
-            .operation_timeout(Duration::from_secs(11))
+            .operation_attempt_timeout(Duration::from_secs(4))
+            .operation_timeout(Duration::from_secs(9))
             .build();
         let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let shared = aws_config::defaults(BehaviorVersion::latest())

@@ -17,7 +17,8 @@ const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 
 /// The event of an invocation. Deserializing it never fails: what is no JSON is answered with a FAILED event too,
 /// where the Lambda runtime would answer with an error of its own that CloudFormation cannot read.
-#[derive(Debug)]
+///
+/// It has no `Debug`: it holds credentials.
 pub(crate) struct Event(std::result::Result<Value, String>);
 
 impl<'de> Deserialize<'de> for Event {

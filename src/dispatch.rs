@@ -60,13 +60,12 @@ fn time_of(action: Action) -> Duration {
 /// The request with its properties recast and, where the action demands it, validated.
 fn typed(action: Action, wire: WireRequest) -> Result<Request> {
     let rules = match action {
-        // The properties of a callback are this handler's own last answer.
-        _ if wire.callback_context.is_some() => Rules::Types,
+        _ if wire.callback_context.is_some() => Rules::Callback,
         Action::Create => Rules::Create,
         Action::Update => Rules::Update,
-        Action::Read | Action::Delete | Action::List => Rules::Types,
+        Action::Read | Action::Delete | Action::List => Rules::Lookup,
     };
-    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Types));
+    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Previous));
     Ok(Request {
         action,
         desired: model(properties(wire.properties)?, rules)?,
@@ -116,11 +115,34 @@ async fn contain_panics(work: impl Future<Output = Result<ProgressEvent>>) -> Re
 #[cfg(test)]
 mod tests {
     use access_key_schema::OperationStatus;
+    use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
 
+    /// The whole request in `tests/requests`, as an UPDATE that carries the secret along.
+    fn update() -> WireRequest {
+        let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+        let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "wJalrXUtnFEMI"});
+        event["requestData"]["resourceProperties"] = properties.clone();
+        event["requestData"]["previousResourceProperties"] = properties;
+        decode(Event::deserialize(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
+        let wire = update();
+        let credentials = wire.credentials.clone().unwrap();
+        let request = typed(Action::Update, wire).unwrap();
+        let debug = format!("{credentials:?} {request:#?}");
+        assert!(debug.contains("alice"), "{debug}");
+        for secret in ["ThatMustNotBeLogged", "wJalr"] {
+            assert!(!debug.contains(secret), "{debug}");
+        }
+    }
+
     #[tokio::test]
-    async fn a_handler_that_panics_is_an_internal_failure_without_the_panics_words() {
+    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
         let error = contain_panics(async { panic!("wJalrXUtnFEMI") }).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InternalFailure);
         assert!(!error.message.contains("wJalr"));

@@ -8,6 +8,11 @@ mod validate;
 
 use std::time::{Duration, SystemTime};
 
+use rustix::{
+    io,
+    process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit},
+};
+
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{clients::Clients, decode::Event};
@@ -15,6 +20,7 @@ use crate::{clients::Clients, decode::Event};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
+    keep_memory_private()?;
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err(
             "this program answers AWS Lambda's runtime API, which is not here; `make demo` shows it at work".into()
@@ -29,4 +35,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         async { Ok::<_, lambda_runtime::Error>(answer.await) }
     };
     lambda_runtime::run(service_fn(answer)).await
+}
+
+/// No core dump is written, and no other process of the same user may read this one's memory or environment: both can
+/// hold secrets.
+fn keep_memory_private() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }

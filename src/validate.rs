@@ -5,21 +5,40 @@ use std::sync::LazyLock;
 use access_key_schema::{AccessKey, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Result, document};
 use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Number, Value};
+use zeroize::Zeroize;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
 
 static VALIDATOR: LazyLock<std::result::Result<Validator, String>> =
     LazyLock::new(|| jsonschema::options().with_draft(Draft::Draft7).build(&SCHEMA).map_err(|error| error.to_string()));
 
-/// What a template may say of an access key, and what only a handler may.
+/// What a request may say of an access key, which depends on what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rules {
     /// CREATE: the schema holds, and read-only properties may not be set.
     Create,
     /// UPDATE: the schema holds; read-only properties may come along.
     Update,
-    /// READ, DELETE, LIST, and whatever goes on with a callback context: only the types must fit.
-    Types,
+    /// A callback: what this handler answered before, and validated then.
+    Callback,
+    /// The previous properties of an UPDATE: what was wrong with them may be what is being put right.
+    Previous,
+    /// READ, DELETE and LIST: which key, or whose, however wrong the rest may be.
+    Lookup,
+}
+
+impl Rules {
+    /// Whether a handler makes use of the property. Of the read-only ones it is the primary identifier alone, so that no
+    /// error message can quote a secret.
+    fn need(self, property: &str) -> bool {
+        let primary_identifier = property == AccessKey::ref_property();
+        match self {
+            Self::Create => !AccessKey::get_att_properties().contains(&property),
+            Self::Update | Self::Callback => primary_identifier || !AccessKey::get_att_properties().contains(&property),
+            Self::Previous => AccessKey::create_only_properties().contains(&property),
+            Self::Lookup => primary_identifier || property == "UserName",
+        }
+    }
 }
 
 /// The model in `properties`.
@@ -29,17 +48,19 @@ pub(crate) enum Rules {
 pub(crate) fn model(mut properties: Map<String, Value>, rules: Rules) -> Result<AccessKey> {
     recast(&mut properties);
     let mut violations = vec![];
-    for name in AccessKey::get_att_properties() {
-        if rules == Rules::Create && properties.contains_key(*name) {
-            violations.push(format!("{name} is read-only and cannot be set"));
-        }
-        // No handler reads them but the primary identifier, and an error about one could quote a secret.
-        if rules == Rules::Create || *name != AccessKey::ref_property() {
-            properties.remove(*name);
-        }
+    if rules == Rules::Create {
+        let set = AccessKey::get_att_properties().iter().filter(|name| properties.contains_key(**name));
+        violations.extend(set.map(|name| format!("{name} is read-only and cannot be set")));
     }
+    properties.retain(|name, value| {
+        let needed = rules.need(name);
+        if !needed && let Value::String(unused) = value {
+            unused.zeroize();
+        }
+        needed
+    });
     let properties = Value::Object(properties);
-    if rules != Rules::Types {
+    if matches!(rules, Rules::Create | Rules::Update) {
         let validator = VALIDATOR.as_ref().map_err(|error| {
             HandlerError::new(HandlerErrorCode::InternalFailure, format!("the registry schema is broken: {error}"))
         })?;
@@ -109,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_that_is_no_whole_number_of_64_bits_is_refused_by_name_under_all_rules() {
+    fn a_serial_that_is_no_whole_number_of_64_bits_is_refused_by_name() {
         let serials = [json!("two"), json!("2.5"), json!(2.5), json!("9223372036854775808"), json!(1e300), json!("")];
         for serial in serials {
-            for rules in [Rules::Create, Rules::Update, Rules::Types] {
+            for rules in [Rules::Create, Rules::Update, Rules::Callback, Rules::Previous] {
                 let message = check(json!({"UserName": "alice", "Serial": serial}), rules).unwrap_err();
                 assert!(message.starts_with("Serial: "), "{serial}: {message}");
             }
@@ -154,15 +175,23 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_sent_along_is_never_in_the_refusal() {
-        for rules in [Rules::Create, Rules::Update, Rules::Types] {
+        for rules in [Rules::Create, Rules::Update, Rules::Callback] {
             let message = check(json!({"Serial": "x", "SecretAccessKey": ["wJalr"]}), rules).unwrap_err();
             assert!(!message.contains("wJalr"), "{message}");
         }
     }
 
     #[test]
-    fn read_and_delete_do_with_an_id_alone() {
-        let key = check(json!({"Id": "AKIA", "Status": "Inactive"}), Rules::Types).unwrap();
-        assert_eq!((key.reference(), key.status), (Some("AKIA"), Some(Status::Inactive)));
+    fn read_and_delete_look_at_nothing_but_the_id_and_the_user() {
+        let properties = json!({"Id": "AKIA", "UserName": "alice", "Status": "Asleep", "Serial": "x", "Colour": 1});
+        let key = check(properties, Rules::Lookup).unwrap();
+        assert_eq!((key.reference(), key.status, key.serial), (Some("AKIA"), None, None));
+        assert!(check(json!({"Id": 7}), Rules::Lookup).unwrap_err().starts_with("Id: "));
+    }
+
+    #[test]
+    fn what_was_wrong_with_the_previous_properties_does_not_stop_an_update_that_puts_it_right() {
+        let key = check(json!({"UserName": "alice", "Serial": "1", "Status": "Asleep"}), Rules::Previous).unwrap();
+        assert_eq!((key.serial, key.status), (Some(1), None::<Status>));
     }
 }

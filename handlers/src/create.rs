@@ -1,6 +1,6 @@
 //! CREATE: a new key, its secret kept, visible in IAM. Or nothing at all.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,16 @@ use tokio::{
 
 use crate::{
     KeyMetadata, Services, StoredCredentials,
-    iam::{CreatedKey, KEYS_PER_USER},
-    model, not_found,
+    iam::CreatedKey,
+    lost_key, model, not_found,
+    rotation::{refuse_lowered_serial, refuse_third_key},
     secret_store::Credentials,
+    user_keys::{UserKey, user_keys, with_stored},
 };
+
+/// What must be left of an invocation to start `CreateAccessKey`: 9 seconds for it; then either 9 to settle the new
+/// key and twice 9 to take it back again, or the time to look for a lost one.
+const TIME_TO_CREATE: Duration = Duration::from_secs(38);
 
 /// How often to look whether IAM shows the key.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,6 +31,9 @@ const MAX_WAIT: Duration = Duration::from_secs(12);
 
 /// What must be left of an invocation to look once more, and to undo everything should that fail.
 const RESERVE: Duration = Duration::from_secs(20);
+
+/// How long to wait for the secret of a key that appeared beside ours: as long as storing one may take.
+const TWIN_WAIT: Duration = Duration::from_secs(9);
 
 /// Seconds until CloudFormation calls again while IAM does not show the key.
 const CALLBACK_DELAY_SECONDS: u32 = 5;
@@ -45,43 +54,89 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     if let Some(context) = &request.callback_context {
         return resume(services, request, user, context).await;
     }
-    refuse_third_key(user, &services.iam.list_access_keys(user).await?)?;
-    let created = services.iam.create_access_key(user).await?;
-    let id = created.metadata.id.clone();
-    match settle(services, request, user, created).await {
-        Ok(event) => Ok(event),
-        Err(error) => Err(undo(services, user, &id, error).await),
+    let mut keys = user_keys(services, user).await?;
+    if let Some(made) = keys.iter().position(|key| key.was_made_by(request)) {
+        return replay(services, request, user, keys.swap_remove(made)).await;
     }
+    refuse_lowered_serial(request, &keys)?;
+    refuse_third_key(user, &keys)?;
+    refuse_late_start(services)?;
+    let started = SystemTime::now();
+    let created = match services.iam.create_access_key(user).await {
+        Ok(created) => created,
+        Err(error) if leaves_open_what_it_did(&error) => {
+            return Err(lost_key::reclaim(services, user, &keys, started, error).await);
+        }
+        Err(error) => return Err(error),
+    };
+    let id = created.metadata.id.clone();
+    let event = settle(services, request, user, &keys, created).await;
+    or_undo(services, user, &id, event).await.map(|event| event.with_message(lost_key::warning(user, &keys)))
 }
 
 /// Everything after the key exists: its secret is stored, its status set, and IAM shows it.
 ///
 /// The calls run side by side and all of them to their end: a call given up halfway could still take effect
 /// behind the back of [`undo`].
-async fn settle(services: &Services, request: &Request, user: &UserName, key: CreatedKey) -> Result<ProgressEvent> {
+async fn settle(
+    services: &Services,
+    request: &Request,
+    user: &UserName,
+    before: &[UserKey],
+    key: CreatedKey,
+) -> Result<ProgressEvent> {
     let CreatedKey { metadata, secret_access_key } = key;
-    let id = metadata.id.clone();
+    let id = &metadata.id;
     let credentials = Credentials {
         access_key_id: id.clone(),
         secret_access_key,
         user_name: user.clone(),
         serial: request.desired.serial,
-        create_date: metadata.create_date.clone(),
+        create_date: metadata.create_date(),
         stack_id: request.stack_id.clone(),
         logical_resource_id: request.logical_resource_id.clone(),
         client_request_token: request.client_request_token.clone(),
     };
-    let (stored, status, visible) = join!(
+    let (stored, status, listed) = join!(
         services.secret_store.put(credentials, &request.tags),
-        set_initial_status(services, user, &id, request.desired.wanted_status()),
-        services.iam.find_access_key(user, &id),
+        set_initial_status(services, user, id, request.desired.wanted_status()),
+        services.iam.list_access_keys(user),
     );
     let stored = stored?;
     status?;
-    match wait_until_visible(services, request, user, &id, visible?).await? {
+    let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
+    let appeared = others.into_iter().filter(|key| before.iter().all(|known| known.metadata.id != key.id)).collect();
+    refuse_twin(services, request, &metadata, appeared).await?;
+    finish(services, request, user, mine.into_iter().next(), stored, 1).await
+}
+
+/// The answer for a key whose secret is stored, once IAM shows it as it is to be; until then, a callback.
+async fn finish(
+    services: &Services,
+    request: &Request,
+    user: &UserName,
+    seen: Option<KeyMetadata>,
+    stored: StoredCredentials,
+    invocation: u32,
+) -> Result<ProgressEvent> {
+    let id = stored.credentials.access_key_id.clone();
+    match wait_until_visible(services, request, user, &id, seen).await? {
         Some(metadata) => Ok(ProgressEvent::success(model(user, metadata, Some(stored)))),
-        None => Ok(call_again(request, id, 1)),
+        None if invocation < MAX_INVOCATIONS => Ok(call_again(request, id, invocation)),
+        None => Err(HandlerError::new(
+            HandlerErrorCode::NotStabilized,
+            format!("IAM does not show access key {id} of user {user}, although it created it minutes ago"),
+        )),
     }
+}
+
+/// The same operation has made this key before: an earlier invocation timed out, died, or its answer was lost.
+async fn replay(services: &Services, request: &Request, user: &UserName, key: UserKey) -> Result<ProgressEvent> {
+    let UserKey { metadata, stored } = key;
+    let id = metadata.id.clone();
+    let stored = stored.ok_or_else(|| not_found(&id, user))?;
+    let event = finish(services, request, user, Some(metadata), stored, 1).await;
+    or_undo(services, user, &id, event).await
 }
 
 /// The next invocation of a CREATE that waits for IAM to show the key.
@@ -89,18 +144,18 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
     let CallbackContext { access_key_id: id, invocations } = CallbackContext::deserialize(context).map_err(|_| {
         HandlerError::new(HandlerErrorCode::InvalidRequest, "the callback context is not one of this handler's")
     })?;
-    let (stored, visible) = join!(services.secret_store.get(&id), services.iam.find_access_key(user, &id));
-    let stored = of_this_request(stored?, request, user, &id)?;
-    match wait_until_visible(services, request, user, &id, visible?).await? {
-        Some(metadata) => Ok(ProgressEvent::success(model(user, metadata, Some(stored)))),
-        None if invocations < MAX_INVOCATIONS => Ok(call_again(request, id, invocations + 1)),
-        None => {
-            let error = HandlerError::new(
-                HandlerErrorCode::NotStabilized,
-                format!("IAM does not show access key {id} of user {user}, although it created it minutes ago"),
-            );
-            Err(undo(services, user, &id, error).await)
-        }
+    let (stored, seen) = join!(services.secret_store.get(&id), services.iam.find_access_key(user, &id));
+    let stored = stored.map_err(|error| left_behind(user, &id, error, "its secret could not be read"))?;
+    let stored = of_this_request(stored, request, user, &id)?;
+    let event = match seen {
+        Ok(seen) => finish(services, request, user, seen, stored, invocations + 1).await,
+        Err(error) => Err(error),
+    };
+    match event {
+        Err(error) if error.code == HandlerErrorCode::NotStabilized => Err(undo(services, user, &id, error).await),
+        // CloudFormation knows the key already, and may call again to finish it.
+        Err(error) => Err(left_behind(user, &id, error, "another invocation can finish it")),
+        event => event,
     }
 }
 
@@ -115,6 +170,39 @@ fn of_this_request(
         stored.credentials.user_name == *user && stored.credentials.client_request_token == request.client_request_token
     };
     stored.filter(ours).ok_or_else(|| not_found(id, user))
+}
+
+/// Gives way to another invocation of this very request that runs at the same time and made a key as early as ours.
+///
+/// CloudFormation calls again when it has given up on an invocation, which may be running still. The younger of the two
+/// keys goes, and of two of the same second both may: the next invocation finds the key that is left, or makes one.
+///
+/// What remains: IAM shows a key only after a moment, and the store may take longer than we wait, so two invocations
+/// that create within that moment may miss each other's key.
+///
+/// # Errors
+/// `ResourceConflict`, which CloudFormation retries.
+async fn refuse_twin(
+    services: &Services,
+    request: &Request,
+    ours: &KeyMetadata,
+    appeared: Vec<KeyMetadata>,
+) -> Result<()> {
+    let start = Instant::now();
+    let mut keys = with_stored(services, appeared).await?;
+    // Another key's secret may be on its way to the store.
+    while keys.iter().any(|key| key.stored.is_none()) && start.elapsed() < TWIN_WAIT {
+        sleep(POLL_INTERVAL).await;
+        keys = with_stored(services, keys.into_iter().map(|key| key.metadata).collect()).await?;
+    }
+    let second = |key: &KeyMetadata| key.created.map(|created| created.secs());
+    match keys.iter().find(|key| key.was_made_by(request) && second(&key.metadata) <= second(ours)) {
+        None => Ok(()),
+        Some(twin) => Err(HandlerError::new(
+            HandlerErrorCode::ResourceConflict,
+            format!("this very request has also created access key {}, in another invocation", twin.metadata.id),
+        )),
+    }
 }
 
 /// IAM creates every key `Active`.
@@ -161,23 +249,33 @@ fn call_again(request: &Request, id: String, invocations: u32) -> ProgressEvent 
     ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS)
 }
 
-/// Takes a key back whose CREATE cannot be finished: first the key, then its secret.
-///
-/// Where that fails too, the error carries the key's id, so that CloudFormation's rollback deletes it, and says so.
+/// The event; or, when the key could not be finished, its error, after the key has been taken back.
+async fn or_undo(
+    services: &Services,
+    user: &UserName,
+    id: &str,
+    event: Result<ProgressEvent>,
+) -> Result<ProgressEvent> {
+    match event {
+        Ok(event) => Ok(event),
+        Err(error) => Err(undo(services, user, id, error).await),
+    }
+}
+
+/// Takes a key back whose CREATE cannot be finished. Where that fails too, the error says so.
 async fn undo(services: &Services, user: &UserName, id: &str, error: HandlerError) -> HandlerError {
-    let left = match services.iam.delete_access_key(user, id).await {
-        Err(failure) if !failure.is_not_found() => failure,
-        _ => match services.secret_store.delete(id).await {
-            Err(failure) => failure,
-            Ok(()) => return error,
-        },
-    };
-    tracing::error!(user = user.as_str(), id, left.message, "a failed CREATE could not be undone");
+    let Err(failure) = take_back(services, user, id).await else { return error };
+    tracing::error!(user = user.as_str(), id, failure.message, "a failed CREATE could not be undone");
+    left_behind(user, id, error, &failure.message)
+}
+
+/// The error of a CREATE whose key is still there, and why: the id lets CloudFormation's rollback delete it.
+fn left_behind(user: &UserName, id: &str, error: HandlerError, why: &str) -> HandlerError {
     HandlerError {
         message: format!(
-            "{}. Access key {id} of user {user} could not be taken back: {}. If the stack's rollback does not \
+            "{}. Access key {id} of user {user} exists and was not taken back: {why}. If the stack's rollback does not \
              delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
-            error.message, left.message
+            error.message
         ),
         resource_model: Some(Box::new(AccessKey {
             user_name: Some(user.clone()),
@@ -188,23 +286,31 @@ async fn undo(services: &Services, user: &UserName, id: &str, error: HandlerErro
     }
 }
 
-fn refuse_third_key(user: &UserName, keys: &[KeyMetadata]) -> Result<()> {
-    if keys.len() < KEYS_PER_USER {
+/// Deletes a key, and then its secret: as long as the key lives, so does its secret.
+async fn take_back(services: &Services, user: &UserName, id: &str) -> Result<()> {
+    match services.iam.delete_access_key(user, id).await {
+        Err(failure) if !failure.is_not_found() => Err(failure),
+        _ => services.secret_store.delete(id).await,
+    }
+}
+
+/// Whether IAM may have created a key although the call failed: it timed out, was cut off, or failed inside IAM.
+fn leaves_open_what_it_did(error: &HandlerError) -> bool {
+    matches!(error.code, HandlerErrorCode::NetworkFailure | HandlerErrorCode::ServiceInternalError)
+}
+
+/// # Errors
+/// `NetworkFailure`, which CloudFormation retries, when too little time is left to finish or undo what would be begun.
+fn refuse_late_start(services: &Services) -> Result<()> {
+    let left = services.deadline.remaining();
+    if left >= TIME_TO_CREATE {
         return Ok(());
     }
-    let in_the_way: Vec<String> = keys
-        .iter()
-        .map(|key| {
-            let created = key.create_date.as_deref().unwrap_or("at an unknown time");
-            format!("{} ({}, created {created})", key.id, key.status)
-        })
-        .collect();
     Err(HandlerError::new(
-        HandlerErrorCode::ServiceLimitExceeded,
+        HandlerErrorCode::NetworkFailure,
         format!(
-            "user {user} already has {KEYS_PER_USER} access keys, as many as IAM allows: {}. Delete one that is not \
-             used. Rotation by Serial needs one free, because the new key is created before the old one is deleted",
-            in_the_way.join(", ")
+            "only {} s of this invocation are left, too few to create a key and to be sure of it; nothing was created",
+            left.as_secs()
         ),
     ))
 }

@@ -1,9 +1,11 @@
 //! The few IAM calls, typed: every one that takes a `UserName` gets one.
 
+use std::time::Duration;
+
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
 use aws_sdk_iam::{
     Client,
-    config::{Config, retry::RetryConfig},
+    config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
     types::{AccessKeyMetadata, StatusType},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
@@ -14,6 +16,9 @@ use crate::service_error::failed;
 ///
 /// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 pub(crate) const KEYS_PER_USER: usize = 2;
+
+/// How long one `CreateAccessKey` may take.
+pub(crate) const CREATE_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// IAM, with the caller's credentials.
 #[derive(Clone, Debug)]
@@ -26,7 +31,8 @@ pub struct Iam {
 pub(crate) struct KeyMetadata {
     pub(crate) id: String,
     pub(crate) status: Status,
-    pub(crate) create_date: Option<String>,
+    /// In whole seconds, as IAM counts.
+    pub(crate) created: Option<DateTime>,
 }
 
 /// What IAM tells of a key once.
@@ -34,6 +40,13 @@ pub(crate) struct KeyMetadata {
 pub(crate) struct CreatedKey {
     pub(crate) metadata: KeyMetadata,
     pub(crate) secret_access_key: Secret,
+}
+
+/// Who owns a key, and whether anybody has used it.
+#[derive(Debug)]
+pub(crate) struct KeyUse {
+    pub(crate) owner: UserName,
+    pub(crate) used: bool,
 }
 
 /// One page of the account's users.
@@ -65,8 +78,13 @@ impl Iam {
 
     /// Creates a key. Sent exactly once: IAM has no idempotency token for it, so a retry after a lost answer
     /// would create a second key that nobody knows of.
+    ///
+    /// # Errors
+    /// `NetworkFailure` and `ServiceInternalError` leave open whether IAM created a key.
     pub(crate) async fn create_access_key(&self, user: &UserName) -> Result<CreatedKey> {
-        let once = Config::builder().retry_config(RetryConfig::disabled());
+        // The one attempt may take the time that the attempts of another call take together.
+        let timeout = TimeoutConfig::builder().operation_attempt_timeout(CREATE_TIMEOUT).build();
+        let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeout);
         let call = self.client.create_access_key().user_name(user.as_str()).customize().config_override(once);
         let answer = call.send().await.map_err(|error| failed("CreateAccessKey", &format!("user {user}"), &error))?;
         let Some(key) = answer.access_key else {
@@ -79,7 +97,7 @@ impl Iam {
             metadata: KeyMetadata {
                 id: key.access_key_id,
                 status: status(&key.status),
-                create_date: key.create_date.as_ref().and_then(rfc3339),
+                created: key.create_date.as_ref().map(whole_seconds),
             },
             secret_access_key: Secret::new(key.secret_access_key),
         })
@@ -106,26 +124,37 @@ impl Iam {
     /// The user that a key belongs to: the only way from a bare key id to its user.
     ///
     /// # Errors
-    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is not of this account.
+    /// As [`Iam::key_use`].
     pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
+        Ok(self.key_use(id).await?.owner)
+    }
+
+    /// The user that a key belongs to, and whether the key was ever used.
+    ///
+    /// # Errors
+    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is not of this account.
+    pub(crate) async fn key_use(&self, id: &str) -> Result<KeyUse> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
             let error = failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
             if error.code != HandlerErrorCode::AccessDenied {
                 return error;
             }
             let message = format!(
-                "{}. Either the role may not call iam:GetAccessKeyLastUsed, or the key is not, or no longer, in this account",
+                "{}. Either the role may not call iam:GetAccessKeyLastUsed, or the key is not, or no longer, in this \
+                 account",
                 error.message
             );
             HandlerError { message, ..error }
         })?;
+        let used = answer.access_key_last_used.is_some_and(|last_used| last_used.last_used_date.is_some());
         let owner = answer.user_name.unwrap_or_default();
-        UserName::try_from(owner.clone()).map_err(|_| {
-            HandlerError::new(
+        match UserName::try_from(owner.clone()) {
+            Ok(owner) => Ok(KeyUse { owner, used }),
+            Err(_) => Err(HandlerError::new(
                 HandlerErrorCode::NotFound,
                 format!("access key {id} belongs to {owner:?}, which is not an IAM user of this account"),
-            )
-        })
+            )),
+        }
     }
 
     /// A page of the account's users, `max_items` (1 to 1000) at most, from `marker` on.
@@ -141,12 +170,17 @@ impl Iam {
 }
 
 impl KeyMetadata {
+    /// When the key was created, as RFC 3339.
+    pub(crate) fn create_date(&self) -> Option<String> {
+        self.created.and_then(|date| date.fmt(Format::DateTime).ok())
+    }
+
     /// `None` for an entry without an id, which IAM does not send.
     fn from_sdk(key: AccessKeyMetadata) -> Option<Self> {
         Some(Self {
             id: key.access_key_id?,
             status: key.status.as_ref().map(status).unwrap_or_default(),
-            create_date: key.create_date.as_ref().and_then(rfc3339),
+            created: key.create_date.as_ref().map(whole_seconds),
         })
     }
 }
@@ -156,7 +190,7 @@ fn status(status: &StatusType) -> Status {
     if *status == StatusType::Active { Status::Active } else { Status::Inactive }
 }
 
-/// IAM counts in whole seconds.
-fn rfc3339(date: &DateTime) -> Option<String> {
-    DateTime::from_secs(date.secs()).fmt(Format::DateTime).ok()
+/// Some answers carry fractions that others of the same key do not.
+fn whole_seconds(date: &DateTime) -> DateTime {
+    DateTime::from_secs(date.secs())
 }

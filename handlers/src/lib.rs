@@ -11,14 +11,17 @@ mod iam;
 #[allow(dead_code)]
 mod keybase;
 mod list;
+mod lost_key;
 #[allow(dead_code)]
 mod openpgp;
 mod read;
+mod rotation;
 mod secret_store;
 mod service_error;
 #[allow(dead_code)]
 mod ses_smtp;
 mod update;
+mod user_keys;
 
 use access_key_schema::{AccessKey, Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 
@@ -60,8 +63,8 @@ fn model(user: &UserName, key: KeyMetadata, stored: Option<StoredCredentials>) -
     let bare = AccessKey {
         user_name: Some(user.clone()),
         status: Some(key.status),
+        create_date: key.create_date(),
         id: Some(key.id),
-        create_date: key.create_date,
         ..AccessKey::default()
     };
     match stored {

@@ -14,7 +14,7 @@ where
 {
     let (code, reason) = match error {
         SdkError::ServiceError(service) => {
-            let name = service.err().code().unwrap_or("an error without a code");
+            let name = service.err().code().unwrap_or("an answer that cannot be read");
             let code = handler_error_code(name, service.raw().status().as_u16());
             let reason = match service.err().message() {
                 Some(message) => format!("{name}: {message}"),
@@ -52,8 +52,152 @@ fn handler_error_code(service_code: &str, http_status: u16) -> HandlerErrorCode 
         "Throttling" | "TooManyRequests" | "RequestLimitExceeded" => HandlerErrorCode::Throttling,
         "EntityTemporarilyUnmodifiable" | "ConcurrentModification" => HandlerErrorCode::ResourceConflict,
         "ServiceFailure" | "InternalFailure" => HandlerErrorCode::ServiceInternalError,
+        // The answer to a success broke off.
+        _ if http_status < 300 => HandlerErrorCode::NetworkFailure,
         _ if http_status == 429 => HandlerErrorCode::Throttling,
         _ if http_status >= 500 => HandlerErrorCode::ServiceInternalError,
         _ => HandlerErrorCode::GeneralServiceException,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use access_key_schema::{Result, TypeConfiguration, UserName};
+    use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::{Iam, SecretStore};
+
+    macro_rules! client {
+        ($sdk:ident, $status:expr, $body:expr) => {{
+            let (status, body): (u16, String) = ($status, $body);
+            let answer = move |_| {
+                http::Response::builder()
+                    .status(status)
+                    .header("x-amzn-requestid", "11111111-2222-3333-4444-555555555555")
+                    .body(SdkBody::from(body.clone()))
+                    .unwrap()
+            };
+            let config = $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .credentials_provider(Credentials::for_tests())
+                .region(Region::from_static("us-east-1"))
+                .retry_config(RetryConfig::disabled())
+                .http_client(infallible_client_fn(answer))
+                .build();
+            $sdk::Client::from_conf(config)
+        }};
+    }
+
+    /// What becomes of an error of IAM's.
+    async fn iam(status: u16, code: &str) -> HandlerError {
+        let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>why</Message></Error></ErrorResponse>");
+        let client = client!(aws_sdk_iam, status, body);
+        let user = UserName::try_from("alice".to_owned()).unwrap();
+        Iam::new(client).list_access_keys(&user).await.unwrap_err()
+    }
+
+    /// What becomes of an error of Secrets Manager's.
+    async fn secrets_manager(status: u16, code: &str) -> Result<()> {
+        let body = format!(r#"{{"__type":"{code}","message":"why"}}"#);
+        let client = client!(aws_sdk_secretsmanager, status, body);
+        SecretStore::new(client, TypeConfiguration::default()).delete("AKIAIOSFODNN7EXAMPLE").await
+    }
+
+    #[tokio::test]
+    async fn every_error_of_either_service_has_its_handler_error_code() {
+        use HandlerErrorCode::*;
+        let rows = [
+            (404, "NoSuchEntity", NotFound),
+            (409, "LimitExceeded", ServiceLimitExceeded),
+            (400, "LimitExceededException", ServiceLimitExceeded),
+            (400, "InvalidInput", InvalidRequest),
+            (400, "ValidationError", InvalidRequest),
+            (400, "ValidationException", InvalidRequest),
+            (400, "InvalidParameter", InvalidRequest),
+            (400, "InvalidParameterException", InvalidRequest),
+            (403, "AccessDenied", AccessDenied),
+            (400, "AccessDeniedException", AccessDenied),
+            (403, "UnauthorizedOperation", AccessDenied),
+            (403, "InvalidClientTokenId", InvalidCredentials),
+            (400, "UnrecognizedClientException", InvalidCredentials),
+            (403, "ExpiredToken", InvalidCredentials),
+            (400, "ExpiredTokenException", InvalidCredentials),
+            (403, "SignatureDoesNotMatch", InvalidCredentials),
+            (400, "Throttling", Throttling),
+            (400, "ThrottlingException", Throttling),
+            (400, "TooManyRequestsException", Throttling),
+            (429, "SlowDown", Throttling),
+            (400, "RequestLimitExceeded", Throttling),
+            (409, "EntityTemporarilyUnmodifiable", ResourceConflict),
+            (409, "ConcurrentModification", ResourceConflict),
+            (500, "ServiceFailure", ServiceInternalError),
+            (500, "InternalFailure", ServiceInternalError),
+            (500, "InternalServiceError", ServiceInternalError),
+            (503, "ServiceUnavailable", ServiceInternalError),
+            (400, "MalformedPolicyDocumentException", GeneralServiceException),
+        ];
+        for (status, service_code, code) in rows {
+            assert_eq!(iam(status, service_code).await.code, code, "IAM's {service_code}");
+            let error = secrets_manager(status, service_code).await.err();
+            // To delete what is not there is no error.
+            assert_eq!(error.map(|error| error.code), Some(code).filter(|code| *code != NotFound), "{service_code}");
+        }
+        assert!(secrets_manager(400, "ResourceNotFoundException").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_message_names_operation_subject_reason_and_request_id() {
+        let message = iam(409, "LimitExceeded").await.message;
+        assert_eq!(
+            message,
+            "ListAccessKeys for user alice failed: LimitExceeded: why \
+             (request id 11111111-2222-3333-4444-555555555555)"
+        );
+        let message = secrets_manager(400, "InvalidParameterException").await.unwrap_err().message;
+        assert!(
+            message.contains("DeleteSecret for secret cloudformation/iam-access-key/AKIAIOSFODNN7EXAMPLE"),
+            "{message}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_a_network_or_a_service_failure() {
+        let user = UserName::try_from("alice".to_owned()).unwrap();
+        let broken = Iam::new(client!(aws_sdk_iam, 200, "<ListAccessKeysResponse><ListAcc".to_owned()));
+        assert_eq!(broken.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::NetworkFailure);
+        let html = Iam::new(client!(aws_sdk_iam, 502, "<html>bad gateway".to_owned()));
+        assert_eq!(html.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::ServiceInternalError);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_a_network_failure() {
+        let config = aws_sdk_iam::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::for_tests())
+            .region(Region::from_static("us-east-1"))
+            .retry_config(RetryConfig::disabled())
+            .endpoint_url("http://127.0.0.1:1")
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let user = UserName::try_from("alice".to_owned()).unwrap();
+        let error = Iam::new(aws_sdk_iam::Client::from_conf(config)).list_access_keys(&user).await.unwrap_err();
+        assert_eq!(error.code, HandlerErrorCode::NetworkFailure);
+        assert!(error.message.contains("could not be reached"), "{}", error.message);
+    }
+
+    #[tokio::test]
+    async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
+        let body = r#"{"__type":"ValidationException","message":"Value 'wJalrXUtnFEMI' is no good"}"#.to_owned();
+        let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
+        let credentials = serde_json::from_value(serde_json::json!({
+            "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI", "UserName": "alice",
+        }));
+        let error = store.put(credentials.unwrap(), &BTreeMap::new()).await.unwrap_err();
+        assert!(error.message.contains("[redacted]") && !error.message.contains("wJalr"), "{}", error.message);
     }
 }

@@ -31,7 +31,7 @@ pub fn document(type_name: &str) -> Value {
         "primaryIdentifier": pointers(&[AccessKey::ref_property()]),
         "replacementStrategy": "create_then_delete",
         "tagging": { "taggable": false },
-        "typeConfiguration": schema_of::<TypeConfiguration>(),
+        "typeConfiguration": type_configuration(),
         "handlers": {
             "create": { "permissions": [
                 "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
@@ -50,6 +50,15 @@ pub fn document(type_name: &str) -> Value {
             "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys"] },
         },
     })
+}
+
+/// The CloudFormation CLI's own schema does not take a `type` here.
+fn type_configuration() -> Value {
+    let mut schema = schema_of::<TypeConfiguration>();
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("type");
+    }
+    schema
 }
 
 /// The draft-07 schema of a type, without what the registry does not take: `$schema`, `title`, `null` types

@@ -1,7 +1,7 @@
 //! The shared model of `AWS::IAM::AccessKey` and the words CloudFormation and a handler exchange about it.
 //!
 //! Everything that says what the resource type *is* lives here and nowhere else: its properties and what
-//! `Ref` and `Fn::GetAtt` answer ([`AccessKey`]), the registry schema made from them ([`document`]), the
+//! `Ref` and `Fn::GetAtt` answer ([`AccessKey`]), the registry schema made from them ([`document()`]), the
 //! request a handler gets ([`Request`]), the event it answers with ([`ProgressEvent`]) and the errors it may
 //! name ([`HandlerError`]). This crate knows no AWS SDK and no Lambda.
 

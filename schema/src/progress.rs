@@ -54,6 +54,12 @@ impl ProgressEvent {
         Self { resource_model: Some(model), ..Self::bare(OperationStatus::Success) }
     }
 
+    /// The same event with words for a person, if there are any.
+    #[must_use]
+    pub fn with_message(self, message: Option<String>) -> Self {
+        Self { message, ..self }
+    }
+
     /// DELETE succeeded: nothing is left to describe.
     #[must_use]
     pub fn deleted() -> Self {

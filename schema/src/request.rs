@@ -2,7 +2,7 @@
 //!
 //! [`RegistryRequest`] and [`TestEntrypointRequest`] are the two shapes on the wire. Both become a
 //! [`WireRequest`], whose properties are still as they were sent, and, once those are recast and validated,
-//! the [`Request`] that a handler gets.
+//! the [`Request`] that a handler gets. What is on the wire has no `Debug`: its properties may hold a secret.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -63,7 +63,7 @@ pub struct Credentials {
 }
 
 /// The request as CloudFormation and the Cloud Control API send it. Fields that are not here are ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RegistryRequest {
@@ -79,7 +79,7 @@ pub struct RegistryRequest {
 }
 
 /// The part of a [`RegistryRequest`] that is about the resource.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RegistryRequestData {
@@ -92,7 +92,7 @@ pub struct RegistryRequestData {
 }
 
 /// The request as `sam local invoke TestEntrypoint` and `cfn invoke` send it. Fields that are not here are ignored.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TestEntrypointRequest {
@@ -104,7 +104,7 @@ pub struct TestEntrypointRequest {
 }
 
 /// The part of a [`TestEntrypointRequest`] that is about the resource.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TestEntrypointHandlerRequest {
@@ -139,7 +139,6 @@ fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result:
 }
 
 /// A request in either shape, its properties still as they were sent: primitives may be strings.
-#[derive(Debug)]
 #[allow(missing_docs)]
 pub struct WireRequest {
     pub action: String,

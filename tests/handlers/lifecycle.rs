@@ -22,7 +22,7 @@ async fn the_life_of_a_key(request: MakeRequest) {
     assert_eq!(lab.aws.keys("alice").await, [(id.to_owned(), "Active".to_owned())]);
 
     let name = format!("cloudformation/iam-access-key/{id}");
-    assert_eq!(lab.aws.stored().await, [name.clone()]);
+    assert_eq!(lab.aws.stored().await, [name.as_str()]);
     let stored = lab.aws.stored_value(&name).await;
     assert_eq!(stored["AccessKeyId"], *id);
     assert_eq!(stored["SecretAccessKey"], model["SecretAccessKey"]);

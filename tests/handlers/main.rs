@@ -4,4 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_requests;
+mod failures_after_creation;
 mod lifecycle;
+mod list;
+mod missing_and_taken;
+mod replay;
+mod round_trips;
+mod secrets;

@@ -4,13 +4,16 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 /// What happens to a call instead of a plain answer.
 #[derive(Clone, Debug)]
@@ -21,6 +24,10 @@ pub enum Fault {
     CutBefore,
     /// The service does what it is asked, and the connection ends before the answer.
     CutAfter,
+    /// The service gets the call, and does not answer within any timeout.
+    Hang,
+    /// The function's process is to be killed, before the service gets the call or after it has answered.
+    Kill { after: bool },
     /// The key is left out of `ListAccessKeys`, as IAM does for a moment after it was created.
     HideKeys,
 }
@@ -41,6 +48,8 @@ pub struct Front {
 struct State {
     upstream: SocketAddr,
     client: reqwest::Client,
+    kill: Notify,
+    played: AtomicUsize,
     calls: Mutex<Vec<Call>>,
     /// Operation, how many of its calls to let through first, how many to play the fault on.
     faults: Mutex<Vec<(&'static str, usize, usize, Fault)>>,
@@ -53,6 +62,8 @@ impl Front {
         let state = Arc::new(State {
             upstream,
             client: reqwest::Client::new(),
+            kill: Notify::new(),
+            played: AtomicUsize::new(0),
             calls: Mutex::default(),
             faults: Mutex::default(),
         });
@@ -70,8 +81,19 @@ impl Front {
         lock(&self.state.faults).push((operation, skip, times, fault));
     }
 
+    /// Waits until a [`Fault::Kill`] is played.
+    pub async fn killing(&self) {
+        self.state.kill.notified().await;
+    }
+
+    /// How many calls had a fault since the last [`Front::heal`].
+    pub fn faults_played(&self) -> usize {
+        self.state.played.load(Ordering::Relaxed)
+    }
+
     pub fn heal(&self) {
         lock(&self.state.faults).clear();
+        self.state.played.store(0, Ordering::Relaxed);
     }
 
     /// The calls since the last time this was asked.
@@ -117,6 +139,7 @@ impl State {
                 return Ok(error(status, code, parts.headers.contains_key("x-amz-target")));
             }
             Some(Fault::CutBefore) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Fault::Kill { after: false }) => return self.wait_to_be_killed().await,
             _ => {}
         }
         let upstream = self
@@ -133,12 +156,20 @@ impl State {
         let mut body = answer.bytes().await.map_err(io::Error::other)?;
         match (operation.as_str(), fault) {
             (_, Some(Fault::CutAfter)) => return Err(io::ErrorKind::ConnectionReset.into()),
+            (_, Some(Fault::Hang)) => return std::future::pending().await,
+            (_, Some(Fault::Kill { after: true })) => return self.wait_to_be_killed().await,
             ("ListAccessKeys", Some(Fault::HideKeys)) => body = without_members(&body),
             ("ListUsers", _) => body = page(&body, &text),
             _ => {}
         }
         *response.body_mut() = Full::new(body);
         Ok(response)
+    }
+
+    /// Says that the function may be killed now, and never answers.
+    async fn wait_to_be_killed(&self) -> io::Result<Response<Full<Bytes>>> {
+        self.kill.notify_one();
+        std::future::pending().await
     }
 
     fn fault_for(&self, operation: &str) -> Option<Fault> {
@@ -149,6 +180,7 @@ impl State {
             return None;
         }
         *times -= 1;
+        self.played.fetch_add(1, Ordering::Relaxed);
         Some(fault.clone())
     }
 }

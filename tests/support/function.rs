@@ -19,9 +19,10 @@ const NAME: &str = "iam-access-key";
 
 pub struct Function {
     pub address: SocketAddr,
+    aws: SocketAddr,
     client: reqwest::Client,
     log: Arc<Mutex<Vec<String>>>,
-    process: Process,
+    process: Mutex<Process>,
     _api: Process,
 }
 
@@ -38,24 +39,17 @@ impl Function {
                 .stderr(Stdio::null()),
         );
         wait_for(address, "the Lambda API").await;
-        let mut process = Process::start(
-            Command::new(binary())
-                .env_clear()
-                .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/{NAME}"))
-                .env("AWS_LAMBDA_FUNCTION_NAME", NAME)
-                .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-                .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-                .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
-                .env("RUST_LOG", "trace")
-                .env("AWS_ENDPOINT_URL", format!("http://{aws}"))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped()),
-        );
         let client = reqwest::Client::builder().timeout(Duration::from_secs(90)).build().expect("a client");
         let log = Arc::new(Mutex::default());
-        collect(process.0.stdout.take().expect("piped"), &log);
-        collect(process.0.stderr.take().expect("piped"), &log);
-        Self { address, client, log, process, _api: api }
+        let process = Mutex::new(start_process(address, aws, &log));
+        Self { address, aws, client, log, process, _api: api }
+    }
+
+    /// Ends the process at once, as when its host dies, and starts another.
+    pub fn kill_and_restart(&self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.0.kill().expect("a process to kill");
+        *process = start_process(self.address, self.aws, &self.log);
     }
 
     /// Sends a request body as it is and returns the function's answer.
@@ -74,8 +68,27 @@ impl Function {
     }
 
     pub fn process_id(&self) -> u32 {
-        self.process.0.id()
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).0.id()
     }
+}
+
+fn start_process(address: SocketAddr, aws: SocketAddr, log: &Arc<Mutex<Vec<String>>>) -> Process {
+    let mut process = Process::start(
+        Command::new(binary())
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt/{NAME}"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", NAME)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+            .env("RUST_LOG", "trace,aws_smithy_runtime=trace")
+            .env("AWS_ENDPOINT_URL", format!("http://{aws}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
+    collect(process.0.stdout.take().expect("piped"), log);
+    collect(process.0.stderr.take().expect("piped"), log);
+    process
 }
 
 /// Tests run in `target/PROFILE/deps`, examples in `target/PROFILE/examples`: the binary is next door.

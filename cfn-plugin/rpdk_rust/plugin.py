@@ -1,0 +1,149 @@
+"""What `cfn init`, `cfn generate` and `cfn submit` do for a project whose `.rpdk-config` says `"language": "rust"`."""
+
+import argparse
+import io
+import json
+import logging
+import shutil
+import stat
+import subprocess
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rpdk.core.data_loaders import load_resource_spec
+from rpdk.core.exceptions import CLIMisconfiguredError, InvalidProjectError, SpecValidationError
+from rpdk.core.plugin_base import LanguagePlugin
+from rpdk.core.project import Project
+
+from rpdk_rust.elf import NotAnExecutableError, machine_of
+
+LOG = logging.getLogger(__name__)
+
+DISTRIBUTION = "cloudformation-cli-rust-plugin"
+SCAFFOLDS_NOTHING = (
+    "The Rust plugin packages an existing Rust project and scaffolds nothing: "
+    "run `cfn generate` and `cfn submit` in the project, whose .rpdk-config names it."
+)
+
+GENERATE_SCHEMA = ["cargo", "run", "--quiet", "--package", "access-key-schema", "--example", "generate", "--"]
+
+BUILD = "cargo lambda build --release"
+DEFAULT_BINARY = "target/lambda/iam-access-key/bootstrap"
+# Neither RegisterType nor .rpdk-config has a setting for it, and the CLI's own plugins build for it alone
+# (cloudformation-cli-go-plugin issue 194).
+REGISTRY_MACHINE = "x86_64"
+
+
+class RustLanguagePlugin(LanguagePlugin):  # type: ignore[misc]
+    """Makes the registry schema from the Rust model, and packages the Lambda binary."""
+
+    def __init__(self) -> None:
+        """Take no options: everything comes from the project."""
+        self._generating = False
+
+    def init(self, project: Project) -> NoReturn:
+        """Refuse to scaffold, and remove what `cfn init` wrote before it came here."""
+        _remove_example(project)
+        _refuse_to_scaffold()
+
+    def generate(self, project: Project) -> None:
+        """Write the schema of the Rust model to the project's schema file, through a link if it is one."""
+        if self._generating:
+            return
+        document = _generate_schema(project)
+        if project.schema_path.read_text(encoding="utf-8") == document:
+            return
+        # Before it is written: `cfn` loads the schema file first, and with an invalid one never comes here again.
+        project.schema = _load_schema(document, project)
+        project.load_configuration_schema()
+        project.schema_path.write_text(document, encoding="utf-8")
+        LOG.warning("Wrote %s from the Rust model.", project.schema_filename)
+        # By now `cfn` has made resource-role.yaml from the schema that was there before: it has to start over.
+        self._generating = True
+        project.generate()
+        self._generating = False
+
+    def package(self, project: Project, zip_file: zipfile.ZipFile) -> None:
+        """Add `handler.zip`, with the release binary as `bootstrap`, to the package that `cfn submit` uploads."""
+        binary = _release_binary(project)
+        handler = io.BytesIO()
+        with zipfile.ZipFile(handler, mode="w") as handler_zip:
+            handler_zip.writestr(_entry("bootstrap", 0o755), binary, compress_type=zipfile.ZIP_DEFLATED)
+        zip_file.writestr(_entry("handler.zip", 0o644), handler.getvalue())
+
+    def get_plugin_information(self, project: Project) -> dict[str, str]:
+        """Return what `cfn submit` records about this plugin, under the names that the CLI's own plugins use."""
+        return {"plugin-name": "rust", "plugin-tool-version": version(DISTRIBUTION)}
+
+
+def setup_subparser(subparsers: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Make `cfn init rust` refuse, before `cfn init` writes anything."""
+    parser = subparsers.add_parser("rust", description=SCAFFOLDS_NOTHING, parents=parents)
+    parser.set_defaults(command=_refuse_to_scaffold)
+
+
+def _refuse_to_scaffold(_args: argparse.Namespace | None = None) -> NoReturn:
+    raise CLIMisconfiguredError(SCAFFOLDS_NOTHING)
+
+
+def _remove_example(project: Project) -> None:
+    # A link is not the CLI's: after `cfn init --force` its target holds the example until `cfn generate` mends it.
+    path = project.schema_path
+    example = json.dumps(project.schema, indent=4) + "\n"
+    if not path.is_symlink() and path.read_bytes() == example.encode():
+        path.unlink()
+    # Whatever was there, `cfn init` has already replaced.
+    shutil.rmtree(project.example_inputs_path)
+
+
+def _generate_schema(project: Project) -> str:
+    command = [*GENERATE_SCHEMA, project.type_name]
+    try:
+        cargo = subprocess.run(command, cwd=project.root, check=True, capture_output=True, encoding="utf-8")
+    except OSError as error:
+        raise CLIMisconfiguredError(
+            f"cargo cannot be run ({error.strerror}). `cfn generate` makes the schema from the Rust model with it: "
+            "install Rust, or put cargo on the PATH."
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise InvalidProjectError(f"`{' '.join(command)}` failed:\n{error.stderr.strip()}") from error
+    return cargo.stdout
+
+
+def _load_schema(document: str, project: Project) -> Any:
+    file = io.StringIO(document)
+    file.name = str(project.schema_path)  # what relative references start from
+    try:
+        return load_resource_spec(file)
+    except SpecValidationError as error:
+        raise InvalidProjectError(f"The schema of the Rust model is invalid: {error}") from error
+
+
+def _release_binary(project: Project) -> bytes:
+    path = Path(project.root, str(project.settings.get("binary", DEFAULT_BINARY)))
+    try:
+        binary = path.read_bytes()
+        machine = machine_of(binary)
+    except OSError as error:
+        raise InvalidProjectError(
+            f"There is no release binary to package at {path} ({error.strerror}): build it with `{BUILD}`, "
+            'or name it as "binary" in the settings of .rpdk-config.'
+        ) from error
+    except NotAnExecutableError as error:
+        raise InvalidProjectError(f"{path} is not an ELF executable: build it with `{BUILD}`.") from error
+    if machine != REGISTRY_MACHINE:
+        raise InvalidProjectError(
+            f"{path} is built for {machine}, but the registry runs handlers on {REGISTRY_MACHINE}: "
+            f"build it with `{BUILD} --x86-64`."
+        )
+    return binary
+
+
+def _entry(name: str, mode: int) -> zipfile.ZipInfo:
+    # The default date is a fixed one, and the system is Unix wherever this runs: packages are reproducible.
+    entry = zipfile.ZipInfo(name)
+    entry.create_system = 3
+    entry.external_attr = (stat.S_IFREG | mode) << 16
+    return entry

@@ -1,0 +1,23 @@
+r"""A CloudFormation engine for this machine that calls a resource type's handlers as CloudFormation does.
+
+    PYTHONPATH=dev python -m engine --moto-port 5000 \
+        --lambda-url http://127.0.0.1:9000/2015-03-31/functions/iam-access-key/invocations
+    aws cloudformation deploy --endpoint-url http://127.0.0.1:5000 --stack-name s --template-file examples/basic.yml
+
+It is moto's CloudFormation API (stacks, change sets, events, templates, and moto's own resource types) with two parts
+put in: registered resource types, whose operations become handler requests to a Lambda API (`registry`), and the order
+in which CloudFormation creates, updates, replaces, cleans up, rolls back and deletes (`stack`), which moto lacks.
+
+What it does not imitate:
+
+- Resources are made one after the other, never side by side.
+- Permissions: handlers get made-up caller credentials, and no provider credentials, so no logs and metrics either.
+- Registration (RegisterType, SetTypeConfiguration): options of this program stand for it. Properties are not checked
+  against the schema before the handlers get them, and references to names that no template part has are found late.
+- `replacementStrategy` is always create-then-delete. `conditionalCreateOnlyProperties`, hooks, stack policies, stack
+  sets, nested stacks that fail, `DisableRollback`, ContinueUpdateRollback, `RetainResources`, drift detection.
+- Whether a property of one of moto's own types is create-only comes from cfn-lint's schemas. How such a resource is
+  created, updated in place and deleted is moto's doing, gaps included: moto updates few types whole.
+- An import reads the resource and leaves its tags alone. The changes that a change set lists, and what
+  ValidateTemplate says, are moto's guesses.
+"""

@@ -1,0 +1,41 @@
+"""Starts the engine: moto's server, with registered resource types in its CloudFormation."""
+
+import argparse
+import json
+from pathlib import Path
+
+from moto import server
+
+from .backend import install
+from .registry import Registration
+
+
+def main() -> None:
+    """Serves until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="engine", description=__doc__)
+    parser.add_argument("--moto-port", type=int, required=True, help="port of all AWS APIs, on 127.0.0.1")
+    parser.add_argument(
+        "--lambda-url",
+        required=True,
+        help="where the handlers are invoked: http://HOST:PORT/2015-03-31/functions/NAME/invocations",
+    )
+    parser.add_argument(
+        "--type",
+        action="append",
+        help="a name that the type is registered under; can be repeated (default: the schema's typeName)",
+    )
+    parser.add_argument(
+        "--schema", type=Path, help="the registry schema (default: the one in the repository's schema/)"
+    )
+    parser.add_argument("--type-configuration", type=json.loads, help="the account's type configuration, as JSON")
+    arguments = parser.parse_args()
+
+    repository = Path(__file__).resolve().parents[2]
+    schema = json.loads((arguments.schema or next(repository.glob("schema/*.json"))).read_text())
+    names = arguments.type or [schema["typeName"]]
+    install([Registration(name, schema, arguments.lambda_url, arguments.type_configuration) for name in names])
+    server.main(["-H", "127.0.0.1", "-p", str(arguments.moto_port)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""One engine with the built handlers for all tests; every test has stacks of its own."""
+
+import contextlib
+import signal
+import uuid
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+from lab import Lab, laboratory
+
+# No test takes a tenth of this: a stack that never settles must not keep the others waiting.
+TEST_TIMEOUT_SECONDS = 180
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """Ends a test that hangs."""
+
+    def expire(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"the test takes longer than {TEST_TIMEOUT_SECONDS} s")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(TEST_TIMEOUT_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture(scope="session")
+def all_tests_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The engine with the built handlers."""
+    with laboratory(tmp_path_factory.mktemp("logs")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(all_tests_lab: Lab) -> Iterator[Lab]:
+    """The engine; nothing is being watched for yet, and no stack is left afterwards."""
+    watch = all_tests_lab.watch
+    watch.calls.clear()
+    watch.before.clear()
+    watch.failing.clear()
+    yield all_tests_lab
+    watch.before.clear()
+    watch.failing.clear()
+    for stack in all_tests_lab.cloudformation.describe_stacks()["Stacks"]:
+        with contextlib.suppress(Exception):
+            all_tests_lab.cloudformation.delete_stack(StackName=stack["StackName"])
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has: for a stack, for a user."""
+    return f"test-{uuid.uuid4().hex[:12]}"

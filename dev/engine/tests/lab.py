@@ -1,0 +1,282 @@
+"""Everything a stack needs, on this machine: the engine, the Lambda API, the handlers, and a watch on their calls."""
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+EXAMPLES = REPOSITORY / "examples"
+TOOLS = Path(sys.executable).parent
+FUNCTION = "iam-access-key"
+
+# How Secrets Manager and how IAM say no.
+JSON_DENIAL = b'{"__type": "AccessDeniedException", "Message": "the test says no"}'
+XML_DENIAL = (
+    b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>the test says no</Message></Error></ErrorResponse>"
+)
+
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until a process answers at its port."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert process.poll() is None, f"{process.args!r} ended"
+            assert time.monotonic() < end, f"{process.args!r} does not answer"
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block."""
+    with subprocess.Popen(
+        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextlib.contextmanager
+def engine(lambda_url: str, log: Path, *options: str) -> Iterator[int]:
+    """The engine; its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
+    environment = {**os.environ, **AWS_ENVIRONMENT, "PYTHONPATH": str(REPOSITORY / "dev")}
+    with log.open("wb") as stderr, running(*command, env=environment, stderr=stderr) as process:
+        wait_for(port, process)
+        yield port
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
+    """An HTTP server of this process on a free port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class JsonServer(BaseHTTPRequestHandler):
+    """What both servers of the tests have in common."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def body(self) -> bytes:
+        """The request's body."""
+        return self.rfile.read(int(self.headers["Content-Length"] or 0))
+
+    def answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+        """Sends a whole answer."""
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+class Watch:
+    """What stands between the handlers and AWS: it sees every call, in order, and can look around before one."""
+
+    def __init__(self) -> None:
+        """Sees nothing yet."""
+        self.upstream = 0
+        self.calls: list[str] = []
+        self.before: dict[str, Callable[[str], None]] = {}
+        self.failing: dict[str, int] = {}
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """The server side of it."""
+        watch = self
+
+        class Handler(JsonServer):
+            def do_POST(self) -> None:
+                body = self.body()
+                target = self.headers.get("X-Amz-Target", "")
+                operation = target.rpartition(".")[2] or parse_qs(body.decode()).get("Action", [""])[0]
+                watch.calls.append(operation)
+                if operation in watch.before:
+                    watch.before[operation](body.decode())
+                if watch.failing.get(operation, 0) > 0:
+                    watch.failing[operation] -= 1
+                    self.answer(403, JSON_DENIAL if target else XML_DENIAL)
+                    return
+                upstream = http.client.HTTPConnection("127.0.0.1", watch.upstream, timeout=60)
+                with contextlib.closing(upstream):
+                    headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                    upstream.request("POST", self.path, body, headers)
+                    answer = upstream.getresponse()
+                    self.answer(answer.status, answer.read(), answer.headers["Content-Type"])
+
+        return Handler
+
+
+class Failed(Exception):
+    """`aws cloudformation deploy` ended with an exit code other than 0."""
+
+
+class Lab:
+    """The engine and what can be done with it."""
+
+    def __init__(self, port: int, log: Path, lambda_url: str, watch: Watch) -> None:
+        """Talks to the engine at `port`."""
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.log, self.lambda_url, self.watch = log, lambda_url, watch
+        self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs = map(
+            self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs")
+        )
+
+    def client(self, service: str) -> Any:
+        """A client of an AWS service that asks the engine."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(read_timeout=100, retries={"total_max_attempts": 1}),
+        )
+
+    def deploy(self, stack: str, template: Path, *options: str, **parameters: object) -> dict[str, str]:
+        """Runs `aws cloudformation deploy`, and returns the stack's outputs."""
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
+        command = [TOOLS / "aws", "cloudformation", "deploy", "--stack-name", stack, "--template-file", template]
+        command += ["--endpoint-url", self.endpoint, "--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+        command += ["--parameter-overrides", *overrides] if overrides else []
+        done = subprocess.run(
+            [*map(str, command), *options],
+            env={**os.environ, **AWS_ENVIRONMENT},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        if done.returncode:
+            raise Failed(done.stdout + done.stderr)
+        return self.outputs(stack)
+
+    def stack(self, name: str) -> dict[str, Any]:
+        """The stack as DescribeStacks has it."""
+        stack: dict[str, Any] = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return stack
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """The stack's outputs."""
+        return {output["OutputKey"]: output["OutputValue"] for output in self.stack(name).get("Outputs", [])}
+
+    def resource(self, stack: str, logical_id: str) -> str:
+        """The physical id of a stack's resource."""
+        answer = self.cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+    def events(self, stack: str) -> list[tuple[str, str, str]]:
+        """The stack's events, oldest first: logical id, status, reason."""
+        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"][::-1]
+        return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in events]
+
+    def delete(self, stack: str) -> str:
+        """Deletes a stack and returns the status it ends in."""
+        arn = self.stack(stack)["StackId"]
+        self.cloudformation.delete_stack(StackName=stack)
+        return str(self.stack(arn)["StackStatus"])
+
+    def keys(self, user: str) -> dict[str, str]:
+        """The user's keys, each with its status."""
+        keys = self.iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+        return {key["AccessKeyId"]: key["Status"] for key in keys}
+
+    def users(self) -> set[str]:
+        """The users of the account."""
+        return {user["UserName"] for user in self.iam.list_users()["Users"]}
+
+    def stored(self, arn: str) -> Mapping[str, Any]:
+        """The value of a stored secret."""
+        value: Mapping[str, Any] = json.loads(self.secrets.get_secret_value(SecretId=arn)["SecretString"])
+        return value
+
+    def secret_of(self, key: str) -> str | None:
+        """The ARN of the secret that is kept for a key, if one is."""
+        pages = self.secrets.get_paginator("list_secrets").paginate()
+        return next((str(each["ARN"]) for page in pages for each in page["SecretList"] if key in each["Name"]), None)
+
+    def handle(self, action: str, properties: Mapping[str, Any]) -> Any:
+        """Sends the handlers a request of its own, behind the engine's back."""
+        credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
+        data = {"callerCredentials": credentials, "resourceProperties": properties}
+        request = {"action": action, "region": "us-east-1", "requestData": data}
+        with urllib.request.urlopen(self.lambda_url, json.dumps(request).encode(), timeout=60) as answer:
+            return json.load(answer)
+
+
+@contextlib.contextmanager
+def laboratory(logs: Path) -> Iterator[Lab]:
+    """The engine with the built handlers behind it."""
+    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", REPOSITORY / "target/debug" / FUNCTION))
+    assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
+    watch, api = Watch(), free_port()
+    invoke = ["--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port", str(api)]
+    with contextlib.ExitStack() as stack:
+        lambda_api = stack.enter_context(
+            running(TOOLS / "cargo-lambda", "lambda", "watch", *invoke, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+        )
+        url = f"http://127.0.0.1:{api}/2015-03-31/functions/{FUNCTION}/invocations"
+        names = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey"]
+        watch.upstream = stack.enter_context(engine(url, logs / "engine.log", *names))
+        front = stack.enter_context(serving(watch.handler()))
+        wait_for(api, lambda_api)
+        environment = {
+            "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{api}/.rt/{FUNCTION}",
+            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{front.server_port}",
+        }
+        stack.enter_context(running(binary, env=environment, stderr=subprocess.DEVNULL))
+        yield Lab(watch.upstream, logs / "engine.log", url, watch)

@@ -1,0 +1,330 @@
+"""What handlers are asked, and what becomes of their answers: a resource type made up for it, in this process."""
+
+import contextlib
+import itertools
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from lab import JsonServer, Lab, Watch, engine, serving
+
+SCHEMA = {
+    "typeName": "Acme::Test::Thing",
+    "description": "A thing",
+    "additionalProperties": False,
+    "properties": {
+        "Name": {"type": "string"},
+        "Size": {"type": "integer"},
+        "Flags": {"type": "object"},
+        "Number": {"type": "string"},
+        "Colour": {"type": "string"},
+        "Shape": {"type": "string"},
+    },
+    "primaryIdentifier": ["/properties/Number"],
+    "createOnlyProperties": ["/properties/Name"],
+    "readOnlyProperties": ["/properties/Number", "/properties/Colour", "/properties/Shape"],
+    "tagging": {"taggable": True},
+}
+
+Event = dict[str, Any]
+
+
+class Things:
+    """Handlers of a type that keeps its things in memory, with answers that a test can put before theirs."""
+
+    def __init__(self) -> None:
+        """No things yet."""
+        self.requests: list[Event] = []
+        self.scripted: dict[str, list[Event | None]] = {}
+        self.refused: Callable[[Event], bool] = lambda _: False
+        self.things: dict[str, Event] = {}
+        self.numbers = itertools.count(1)
+
+    def handle(self, request: Event) -> Event | None:
+        """The progress event for a request."""
+        self.requests.append(request)
+        action, properties = request["action"], request["requestData"]["resourceProperties"]
+        if self.refused(request):
+            return failure("NotUpdatable")
+        if self.scripted.get(action):
+            return self.scripted[action].pop(0)
+        if action == "CREATE":
+            properties = {"Number": f"thing-{next(self.numbers)}", **properties}
+            self.things[properties["Number"]] = properties
+            return {"status": "SUCCESS", "resourceModel": properties}
+        if properties["Number"] not in self.things:
+            return {"status": "FAILED", "errorCode": "NotFound", "message": "no such thing"}
+        if action == "UPDATE":
+            self.things[properties["Number"]] = properties
+        if action == "DELETE":
+            del self.things[properties["Number"]]
+            return {"status": "SUCCESS"}
+        return {"status": "SUCCESS", "resourceModel": {**self.things[properties["Number"]], "Colour": "red"}}
+
+    def asked(self, action: str) -> list[Event]:
+        """The requests for an action."""
+        return [request for request in self.requests if request["action"] == action]
+
+    def story(self) -> list[tuple[str, str]]:
+        """What was asked for, and for which thing, READ aside."""
+        return [
+            (request["action"], request["requestData"]["resourceProperties"].get("Number", ""))
+            for request in self.requests
+            if request["action"] != "READ"
+        ]
+
+    def server(self) -> type[JsonServer]:
+        """The Lambda API before the handlers."""
+        things = self
+
+        class Handler(JsonServer):
+            def do_POST(self) -> None:
+                event = things.handle(json.loads(self.body()))
+                self.answer(200 if event else 500, json.dumps(event).encode())
+
+        return Handler
+
+
+@pytest.fixture(scope="module")
+def engine_with_things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Things]]:
+    """An engine with the made-up type."""
+    directory = tmp_path_factory.mktemp("things")
+    (directory / "schema.json").write_text(json.dumps(SCHEMA))
+    things = Things()
+    with contextlib.ExitStack() as stack:
+        url = f"http://127.0.0.1:{stack.enter_context(serving(things.server())).server_port}/"
+        log = directory / "engine.log"
+        options = ["--schema", str(directory / "schema.json"), "--type-configuration", '{"Prefix": "p"}']
+        yield Lab(stack.enter_context(engine(url, log, *options)), log, url, Watch()), things
+
+
+@pytest.fixture
+def things(engine_with_things: tuple[Lab, Things]) -> Things:
+    """The handlers, with nothing done yet."""
+    things = engine_with_things[1]
+    things.requests, things.scripted, things.things, things.refused = [], {}, {}, lambda _: False
+    return things
+
+
+class ThingStack:
+    """A stack of things."""
+
+    def __init__(self, lab: Lab) -> None:
+        """A stack that is not there yet."""
+        self.lab, self.name = lab, f"things-{uuid.uuid4().hex[:8]}"
+
+    def apply(self, resources: Event, outputs: Event | None = None, tags: dict[str, str] | None = None) -> str:
+        """Creates or updates the stack, and returns the status it ends in."""
+        body: Event = {"Resources": resources}
+        if outputs:
+            body["Outputs"] = {name: {"Value": value} for name, value in outputs.items()}
+        new = all(stack["StackName"] != self.name for stack in self.stacks())
+        operation = self.lab.cloudformation.create_stack if new else self.lab.cloudformation.update_stack
+        tagged = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        operation(StackName=self.name, TemplateBody=json.dumps(body), Tags=tagged)
+        return str(self.lab.stack(self.name)["StackStatus"])
+
+    def stacks(self) -> list[Event]:
+        """All stacks."""
+        stacks: list[Event] = self.lab.cloudformation.describe_stacks()["Stacks"]
+        return stacks
+
+
+@pytest.fixture
+def stack(engine_with_things: tuple[Lab, Things], things: Things) -> Iterator[ThingStack]:
+    """A stack to be, deleted in the end."""
+    stack = ThingStack(engine_with_things[0])
+    yield stack
+    things.scripted, things.refused = {}, lambda _: False
+    stack.lab.cloudformation.delete_stack(StackName=stack.name)
+
+
+def thing(**properties: Any) -> Event:
+    """A declaration."""
+    return {"Type": "Acme::Test::Thing", "Properties": properties}
+
+
+def failure(code: str) -> Event:
+    """A FAILED event."""
+    return {"status": "FAILED", "errorCode": code, "message": f"because of {code}"}
+
+
+def test_a_request_says_what_cloudformation_says_with_every_primitive_as_a_string(
+    stack: ThingStack, things: Things
+) -> None:
+    declared = thing(Name="a", Size=3, Flags={"On": True, "List": [1, False]})
+    assert stack.apply({"Thing": declared}, tags={"team": "payments"}) == "CREATE_COMPLETE"
+    [request] = things.asked("CREATE")
+    data = request["requestData"]
+    arn = stack.lab.stack(stack.name)["StackId"]
+    strings = {"Name": "a", "Size": "3", "Flags": {"On": "true", "List": ["1", "false"]}}
+    assert data["resourceProperties"] == strings
+    assert data["logicalResourceId"] == "Thing"
+    assert data["stackTags"] == {"team": "payments"}
+    assert data["systemTags"] == {
+        "aws:cloudformation:stack-name": stack.name,
+        "aws:cloudformation:stack-id": arn,
+        "aws:cloudformation:logical-id": "Thing",
+    }
+    assert data["callerCredentials"].keys() == {"accessKeyId", "secretAccessKey", "sessionToken"}
+    assert data["typeConfiguration"] == {"Prefix": "p"}
+    assert (request["stackId"], request["region"], request["awsAccountId"]) == (arn, "us-east-1", "123456789012")
+    assert (request["resourceType"], request["callbackContext"]) == ("Acme::Test::Thing", None)
+
+
+def test_a_retriable_failure_is_tried_again_with_the_same_bearer_token(stack: ThingStack, things: Things) -> None:
+    things.scripted["CREATE"] = [failure("Throttling"), failure("NetworkFailure")]
+    assert stack.apply({"Thing": thing(Name="a")}) == "CREATE_COMPLETE"
+    assert len(things.asked("CREATE")) == 3
+    assert len({request["bearerToken"] for request in things.asked("CREATE")}) == 1
+
+
+def test_retries_end_and_other_failures_are_final(stack: ThingStack, things: Things) -> None:
+    things.scripted["CREATE"] = [failure("ResourceConflict")] * 9
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert len(things.asked("CREATE")) == 4
+
+    another = ThingStack(stack.lab)
+    things.scripted["CREATE"] = [failure("AccessDenied")]
+    things.requests.clear()
+    assert another.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert len(things.asked("CREATE")) == 1
+    [reason] = [reason for _, status, reason in another.lab.events(another.name) if status == "CREATE_FAILED"]
+    token = things.requests[0]["bearerToken"]
+    message = 'Resource handler returned message: "because of AccessDenied"'
+    assert reason == f"{message} (RequestToken: {token}, HandlerErrorCode: AccessDenied)"
+
+
+def test_every_operation_has_a_bearer_token_of_its_own(stack: ThingStack, things: Things) -> None:
+    stack.apply({"One": thing(Name="a"), "Two": thing(Name="b")})
+    stack.apply({"One": thing(Name="a", Size=1), "Two": thing(Name="b")})
+    tokens = [request["bearerToken"] for request in things.requests]
+    assert len(tokens) == len(set(tokens)) == 6
+
+
+def test_an_event_in_progress_is_followed_up_with_its_context_and_its_model(stack: ThingStack, things: Things) -> None:
+    progress = {
+        "status": "IN_PROGRESS",
+        "resourceModel": {"Number": "thing-0", "Name": "a"},
+        "callbackContext": {"Step": 1},
+        "callbackDelaySeconds": 1,
+    }
+    things.scripted["CREATE"] = [progress, failure("Throttling")]
+    assert stack.apply({"Thing": thing(Name="a", Size=1)}) == "CREATE_COMPLETE"
+    first, second, third = things.asked("CREATE")
+    assert first["callbackContext"] is None
+    assert second["callbackContext"] == {"Step": 1}
+    assert second["requestData"]["resourceProperties"] == {"Number": "thing-0", "Name": "a"}
+    assert third == second
+    assert first["bearerToken"] == second["bearerToken"]
+
+
+def test_read_gets_the_primary_identifier_only_and_is_all_that_getatt_knows(stack: ThingStack, things: Things) -> None:
+    outputs = {"Number": {"Ref": "Thing"}, "Colour": {"Fn::GetAtt": ["Thing", "Colour"]}}
+    stack.apply({"Thing": thing(Name="a", Size=1)}, outputs)
+    stack.apply({"Thing": thing(Name="a", Size=2)}, outputs)
+    [number] = things.things
+    reads = [request["requestData"]["resourceProperties"] for request in things.asked("READ")]
+    assert reads == [{"Number": number}] * 2
+    assert stack.lab.outputs(stack.name) == {"Number": number, "Colour": "red"}
+
+
+def test_an_attribute_that_read_does_not_return_fails_the_stack(stack: ThingStack, things: Things) -> None:
+    dependent = thing(Name={"Fn::GetAtt": ["Thing", "Shape"]})
+    assert stack.apply({"Thing": thing(Name="a"), "Dependent": dependent}) == "ROLLBACK_COMPLETE"
+    assert ("Dependent", "CREATE_FAILED", "Attribute 'Shape' does not exist") in stack.lab.events(stack.name)
+    assert things.things == {}
+
+
+def test_a_failed_create_that_names_what_it_left_behind_has_it_deleted(stack: ThingStack, things: Things) -> None:
+    things.things["left"] = {"Number": "left"}
+    things.scripted["CREATE"] = [{**failure("InternalFailure"), "resourceModel": {"Number": "left"}}]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert things.story() == [("CREATE", ""), ("DELETE", "left")]
+    assert things.things == {}
+
+
+def test_what_read_does_not_find_after_create_is_rolled_back(stack: ThingStack, things: Things) -> None:
+    things.scripted["READ"] = [failure("NotFound")]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert things.things == {}
+
+
+def test_a_function_that_crashes_is_an_internal_failure(stack: ThingStack, things: Things) -> None:
+    things.scripted["CREATE"] = [None]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert any("InternalFailure" in reason for _, _, reason in stack.lab.events(stack.name))
+
+
+def test_a_create_only_change_creates_updates_dependents_and_deletes_in_this_order(
+    stack: ThingStack, things: Things
+) -> None:
+    dependent = thing(Name="b", Flags={"Of": {"Ref": "Thing"}})
+    stack.apply({"Dependent": dependent, "Thing": thing(Name="a")})
+    old, of = (stack.lab.resource(stack.name, name) for name in ("Thing", "Dependent"))
+    things.requests.clear()
+    assert stack.apply({"Dependent": dependent, "Thing": thing(Name="c")}) == "UPDATE_COMPLETE"
+    new = stack.lab.resource(stack.name, "Thing")
+    assert things.story() == [("CREATE", ""), ("UPDATE", of), ("DELETE", old)]
+    [update] = things.asked("UPDATE")
+    assert update["requestData"]["resourceProperties"] == {"Name": "b", "Flags": {"Of": new}, "Number": of}
+    assert update["requestData"]["previousResourceProperties"] == {"Name": "b", "Flags": {"Of": old}, "Number": of}
+
+
+def test_removed_resources_are_deleted_last_and_after_those_that_refer_to_them(
+    stack: ThingStack, things: Things
+) -> None:
+    first, second = thing(Name="a"), thing(Name="b", Flags={"Of": {"Ref": "First"}})
+    stack.apply({"First": first, "Second": second, "Kept": {**thing(Name="k"), "DeletionPolicy": "Retain"}})
+    numbers = {name: stack.lab.resource(stack.name, name) for name in ("First", "Second", "Kept")}
+    things.requests.clear()
+    assert stack.apply({"Third": thing(Name="c")}) == "UPDATE_COMPLETE"
+    assert things.story() == [("CREATE", ""), ("DELETE", numbers["Second"]), ("DELETE", numbers["First"])]
+    assert ("Kept", "DELETE_SKIPPED", "") in stack.lab.events(stack.name)
+    assert numbers["Kept"] in things.things
+
+
+def test_a_failed_update_undoes_what_came_before_it_and_keeps_the_old(stack: ThingStack, things: Things) -> None:
+    def resources(name: str, size: int) -> Event:
+        last = {**thing(Name="z", Size=size), "DependsOn": ["Replaced", "Changed"]}
+        return {"Replaced": thing(Name=name), "Changed": thing(Name="b", Size=size), "Last": last}
+
+    outputs = {"Replaced": {"Ref": "Replaced"}}
+    stack.apply(resources("a", 1), outputs)
+    before, shown = dict(things.things), stack.lab.outputs(stack.name)
+    things.requests.clear()
+    last = stack.lab.resource(stack.name, "Last")
+    broken = {"Name": "z", "Size": "2", "Number": last}
+    things.refused = lambda request: request["requestData"]["resourceProperties"] == broken
+    assert stack.apply(resources("c", 2), outputs) == "UPDATE_ROLLBACK_COMPLETE"
+    changed = stack.lab.resource(stack.name, "Changed")
+    assert [step for step in things.story() if step[0] == "UPDATE"] == [
+        ("UPDATE", each) for each in (changed, last) * 2
+    ]
+    assert things.story()[-1][0] == "DELETE"
+    assert things.things == before
+    assert stack.lab.outputs(stack.name) == shown
+    statuses = [status for name, status, _ in stack.lab.events(stack.name) if name == stack.name]
+    assert statuses[-2:] == ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+
+
+def test_a_new_stack_tag_is_an_update_of_a_taggable_type(stack: ThingStack, things: Things) -> None:
+    stack.apply({"Thing": thing(Name="a")}, tags={"team": "a"})
+    assert stack.apply({"Thing": thing(Name="a")}, tags={"team": "b"}) == "UPDATE_COMPLETE"
+    [update] = things.asked("UPDATE")
+    assert update["requestData"]["stackTags"] == {"team": "b"}
+    assert update["requestData"]["previousStackTags"] == {"team": "a"}
+
+
+def test_what_is_gone_already_counts_as_deleted(stack: ThingStack, things: Things) -> None:
+    stack.apply({"Thing": thing(Name="a")})
+    things.things.clear()
+    assert stack.lab.delete(stack.name) == "DELETE_COMPLETE"
+
+
+def test_resources_that_refer_to_each_other_are_refused(stack: ThingStack) -> None:
+    one, two = thing(Name={"Ref": "Two"}), thing(Name={"Fn::Sub": "${One.Colour}"})
+    with pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="Circular dependency"):
+        stack.apply({"One": one, "Two": two})

@@ -1,0 +1,377 @@
+"""What template authors rely on: rotation, rollback, replacement, import and drift, with the built handlers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Failed, Lab
+
+USER_AND_KEY = """
+Parameters:
+  UserName: {Type: String}
+  Serial: {Type: Number, Default: 1}
+  Status: {Type: String, Default: Active}
+  Action: {Type: String, Default: secretsmanager:GetSecretValue}
+Resources:
+  Key:
+    Type: TYPE_NAME
+    Properties: {UserName: !Ref UserName, Serial: !Ref Serial, Status: !Ref Status}
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}
+  Reader:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: read
+      Roles: [!Ref Role]
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Action: !Ref Action, Resource: !GetAtt Key.SecretArn}]
+Outputs:
+  Key: {Value: !Ref Key}
+  SecretArn: {Value: !GetAtt Key.SecretArn}
+  SecretAccessKey: {Value: !GetAtt Key.SecretAccessKey}
+"""
+
+
+@pytest.fixture(params=["AWS::IAM::AccessKey"])
+def template(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A key with a dependent."""
+    path = tmp_path / "template.yml"
+    path.write_text(USER_AND_KEY.replace("TYPE_NAME", request.param))
+    return path
+
+
+@pytest.fixture
+def user(lab: Lab, name: str) -> str:
+    """A user that no stack made."""
+    lab.iam.create_user(UserName=name)
+    return name
+
+
+def readable(lab: Lab, stack: str) -> str:
+    """The secret that the dependent's policy allows to read."""
+    role = lab.resource(stack, "Role")
+    document = lab.iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
+    return str(document["Statement"][0]["Resource"])
+
+
+def reasons(lab: Lab, stack: str, status: str) -> dict[str, str]:
+    """Why resources have come to a status, the latest reason each."""
+    return {logical_id: reason for logical_id, found, reason in lab.events(stack) if found == status}
+
+
+@pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
+def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    first = lab.deploy(name, template, UserName=user)
+    seen: list[tuple[set[str], str]] = []
+    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append((set(lab.keys(user)), readable(lab, name)))
+    counts: list[int] = []
+    for operation in ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteSecret"):
+        lab.watch.before[operation] = lambda _: counts.append(len(lab.keys(user)))
+
+    second = lab.deploy(name, template, Serial=2)
+
+    assert [first[part] == second[part] for part in ("Key", "SecretArn", "SecretAccessKey")] == [False] * 3
+    assert seen == [({first["Key"], second["Key"]}, second["SecretArn"])]
+    assert max(counts) == 2
+    assert lab.keys(user) == {second["Key"]: "Active"}
+    assert lab.secret_of(first["Key"]) is None
+    assert lab.stored(second["SecretArn"])["SecretAccessKey"] == second["SecretAccessKey"]
+
+
+@pytest.mark.parametrize("lowered", ["Serial: 1", ""], ids=["lowered", "removed"])
+def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_rotates(
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str
+) -> None:
+    before = lab.deploy(name, template, UserName=user, Serial=2)
+    changed = tmp_path / "changed.yml"
+    changed.write_text(template.read_text().replace("Serial: !Ref Serial", lowered).replace(", ,", ","))
+    lab.watch.calls.clear()
+    with pytest.raises(Failed):
+        lab.deploy(name, changed)
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: InvalidRequest" in reason and "Serial" in reason and "2" in reason
+    assert "CreateAccessKey" not in lab.watch.calls
+    assert lab.keys(user) == {before["Key"]: "Active"}
+    assert lab.outputs(name) == before
+
+    after = lab.deploy(name, template, Serial=3)
+    assert lab.keys(user) == {after["Key"]: "Active"}
+    assert after["Key"] != before["Key"]
+
+
+def test_status_changes_in_place_and_back(lab: Lab, name: str, template: Path, user: str) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    for status in ("Inactive", "Active"):
+        lab.watch.calls.clear()
+        assert lab.deploy(name, template, Status=status) == before
+        assert lab.keys(user) == {before["Key"]: status}
+        assert not {"CreateAccessKey", "DeleteAccessKey"}.intersection(lab.watch.calls)
+
+
+def test_another_user_name_creates_on_the_new_user_and_deletes_on_the_old(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    other = f"{user}-2"
+    lab.iam.create_user(UserName=other)
+    after = lab.deploy(name, template, UserName=other)
+    assert lab.keys(user) == {}
+    assert lab.keys(other) == {after["Key"]: "Active"}
+    assert lab.secret_of(before["Key"]) is None
+    assert lab.stored(after["SecretArn"])["UserName"] == other
+    assert readable(lab, name) == after["SecretArn"]
+
+
+def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
+    lab: Lab, name: str, tmp_path: Path
+) -> None:
+    template = tmp_path / "template.yml"
+    template.write_text(
+        """
+        Parameters: {UserName: {Type: String}}
+        Resources:
+          User: {Type: AWS::IAM::User, Properties: {UserName: !Ref UserName}}
+          Key: {Type: AWS::IAM::AccessKey, Properties: {UserName: !Ref User}}
+        """
+    )
+    lab.deploy(name, template, UserName=name)
+    old = lab.resource(name, "Key")
+    there: list[bool] = []
+    lab.watch.before["DeleteAccessKey"] = lambda _: there.append(name in lab.users())
+    lab.deploy(name, template, UserName=f"{name}-2")
+    assert there == [True]
+    assert name not in lab.users()
+    assert lab.keys(f"{name}-2") == {lab.resource(name, "Key"): "Active"}
+    assert lab.secret_of(old) is None
+
+
+def test_an_update_that_cannot_create_the_new_key_leaves_the_old_one_and_says_why(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    with pytest.raises(Failed):
+        lab.deploy(name, template, UserName=f"{name}-nobody")
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert f"{name}-nobody" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert lab.outputs(name) == before
+    assert lab.keys(user) == {before["Key"]: "Active"}
+    assert lab.stored(before["SecretArn"])["SecretAccessKey"] == before["SecretAccessKey"]
+
+    assert lab.deploy(name, template, UserName=user, Status="Inactive") == before, "and the stack can go on"
+    assert lab.keys(user) == {before["Key"]: "Inactive"}
+
+
+def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    broken = tmp_path / "broken.yml"
+    broken.write_text(template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\nOutputs:"))
+    broken.write_text(broken.read_text().replace("Acme::No::Type", "Acme::No::Type\n    DependsOn: Reader"))
+    with pytest.raises(Failed):
+        lab.deploy(name, broken, Serial=2)
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.watch.calls.count("CreateAccessKey") == 2, "it did rotate"
+    assert lab.keys(user) == {before["Key"]: "Active"}
+    assert readable(lab, name) == before["SecretArn"]
+    assert lab.outputs(name) == before
+    events = lab.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    [new] = [event["PhysicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_COMPLETE"]
+    assert new != before["Key"]
+    assert lab.secret_of(new) is None
+
+
+def test_an_update_that_fails_after_a_change_in_place_changes_it_back(
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    broken = tmp_path / "broken.yml"
+    broken.write_text(
+        template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Key\nOutputs:")
+    )
+    with pytest.raises(Failed):
+        lab.deploy(name, broken, Status="Inactive")
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.watch.calls.count("UpdateAccessKey") == 2
+    assert lab.keys(user) == {before["Key"]: "Active"}
+
+
+def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, template: Path, user: str) -> None:
+    before = lab.deploy(name, template, UserName=user)
+    with pytest.raises(Failed):
+        lab.deploy(name, template, Status="Asleep")
+    assert "HandlerErrorCode: InvalidRequest" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert lab.keys(user) == {before["Key"]: "Active"}
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str, template: Path, user: str) -> None:
+    by_hand = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    before = lab.deploy(name, template, UserName=user)
+    with pytest.raises(Failed):
+        lab.deploy(name, template, Serial=2)
+    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: ServiceLimitExceeded" in reason
+    assert by_hand in reason and before["Key"] in reason
+    assert lab.keys(user) == {by_hand: "Active", before["Key"]: "Active"}
+
+
+def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(template.read_text().replace("!GetAtt Key.SecretAccessKey", "!GetAtt Key.Colour"))
+    with pytest.raises(Failed, match="does not support attribute type Colour"):
+        lab.deploy(name, broken, UserName=user)
+    broken.write_text(template.read_text().replace("!Ref Role]", "no-such-role]"))
+    with pytest.raises(Failed):
+        lab.deploy(name, broken, UserName=user)
+    assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "no-such-role" in reasons(lab, name, "CREATE_FAILED")["Reader"]
+    assert lab.keys(user) == {}
+    with pytest.raises(Failed, match="ROLLBACK_COMPLETE state and can not be updated"):
+        lab.deploy(name, template, UserName=user)
+
+
+def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    lab.watch.failing = {"CreateSecret": 1, "DeleteAccessKey": 1}
+    with pytest.raises(Failed):
+        lab.deploy(name, template, UserName=user)
+    reason = reasons(lab, name, "CREATE_FAILED")["Key"]
+    assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
+    assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
+    assert lab.watch.calls.count("DeleteAccessKey") == 2
+    assert lab.keys(user) == {}
+    assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_a_key_that_cannot_be_deleted_keeps_the_stack_until_it_can(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    key = lab.deploy(name, template, UserName=user)["Key"]
+    lab.watch.failing = {"DeleteAccessKey": 1}
+    assert lab.delete(name) == "DELETE_FAILED"
+    assert "HandlerErrorCode: AccessDenied" in reasons(lab, name, "DELETE_FAILED")["Key"]
+    assert lab.keys(user) == {key: "Active"}
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.keys(user) == {}
+
+
+def test_a_key_that_somebody_deleted_is_no_obstacle_to_deleting_the_stack(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    key = lab.deploy(name, template, UserName=user)["Key"]
+    lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.secret_of(key) is None
+
+
+def test_a_retained_key_survives_its_stack_and_its_removal_from_the_template(
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+) -> None:
+    retaining = tmp_path / "retaining.yml"
+    retaining.write_text(
+        template.read_text().replace(
+            "    Type: AWS::IAM::AccessKey", "    DeletionPolicy: Retain\n    Type: AWS::IAM::AccessKey"
+        )
+    )
+    outputs = lab.deploy(name, retaining, UserName=user)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.keys(user) == {outputs["Key"]: "Active"}
+    assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
+
+
+def import_key(lab: Lab, stack: str, template: str, user: str, key: str) -> None:
+    """Imports a key by its id."""
+    lab.cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName="import",
+        ChangeSetType="IMPORT",
+        TemplateBody=template,
+        Parameters=[{"ParameterKey": "UserName", "ParameterValue": user}],
+        ResourcesToImport=[
+            {"ResourceType": "AWS::IAM::AccessKey", "LogicalResourceId": "Key", "ResourceIdentifier": {"Id": key}}
+        ],
+    )
+    lab.cloudformation.execute_change_set(StackName=stack, ChangeSetName="import")
+
+
+IMPORTED = """
+Parameters: {UserName: {Type: String}, Status: {Type: String, Default: Active}}
+Resources:
+  Key:
+    Type: AWS::IAM::AccessKey
+    DeletionPolicy: Delete
+    Properties: {UserName: !Ref UserName, Status: !Ref Status}
+Outputs:
+  CreateDate: {Value: !GetAtt Key.CreateDate}
+"""
+
+
+def test_an_imported_key_can_be_switched_off_and_deleted(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    import_key(lab, name, IMPORTED, user, key)
+    assert lab.stack(name)["StackStatus"] == "IMPORT_COMPLETE"
+    assert lab.outputs(name)["CreateDate"].endswith("Z")
+    template = tmp_path / "template.yml"
+    template.write_text(IMPORTED)
+    lab.deploy(name, template, Status="Inactive")
+    assert lab.keys(user) == {key: "Inactive"}
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.keys(user) == {}
+
+
+def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str) -> None:
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    import_key(lab, name, IMPORTED.replace("Key.CreateDate", "Key.SecretAccessKey"), user, key)
+    assert lab.stack(name)["StackStatus"] == "IMPORT_ROLLBACK_COMPLETE"
+    assert lab.events(name)[-2][2] == "Attribute 'SecretAccessKey' does not exist"
+    assert lab.keys(user) == {key: "Active"}
+
+
+def test_a_key_that_does_not_exist_cannot_be_imported(lab: Lab, name: str, user: str) -> None:
+    import_key(lab, name, IMPORTED, user, "AKIAIOSFODNN7EXAMPLE")
+    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "IMPORT_FAILED")["Key"]
+
+
+def read(lab: Lab, key: str) -> Any:
+    """A READ with the primary identifier alone, as drift detection sends it."""
+    return lab.handle("READ", {"Id": key})
+
+
+def test_read_shows_what_was_done_to_a_key_behind_cloudformations_back(
+    lab: Lab, name: str, template: Path, user: str
+) -> None:
+    outputs = lab.deploy(name, template, UserName=user)
+    key = outputs["Key"]
+    assert read(lab, key)["resourceModel"]["Status"] == "Active"
+    lab.iam.update_access_key(UserName=user, AccessKeyId=key, Status="Inactive")
+    model = read(lab, key)["resourceModel"]
+    assert (model["Status"], model["UserName"], model["Serial"]) == ("Inactive", user, 1)
+    lab.secrets.delete_secret(SecretId=outputs["SecretArn"], ForceDeleteWithoutRecovery=True)
+    model = read(lab, key)["resourceModel"]
+    assert {"UserName", "Status", "Id", "CreateDate"} == model.keys()
+    lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
+    assert read(lab, key)["errorCode"] == "NotFound"
+
+
+def test_stack_tags_are_the_secrets_tags(lab: Lab, name: str, template: Path, user: str) -> None:
+    arn = lab.deploy(name, template, "--tags", "team=payments", UserName=user)["SecretArn"]
+    tags = lab.secrets.describe_secret(SecretId=arn)["Tags"]
+    assert {"Key": "team", "Value": "payments"} in tags
+
+
+def test_no_secret_is_in_events_or_in_what_the_engine_logs(lab: Lab, name: str, template: Path, user: str) -> None:
+    secret = lab.deploy(name, template, UserName=user)["SecretAccessKey"]
+    lab.deploy(name, template, Serial=2)
+    assert secret not in json.dumps(lab.events(name))
+    assert secret not in lab.log.read_text()

@@ -1,0 +1,126 @@
+//! A key that `CreateAccessKey` may have made without our learning of it.
+
+use std::time::{Duration, SystemTime};
+
+use access_key_schema::{HandlerError, Result, UserName};
+use tokio::time::sleep;
+
+use crate::{
+    KeyMetadata, Services,
+    user_keys::{UserKey, with_stored},
+};
+
+/// How far IAM's clock and ours may differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// How long to wait before looking: IAM shows a new key after seconds, and another resource that creates a key at the
+/// same moment needs its time (see the timeouts in `clients`) to store that key's secret.
+pub(crate) const SETTLING_TIME: Duration = Duration::from_secs(10);
+
+/// For how long a key without a stored secret may be what an interrupted CREATE left.
+const RECENT: Duration = Duration::from_mins(15);
+
+/// Deletes the key that a `CreateAccessKey` made although it failed with `error`, and says in the error what it found.
+///
+/// `CreateAccessKey` has no idempotency token, and what it did is only seen in its traces. A key is ours when it was
+/// not there before, was created during the call, has no stored secret, was never used, and is the only such key.
+/// Anything less certain is named and left alone: to delete somebody else's live key is worse than to leave one.
+pub(crate) async fn reclaim(
+    services: &Services,
+    user: &UserName,
+    before: &[UserKey],
+    started: SystemTime,
+    error: HandlerError,
+) -> HandlerError {
+    let ended = SystemTime::now();
+    sleep(SETTLING_TIME).await;
+    let found = match unknown_keys(services, user, before).await {
+        Ok(unknown) => match unknown.as_slice() {
+            [] => return error,
+            [key] if created_between(&key.metadata, started, ended) => take_back(services, user, key).await,
+            unknown => left_alone(user, unknown),
+        },
+        Err(failure) => format!(
+            "Whether it created a key could not be found out ({}). See: aws iam list-access-keys --user-name {user}",
+            failure.message
+        ),
+    };
+    HandlerError { message: format!("{}. {found}", error.message), ..error }
+}
+
+/// The user's keys that were not there before and that nobody's stored secret knows.
+async fn unknown_keys(services: &Services, user: &UserName, before: &[UserKey]) -> Result<Vec<UserKey>> {
+    let mut keys = services.iam.list_access_keys(user).await?;
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id));
+    let mut keys = with_stored(services, keys).await?;
+    keys.retain(|key| key.stored.is_none());
+    Ok(keys)
+}
+
+/// Deletes the key if nobody has used it; says what became of it.
+async fn take_back(services: &Services, user: &UserName, key: &UserKey) -> String {
+    let id = &key.metadata.id;
+    match services.iam.key_use(id).await {
+        Ok(key_use) if !key_use.used => match services.iam.delete_access_key(user, id).await {
+            Err(failure) if !failure.is_not_found() => {
+                format!("{} It could not be deleted: {}", left_alone(user, std::slice::from_ref(key)), failure.message)
+            }
+            _ => format!("It had created access key {id} all the same, which was deleted again"),
+        },
+        _ => left_alone(user, std::slice::from_ref(key)),
+    }
+}
+
+fn left_alone(user: &UserName, keys: &[UserKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| named(user, key)).collect();
+    format!("It may have created a key, and is not certain which, so none was deleted. Look at: {}.", keys.join("; "))
+}
+
+/// The key with the command that deletes it.
+fn named(user: &UserName, key: &UserKey) -> String {
+    let id = &key.metadata.id;
+    format!("{}, deleted with: aws iam delete-access-key --user-name {user} --access-key-id {id}", key.describe())
+}
+
+/// Names the user's keys that may have been left by a CREATE that was cut off between `CreateAccessKey` and the secret
+/// store, as by the end of its process. Nothing tells them from a key that a person has just made, so they stay.
+pub(crate) fn warning(user: &UserName, keys: &[UserKey]) -> Option<String> {
+    let now = SystemTime::now();
+    let recent = |key: &&UserKey| key.stored.is_none() && created_between(&key.metadata, now - RECENT, now);
+    let keys: Vec<String> = keys.iter().filter(recent).map(|key| named(user, key)).collect();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "User {user} also has a key that was made minutes ago and whose secret is not stored. Unless somebody made it, \
+             an interrupted CREATE left it: {}",
+            keys.join("; ")
+        )
+    })
+}
+
+fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {
+    let Some(created) = key.created.and_then(|created| SystemTime::try_from(created).ok()) else { return false };
+    created + CLOCK_SKEW >= start && created <= end + CLOCK_SKEW
+}
+
+#[cfg(test)]
+mod tests {
+    use access_key_schema::Status;
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_key_belongs_to_a_call_only_if_it_was_created_during_it_give_or_take_the_clocks() {
+        let second = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let key = |created: i64| KeyMetadata {
+            id: "AKIA".to_owned(),
+            status: Status::Active,
+            created: Some(DateTime::from_secs(created)),
+        };
+        for (created, belongs) in [(94, false), (95, true), (100, true), (109, true), (114, true), (115, false)] {
+            assert_eq!(created_between(&key(created), second(100), second(109)), belongs, "{created}");
+        }
+        let undated = KeyMetadata { created: None, ..key(0) };
+        assert!(!created_between(&undated, second(0), second(9)));
+    }
+}

@@ -1,0 +1,104 @@
+//! Whatever arrives is answered with a well-formed FAILED event, and nothing is asked of AWS.
+
+use std::io::Write;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::{Value, json};
+
+use crate::support::{Lab, requests};
+
+fn compressed(body: &[u8]) -> Value {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(body).unwrap();
+    let gzip = BASE64_STANDARD.encode(gzip.finish().unwrap());
+    json!({"__COMPRESSED__": gzip, "__COMPRESSION_METHOD__": "gzip_base64"})
+}
+
+fn without(pointer: &str, field: &str) -> String {
+    let mut request = requests::registry("CREATE", json!({"UserName": "alice"}));
+    request.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(field);
+    request.to_string()
+}
+
+fn create(properties: Value) -> String {
+    requests::registry("CREATE", properties).to_string()
+}
+
+#[tokio::test]
+async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_to_aws() {
+    let lab = Lab::start().await;
+    let mut configured = requests::registry("CREATE", json!({"UserName": "alice"}));
+    configured["requestData"]["typeConfiguration"] = json!({"SecretPrefix": "x"});
+    let bomb = compressed(&vec![b' '; 7 * 1024 * 1024]);
+    let cases: Vec<(String, &str, &str)> = vec![
+        ("no JSON at all".to_owned(), "InvalidRequest", "not JSON"),
+        (String::new(), "InvalidRequest", "not JSON"),
+        ("[1]".to_owned(), "InvalidRequest", "not a JSON object"),
+        ("null".to_owned(), "InvalidRequest", "not a JSON object"),
+        ("{}".to_owned(), "InvalidRequest", "requestData"),
+        ("[".repeat(100_000), "InvalidRequest", "recursion limit"),
+        (without("", "requestData"), "InvalidRequest", "requestData"),
+        (without("", "action"), "InvalidRequest", "action"),
+        (without("", "region"), "InvalidRequest", "region"),
+        (requests::registry("EXPLODE", json!({})).to_string(), "InvalidRequest", "\"EXPLODE\" is none of CREATE"),
+        (without("/requestData", "callerCredentials"), "InvalidCredentials", "caller credentials"),
+        (without("/requestData/callerCredentials", "secretAccessKey"), "InvalidRequest", "secretAccessKey"),
+        (
+            json!({"__COMPRESSED__": "!", "__COMPRESSION_METHOD__": "gzip_base64"}).to_string(),
+            "InvalidRequest",
+            "base64",
+        ),
+        (
+            json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "gzip_base64"}).to_string(),
+            "InvalidRequest",
+            "gzip",
+        ),
+        (json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "zstd"}).to_string(), "InvalidRequest", "zstd"),
+        (compressed(b"no JSON").to_string(), "InvalidRequest", "not JSON"),
+        (bomb.to_string(), "InvalidRequest", "more than 6 MB"),
+        (configured.to_string(), "InvalidTypeConfiguration", "SecretPrefix"),
+        (create(json!("alice")), "InvalidRequest", "not a JSON object"),
+        (create(json!({})), "InvalidRequest", "UserName is required"),
+        (create(Value::Null), "InvalidRequest", "UserName is required"),
+        (create(json!({"UserName": ""})), "InvalidRequest", "UserName"),
+        (create(json!({"UserName": "a b"})), "InvalidRequest", "UserName"),
+        (create(json!({"UserName": "x".repeat(129)})), "InvalidRequest", "UserName"),
+        (create(json!({"UserName": "alice", "Serial": "two"})), "InvalidRequest", "Serial"),
+        (create(json!({"UserName": "alice", "Serial": 2.5})), "InvalidRequest", "Serial"),
+        (create(json!({"UserName": "alice", "Serial": "9223372036854775808"})), "InvalidRequest", "Serial"),
+        (create(json!({"UserName": "alice", "Status": "Asleep"})), "InvalidRequest", "Status"),
+        (create(json!({"UserName": "alice", "Colour": "red"})), "InvalidRequest", "Colour"),
+        (create(json!({"UserName": "alice", "Id": "AKIAIOSFODNN7EXAMPLE"})), "InvalidRequest", "Id is read-only"),
+        (
+            create(json!({"UserName": "alice", "SecretAccessKey": "s"})),
+            "InvalidRequest",
+            "SecretAccessKey is read-only",
+        ),
+        (requests::registry("UPDATE", json!({"Id": "AKIAIOSFODNN7EXAMPLE"})).to_string(), "InvalidRequest", "UserName"),
+        (requests::registry("READ", json!({})).to_string(), "NotFound", "Id is missing"),
+        (requests::registry("DELETE", Value::Null).to_string(), "NotFound", "Id is missing"),
+        (requests::registry("READ", json!({"Id": "../../x"})).to_string(), "NotFound", "16 to 128"),
+    ];
+    for (body, code, reason) in cases {
+        let shown: String = body.chars().take(200).collect();
+        let answer = lab.function.invoke(body).await;
+        assert_eq!(answer["status"], "FAILED", "{shown}: {answer}");
+        assert_eq!(answer["errorCode"], code, "{shown}: {answer}");
+        assert!(answer["message"].as_str().unwrap().contains(reason), "{shown}: {answer}");
+    }
+    assert_eq!(lab.front.operations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fields_are_ignored() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let request = requests::registry("CREATE", json!({"UserName": "alice"})).to_string();
+    let request = request.replace("\"action\"", "\"ACTION\"").replace("\"requestData\"", "\"RequestDATA\"");
+    let request = request.replace("\"callerCredentials\"", "\"callercredentials\", \"comment\": 1, \"CALLER\"");
+    let request = request.replace("\"CALLER\":", "\"ignored\": {}, \"CallerCredentials\":");
+    let request = request.replacen("\"callercredentials\", \"comment\": 1,", "\"comment\": 1,", 1);
+    let answer = lab.invoke(&compressed(request.as_bytes())).await;
+    assert_eq!(answer["status"], "SUCCESS", "{answer}");
+}
