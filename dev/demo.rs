@@ -79,7 +79,7 @@ fn tell(model: &Value) {
 
 fn shown(property: &str, model: &Value) -> String {
     let value = model[property].as_str().unwrap_or_default();
-    if property.starts_with("Secret") && property != "SecretArn" {
+    if matches!(property, "SecretAccessKey" | "SesSmtpPasswordV4") {
         format!("{}{}", &value[..SHOWN.min(value.len())], "*".repeat(12))
     } else {
         value.to_owned()

@@ -15,7 +15,7 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
     let Some(key) = services.iam.find_access_key(user, id).await? else { return Err(not_found(id, user)) };
     // IAM may still list the status of a moment ago.
-    Ok(ProgressEvent::success(model(user, KeyMetadata { status, ..key }, stored)))
+    Ok(ProgressEvent::success(model(request, user, KeyMetadata { status, ..key }, stored)?))
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE
@@ -25,6 +25,14 @@ fn refuse_create_only_changes(previous: &AccessKey, desired: &AccessKey) -> Resu
     let message = if previous.user_name != desired.user_name {
         "UserName cannot be changed on an existing access key: CloudFormation creates a key for the new user and \
          deletes this one"
+            .to_owned()
+    } else if previous.pgp_key != desired.pgp_key {
+        "PgpKey cannot be changed on an existing access key, whose secret is said once: CloudFormation creates a key \
+         whose secrets are for the new PgpKey and deletes this one"
+            .to_owned()
+    } else if previous.ses_smtp_region != desired.ses_smtp_region {
+        "SesSmtpRegion cannot be changed on an existing access key: CloudFormation creates a key with an SMTP password \
+         for the new region and deletes this one"
             .to_owned()
     } else if previous.serial > desired.serial {
         format!(
