@@ -180,7 +180,7 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
         HandlerError::new(HandlerErrorCode::InvalidRequest, "the callback context is not one of this handler's")
     })?;
     let (stored, seen) = join!(services.secret_store.get(&id), services.iam.find_access_key(user, &id));
-    let stored = stored.map_err(|error| left_behind(user, &id, error, "its secret could not be read"))?;
+    let stored = stored.map_err(|error| left_behind(user, &id, &error, "its secret could not be read"))?;
     let stored = of_this_request(stored, request, user, &id)?;
     let event = match seen {
         Ok(seen) => finish(services, request, user, seen, stored, invocations + 1).await,
@@ -189,7 +189,7 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
     match event {
         Err(error) if error.code == HandlerErrorCode::NotStabilized => Err(undo(services, user, &id, error).await),
         // CloudFormation knows the key already, and may call again to finish it.
-        Err(error) => Err(left_behind(user, &id, error, "another invocation can finish it")),
+        Err(error) => Err(left_behind(user, &id, &error, "another invocation can finish it")),
         event => event,
     }
 }
@@ -301,12 +301,13 @@ async fn or_undo(
 async fn undo(services: &Services, user: &UserName, id: &str, error: HandlerError) -> HandlerError {
     let Err(failure) = take_back(services, user, id).await else { return error };
     tracing::error!(user = user.as_str(), id, failure.message, "a failed CREATE could not be undone");
-    left_behind(user, id, error, &failure.message)
+    left_behind(user, id, &error, &failure.message)
 }
 
 /// The error of a CREATE whose key is still there, and why: the id lets CloudFormation's rollback delete it.
-fn left_behind(user: &UserName, id: &str, error: HandlerError, why: &str) -> HandlerError {
+fn left_behind(user: &UserName, id: &str, error: &HandlerError, why: &str) -> HandlerError {
     HandlerError {
+        code: error.code,
         message: format!(
             "{}. Access key {id} of user {user} exists and was not taken back: {why}. If the stack's rollback does not \
              delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
@@ -317,7 +318,6 @@ fn left_behind(user: &UserName, id: &str, error: HandlerError, why: &str) -> Han
             id: Some(id.to_owned()),
             ..AccessKey::default()
         })),
-        ..error
     }
 }
 
