@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test setup faults schema build package-size lock format
+.PHONY: help demo test setup gnupg faults schema build package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -13,7 +13,7 @@ demo: setup ## play the life of an access key on this machine
 	cargo build --quiet --example demo --bin iam-access-key
 	@cargo run --quiet --example demo
 
-test: setup ## every check and every test
+test: gnupg setup ## every check and every test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
@@ -28,6 +28,9 @@ test: setup ## every check and every test
 	mypy --config-file dev/engine/pyproject.toml dev/engine
 	pytest --quiet dev/engine/tests
 	$(MAKE) package-size
+
+gnupg:
+	@command -v gpg > /dev/null || { echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
 
 setup: $(VENV)/installed
 
