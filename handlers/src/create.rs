@@ -59,6 +59,7 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     if let Some(context) = &request.callback_context {
         return resume(services, request, user, context).await;
     }
+    // Before AWS is called at all. A replay needs it no more, but what it replays is only known after a call.
     let encryption_key = encryption_key(services, request).await?;
     let mut keys = user_keys(services, user).await?;
     if let Some(made) = keys.iter().position(|key| key.was_made_by(request)) {
