@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test contract sam setup faults fuzz schema build package package-size lock format
+.PHONY: help demo test contract sam setup gnupg faults fuzz schema build package package-size lock format
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -13,7 +13,7 @@ demo: setup ## play the life of an access key, on stacks, on this machine
 	@cargo build --quiet --bin iam-access-key
 	@python dev/demo.py
 
-test: setup ## every check and every test
+test: gnupg setup ## every check and every test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
@@ -42,6 +42,9 @@ $(VENV)/sam/installed: dev/sam-requirements.txt $(VENV)/installed
 	python3 -m venv $(VENV)/sam
 	$(VENV)/sam/bin/pip install --quiet --requirement dev/sam-requirements.txt
 	@touch $@
+
+gnupg:
+	@command -v gpg > /dev/null || { echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
 
 setup: $(VENV)/installed
 

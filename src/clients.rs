@@ -9,9 +9,12 @@ use aws_config::{
 };
 use aws_credential_types::{Credentials as SdkCredentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+
+const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 
 /// What all invocations share: settings, and the HTTP client with its connections. No credentials.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ impl Clients {
             .operation_attempt_timeout(Duration::from_secs(4))
             .operation_timeout(Duration::from_secs(9))
             .build();
-        let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+        let http_client = Builder::new().tls_provider(TLS).build_https();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .no_credentials()
             // A static set of credentials needs no cache, and one that lives on would keep every caller's.
@@ -69,6 +72,7 @@ impl Clients {
         Services {
             iam: Iam::new(aws_sdk_iam::Client::new(&config)),
             secret_store: SecretStore::new(aws_sdk_secretsmanager::Client::new(&config), type_configuration),
+            http: || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
             deadline,
         }
     }

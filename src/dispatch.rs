@@ -40,9 +40,9 @@ async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result
     info!(%action, stack_id = wire.stack_id, logical_resource_id = wire.logical_resource_id, "asked");
     let credentials = wire.credentials.clone().ok_or_else(no_credentials)?;
     let region = wire.region.clone().ok_or_else(|| invalid("the request names no region"))?;
-    let request = typed(action, wire)?;
+    let request = typed(action, region, wire)?;
     let deadline = Deadline::after(time_left.saturating_sub(MARGIN).min(time_of(action)));
-    let services = clients.services(&credentials, region, request.type_configuration.clone(), deadline);
+    let services = clients.services(&credentials, request.region.clone(), request.type_configuration.clone(), deadline);
     handle(&services, &request).await
 }
 
@@ -58,7 +58,7 @@ fn time_of(action: Action) -> Duration {
 }
 
 /// The request with its properties recast and, where the action demands it, validated.
-fn typed(action: Action, wire: WireRequest) -> Result<Request> {
+fn typed(action: Action, region: String, wire: WireRequest) -> Result<Request> {
     let rules = match action {
         _ if wire.callback_context.is_some() => Rules::Callback,
         Action::Create => Rules::Create,
@@ -69,6 +69,7 @@ fn typed(action: Action, wire: WireRequest) -> Result<Request> {
     Ok(Request {
         action,
         desired: model(properties(wire.properties)?, rules)?,
+        region,
         previous: previous.transpose()?,
         type_configuration: type_configuration(wire.type_configuration)?,
         callback_context: wire.callback_context,
@@ -134,7 +135,7 @@ mod tests {
     fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
         let wire = update();
         let credentials = wire.credentials.clone().unwrap();
-        let request = typed(Action::Update, wire).unwrap();
+        let request = typed(Action::Update, "us-east-1".to_owned(), wire).unwrap();
         let debug = format!("{credentials:?} {request:#?}");
         assert!(debug.contains("alice"), "{debug}");
         for secret in ["ThatMustNotBeLogged", "wJalr"] {

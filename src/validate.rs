@@ -7,6 +7,9 @@ use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize;
 
+/// How long a value may be, in bytes of JSON, that an error message quotes.
+const MAX_QUOTED: usize = 200;
+
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
 
 static VALIDATOR: LazyLock<std::result::Result<Validator, String>> =
@@ -105,6 +108,8 @@ fn describe(error: &ValidationError) -> String {
             unexpected.sort();
             format!("{} is not a property of this type", unexpected.join(", "))
         }
+        // The message quotes the value, and an OpenPGP key would fill the screen.
+        _ if error.instance().to_string().len() > MAX_QUOTED => format!("{place}: {}", error.masked_with("its value")),
         _ => format!("{place}: {error}"),
     }
 }
@@ -199,6 +204,35 @@ mod tests {
         }
         for tags in [json!([]), json!([tag(&"k".repeat(128), &"v".repeat(256))]), json!(many[..50])] {
             assert!(check(json!({"UserName": "alice", "Tags": tags}), Rules::Create).is_ok(), "{tags}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_quoted_in_the_refusal_only_if_it_is_short() {
+        for (property, value) in [
+            ("PgpKey", json!("k".repeat(1_000_001))),
+            ("PgpKey", json!(["k".repeat(500)])),
+            ("SesSmtpRegion", json!("k".repeat(500))),
+        ] {
+            let message = check(json!({"UserName": "alice", property: value}), Rules::Create).unwrap_err();
+            assert!(message.starts_with(&format!("{property}: its value ")), "{message}");
+            assert!(message.len() < 300 && !message.contains("kkk"), "{message}");
+        }
+        let message = check(json!({"UserName": "alice", "PgpKey": ""}), Rules::Create).unwrap_err();
+        assert!(message.starts_with("PgpKey: \"\" is shorter"), "{message}");
+    }
+
+    #[test]
+    fn the_ses_smtp_region_must_look_like_a_region() {
+        let regions =
+            ["us-east-1", "ap-southeast-5", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "cn-northwest-1"];
+        for region in regions {
+            let key = check(json!({"UserName": "alice", "SesSmtpRegion": region}), Rules::Create).unwrap();
+            assert_eq!(key.ses_smtp_region.as_deref(), Some(region));
+        }
+        for region in ["", "us", "US-EAST-1", "us-east", "us-east-1a", "us-east-1\n", " us-east-1", "us_east_1", "-1"] {
+            let message = check(json!({"UserName": "alice", "SesSmtpRegion": region}), Rules::Create).unwrap_err();
+            assert!(message.starts_with("SesSmtpRegion: "), "{message}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{
@@ -14,8 +16,11 @@ use crate::{
     KeyMetadata, Services, StoredCredentials,
     iam::CreatedKey,
     lost_key, model, not_found,
+    openpgp::EncryptionKey,
+    pgp_key::encryption_key,
     rotation::{refuse_lowered_serial, refuse_third_key},
     secret_store::Credentials,
+    ses_smtp,
     user_keys::{UserKey, user_keys, with_stored},
 };
 
@@ -54,6 +59,8 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     if let Some(context) = &request.callback_context {
         return resume(services, request, user, context).await;
     }
+    // Before AWS is called at all. A replay needs it no more, but what it replays is only known after a call.
+    let encryption_key = encryption_key(services, request).await?;
     let mut keys = user_keys(services, user).await?;
     if let Some(made) = keys.iter().position(|key| key.was_made_by(request)) {
         return replay(services, request, user, keys.swap_remove(made)).await;
@@ -70,7 +77,7 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         Err(error) => return Err(error),
     };
     let id = created.metadata.id.clone();
-    let event = settle(services, request, user, &keys, created).await;
+    let event = settle(services, request, user, &keys, created, encryption_key.as_ref()).await;
     or_undo(services, user, &id, event).await.map(|event| event.with_message(lost_key::warning(user, &keys)))
 }
 
@@ -84,20 +91,11 @@ async fn settle(
     user: &UserName,
     before: &[UserKey],
     key: CreatedKey,
+    encryption_key: Option<&EncryptionKey>,
 ) -> Result<ProgressEvent> {
     let CreatedKey { metadata, secret_access_key } = key;
     let id = &metadata.id;
-    let credentials = Credentials {
-        access_key_id: id.clone(),
-        secret_access_key,
-        user_name: user.clone(),
-        serial: request.desired.serial,
-        tags: request.desired.tags.clone(),
-        create_date: metadata.create_date(),
-        stack_id: request.stack_id.clone(),
-        logical_resource_id: request.logical_resource_id.clone(),
-        client_request_token: request.client_request_token.clone(),
-    };
+    let credentials = credentials(request, user, &metadata, secret_access_key, encryption_key)?;
     let (stored, status, listed) = join!(
         services.secret_store.put(credentials, &request.tags),
         set_initial_status(services, user, id, request.desired.wanted_status()),
@@ -106,11 +104,50 @@ async fn settle(
     let stored = stored?;
     let status = status?;
     let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
-    let appeared = others.into_iter().filter(|key| before.iter().all(|known| known.metadata.id != key.id)).collect();
+    let known = |key: &KeyMetadata| before.iter().any(|known| known.metadata.id == key.id && !known.may_be_underway());
+    let appeared = others.into_iter().filter(|key| !known(key)).collect();
     refuse_twin(services, request, &metadata, appeared).await?;
     // IAM has taken the status, and may have listed the key before it did.
     let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
     finish(services, request, user, seen, stored, 1).await
+}
+
+/// What is kept of a new key. With an encryption key its secret ends here: what goes on is encrypted.
+fn credentials(
+    request: &Request,
+    user: &UserName,
+    key: &KeyMetadata,
+    secret_access_key: Secret,
+    encryption_key: Option<&EncryptionKey>,
+) -> Result<Credentials> {
+    let desired = &request.desired;
+    let credentials = Credentials {
+        access_key_id: key.id.clone(),
+        secret_access_key: None,
+        encrypted_secret: None,
+        encrypted_ses_smtp_password_v4: None,
+        key_fingerprint: None,
+        pgp_key: desired.pgp_key.clone(),
+        ses_smtp_region: desired.ses_smtp_region.clone(),
+        user_name: user.clone(),
+        serial: desired.serial,
+        tags: desired.tags.clone(),
+        create_date: key.create_date(),
+        stack_id: request.stack_id.clone(),
+        logical_resource_id: request.logical_resource_id.clone(),
+        client_request_token: request.client_request_token.clone(),
+    };
+    let Some(encryption_key) = encryption_key else {
+        return Ok(Credentials { secret_access_key: Some(secret_access_key), ..credentials });
+    };
+    let region = desired.ses_smtp_region.as_deref().unwrap_or(&request.region);
+    let password = ses_smtp::password(&secret_access_key, region)?;
+    Ok(Credentials {
+        encrypted_secret: Some(encryption_key.encrypt(&secret_access_key)?),
+        encrypted_ses_smtp_password_v4: Some(encryption_key.encrypt(&password)?),
+        key_fingerprint: Some(encryption_key.fingerprint().to_owned()),
+        ..credentials
+    })
 }
 
 /// The answer for a key whose secret is stored, once IAM shows it as it is to be; until then, a callback.
@@ -124,7 +161,7 @@ async fn finish(
 ) -> Result<ProgressEvent> {
     let id = stored.credentials.access_key_id.clone();
     match wait_until_visible(services, request, user, &id, seen).await? {
-        Some(metadata) => Ok(ProgressEvent::success(model(user, metadata, Some(stored)))),
+        Some(metadata) => Ok(ProgressEvent::success(model(request, user, metadata, Some(stored))?)),
         None if invocation < MAX_INVOCATIONS => Ok(call_again(request, id, invocation)),
         None => Err(HandlerError::new(
             HandlerErrorCode::NotStabilized,
@@ -194,7 +231,10 @@ async fn refuse_twin(
     let start = Instant::now();
     let mut keys = with_stored(services, appeared).await?;
     // Another key's secret may be on its way to the store.
-    while keys.iter().any(|key| key.stored.is_none()) && start.elapsed() < TWIN_WAIT {
+    while keys.iter().any(|key| key.stored.is_none())
+        && start.elapsed() < TWIN_WAIT
+        && services.deadline.remaining() > RESERVE
+    {
         sleep(POLL_INTERVAL).await;
         keys = with_stored(services, keys.into_iter().map(|key| key.metadata).collect()).await?;
     }

@@ -1,6 +1,6 @@
 //! The few IAM calls, typed: every one that takes a `UserName` gets one.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
 use aws_sdk_iam::{
@@ -170,6 +170,12 @@ impl Iam {
 }
 
 impl KeyMetadata {
+    /// How long the key has existed, zero when its clock is ahead of ours.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let created = SystemTime::try_from(self.created?).ok()?;
+        Some(SystemTime::now().duration_since(created).unwrap_or_default())
+    }
+
     /// When the key was created, as RFC 3339.
     pub(crate) fn create_date(&self) -> Option<String> {
         self.created.and_then(|date| date.fmt(Format::DateTime).ok())

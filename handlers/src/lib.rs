@@ -8,16 +8,21 @@ mod create;
 mod deadline;
 mod delete;
 mod iam;
+mod keybase;
 mod list;
 mod lost_key;
+mod openpgp;
+mod pgp_key;
 mod read;
 mod rotation;
 mod secret_store;
 mod service_error;
+mod ses_smtp;
 mod update;
 mod user_keys;
 
 use access_key_schema::{AccessKey, Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 pub use deadline::Deadline;
 pub use iam::Iam;
@@ -33,6 +38,9 @@ pub struct Services {
     pub iam: Iam,
     /// Secrets Manager, where their secrets are kept.
     pub secret_store: SecretStore,
+    /// Makes what connects to the one service that is not AWS, Keybase. Only who needs it makes it: it reads the
+    /// machine's certificates.
+    pub http: fn() -> SharedHttpConnector,
     /// When this invocation ends.
     pub deadline: Deadline,
 }
@@ -53,23 +61,37 @@ pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEv
 }
 
 /// The model of a key: what IAM says of it, and what the secret store keeps of it, if it keeps anything.
-fn model(user: &UserName, key: KeyMetadata, stored: Option<StoredCredentials>) -> AccessKey {
-    let bare = AccessKey {
+///
+/// # Errors
+/// As [`ses_smtp::password`].
+fn model(request: &Request, user: &UserName, key: KeyMetadata, stored: Option<StoredCredentials>) -> Result<AccessKey> {
+    let bare = bare_model(user, key);
+    let Some(StoredCredentials { arn, credentials }) = stored else { return Ok(bare) };
+    let region = credentials.ses_smtp_region.as_deref().unwrap_or(&request.region);
+    let password = credentials.secret_access_key.as_ref().map(|secret| ses_smtp::password(secret, region));
+    Ok(AccessKey {
+        serial: credentials.serial,
+        tags: credentials.tags,
+        ses_smtp_password_v4: password.transpose()?,
+        secret_access_key: credentials.secret_access_key,
+        secret_arn: Some(arn),
+        pgp_key: credentials.pgp_key,
+        key_fingerprint: credentials.key_fingerprint,
+        encrypted_secret: credentials.encrypted_secret,
+        encrypted_ses_smtp_password_v4: credentials.encrypted_ses_smtp_password_v4,
+        ses_smtp_region: credentials.ses_smtp_region,
+        ..bare
+    })
+}
+
+/// What IAM alone says of a key.
+fn bare_model(user: &UserName, key: KeyMetadata) -> AccessKey {
+    AccessKey {
         user_name: Some(user.clone()),
         status: Some(key.status),
         create_date: key.create_date(),
         id: Some(key.id),
         ..AccessKey::default()
-    };
-    match stored {
-        Some(StoredCredentials { arn, credentials }) => AccessKey {
-            serial: credentials.serial,
-            tags: credentials.tags,
-            secret_access_key: Some(credentials.secret_access_key),
-            secret_arn: Some(arn),
-            ..bare
-        },
-        None => bare,
     }
 }
 

@@ -6,9 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Services,
+    Services, bare_model,
     iam::{KEYS_PER_USER, UserPage},
-    model,
 };
 
 /// How many keys a page holds at most when the request does not say.
@@ -63,7 +62,7 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
 /// there.
 async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
     match services.iam.list_access_keys(&user).await {
-        Ok(keys) => Ok(keys.into_iter().map(|key| model(&user, key, None)).collect()),
+        Ok(keys) => Ok(keys.into_iter().map(|key| bare_model(&user, key)).collect()),
         Err(error) if error.is_not_found() && !named => Ok(vec![]),
         Err(error) => Err(error),
     }

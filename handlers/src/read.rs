@@ -9,7 +9,7 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
     let id = request.primary_identifier()?;
     let (stored, (user, key)) =
         try_join!(services.secret_store.get(id), find(services, request.desired.user_name.as_ref(), id))?;
-    Ok(ProgressEvent::success(model(&user, key, stored)))
+    Ok(ProgressEvent::success(model(request, &user, key, stored)?))
 }
 
 /// The key and its user. A request that names the user saves a round trip, but the id alone decides: a user may

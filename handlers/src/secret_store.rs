@@ -19,13 +19,33 @@ pub struct SecretStore {
     configuration: TypeConfiguration,
 }
 
+/// How long a `PgpKey` may be, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager quotas]), and the
+/// rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
+///
+/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+pub(crate) const MAX_PGP_KEY: usize = 56_000;
+
 /// The value of a stored secret: what IAM never says again, and whom the key was made for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Credentials {
     pub(crate) access_key_id: String,
-    #[serde(serialize_with = "Secret::serialize")]
-    pub(crate) secret_access_key: Secret,
+    /// Absent where there is a `pgp_key`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    pub(crate) secret_access_key: Option<Secret>,
+    /// Only where there is a `pgp_key`, as are the fingerprint and the encrypted password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) encrypted_secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) encrypted_ses_smtp_password_v4: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_fingerprint: Option<String>,
+    /// As the template has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pgp_key: Option<String>,
+    /// As the template has it. The password for it is derived from the secret access key, never stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ses_smtp_region: Option<String>,
     pub(crate) user_name: UserName,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serial: Option<i64>,
@@ -60,7 +80,9 @@ impl Credentials {
 
     /// A service may quote the value it refuses.
     fn redact(&self, mut error: HandlerError) -> HandlerError {
-        error.message = error.message.replace(self.secret_access_key.expose(), "[redacted]");
+        if let Some(secret) = &self.secret_access_key {
+            error.message = error.message.replace(secret.expose(), "[redacted]");
+        }
         error
     }
 }
@@ -121,7 +143,8 @@ impl SecretStore {
         let value = Zeroizing::new(answer.secret_string.unwrap_or_default());
         // What the parser has to say could quote the secret.
         let credentials: Credentials = serde_json::from_str(&value).map_err(|_| self.unreadable(id))?;
-        if credentials.access_key_id != id {
+        let holds_a_secret = credentials.secret_access_key.is_some() || credentials.encrypted_secret.is_some();
+        if credentials.access_key_id != id || !holds_a_secret {
             return Err(self.unreadable(id));
         }
         Ok(Some(StoredCredentials { arn: answer.arn.unwrap_or_else(|| self.name(id)), credentials }))

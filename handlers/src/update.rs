@@ -16,7 +16,7 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     let (key, stored) = try_join!(services.iam.find_access_key(user, id), retag(services, request, id, stored))?;
     let Some(key) = key else { return Err(not_found(id, user)) };
     // IAM may still list the status of a moment ago.
-    Ok(ProgressEvent::success(model(user, KeyMetadata { status, ..key }, stored)))
+    Ok(ProgressEvent::success(model(request, user, KeyMetadata { status, ..key }, stored)?))
 }
 
 /// The tags are those of the stored secret, so a key without one takes none.
@@ -51,6 +51,14 @@ fn refuse_create_only_changes(previous: &AccessKey, desired: &AccessKey) -> Resu
     let message = if previous.user_name != desired.user_name {
         "UserName cannot be changed on an existing access key: CloudFormation creates a key for the new user and \
          deletes this one"
+            .to_owned()
+    } else if previous.pgp_key != desired.pgp_key {
+        "PgpKey cannot be changed on an existing access key, whose secret is said once: CloudFormation creates a key \
+         whose secrets are for the new PgpKey and deletes this one"
+            .to_owned()
+    } else if previous.ses_smtp_region != desired.ses_smtp_region {
+        "SesSmtpRegion cannot be changed on an existing access key: CloudFormation creates a key with an SMTP password \
+         for the new region and deletes this one"
             .to_owned()
     } else if previous.serial > desired.serial {
         format!(

@@ -1,9 +1,14 @@
 //! A user's keys, each with what the secret store keeps of it.
 
+use std::time::Duration;
+
 use access_key_schema::{Request, Result, UserName};
 use futures_util::future::try_join_all;
 
 use crate::{KeyMetadata, Services, StoredCredentials};
+
+/// How long an invocation takes at most.
+const INVOCATION: Duration = Duration::from_mins(1);
 
 /// A key of a user. Without stored credentials, this type did not make it, or did not get to store its secret.
 #[derive(Debug)]
@@ -17,6 +22,11 @@ impl UserKey {
     pub(crate) fn was_made_by(&self, request: &Request) -> bool {
         let token = self.stored.as_ref().and_then(|stored| stored.credentials.client_request_token.as_ref());
         token.is_some() && token == request.client_request_token.as_ref()
+    }
+
+    /// Whether another invocation may be about to store the key's secret.
+    pub(crate) fn may_be_underway(&self) -> bool {
+        self.stored.is_none() && self.metadata.age().is_none_or(|age| age < INVOCATION)
     }
 
     /// The key in words: id, status, creation, and that its secret is unknown, where it is.

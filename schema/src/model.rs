@@ -28,6 +28,18 @@ pub struct AccessKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 
+    /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
+    /// of a binary key, an ASCII-armored key, or `keybase:NAME`. Changing it replaces the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1_000_000))]
+    pub pgp_key: Option<String>,
+
+    /// The region whose Amazon SES SMTP endpoint the SMTP password is for; the stack's region where it is not
+    /// given. Changing it replaces the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
+    pub ses_smtp_region: Option<String>,
+
     /// Tags of the secret that `SecretArn` names, over those of the stack: an access key itself takes none. Changed
     /// in place.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +64,24 @@ pub struct AccessKey {
     /// When the key was created, as an RFC 3339 date and time in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_date: Option<String>,
+
+    /// Instead of `SecretAccessKey` where `PgpKey` is given: base64 of an OpenPGP message that
+    /// `base64 --decode | gpg --decrypt` opens to the secret access key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted_secret: Option<String>,
+
+    /// The fingerprint of the OpenPGP key that the secrets are encrypted to, in lower-case hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
+
+    /// The secret access key as a password for Amazon SES's SMTP endpoint in `SesSmtpRegion` (Signature
+    /// Version 4). The SMTP user name is the access key id.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    pub ses_smtp_password_v4: Option<Secret>,
+
+    /// Instead of `SesSmtpPasswordV4` where `PgpKey` is given: encrypted as `EncryptedSecret` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted_ses_smtp_password_v4: Option<String>,
 }
 
 impl AccessKey {
@@ -66,13 +96,22 @@ impl AccessKey {
     /// The registry resolves `Fn::GetAtt` for read-only properties alone, from what the read handler returns.
     #[must_use]
     pub const fn get_att_properties() -> &'static [&'static str] {
-        &["Id", "SecretAccessKey", "SecretArn", "CreateDate"]
+        &[
+            "Id",
+            "SecretAccessKey",
+            "SecretArn",
+            "CreateDate",
+            "EncryptedSecret",
+            "KeyFingerprint",
+            "SesSmtpPasswordV4",
+            "EncryptedSesSmtpPasswordV4",
+        ]
     }
 
     /// The properties that cannot be changed on an existing key: CloudFormation replaces the key instead.
     #[must_use]
     pub const fn create_only_properties() -> &'static [&'static str] {
-        &["UserName", "Serial"]
+        &["UserName", "Serial", "PgpKey", "SesSmtpRegion"]
     }
 
     /// The property that holds the tags of the resource.
@@ -192,11 +231,17 @@ mod tests {
             user_name: UserName::try_from("alice".to_owned()).ok(),
             serial: Some(1),
             status: Some(Status::Active),
+            pgp_key: Some("keybase:alice".to_owned()),
+            ses_smtp_region: Some("us-east-1".to_owned()),
             tags: Some(vec![]),
             id: Some("AKIA".to_owned()),
             secret_access_key: Some(Secret::new("s".to_owned())),
             secret_arn: Some("arn".to_owned()),
             create_date: Some("now".to_owned()),
+            encrypted_secret: Some("wV4D".to_owned()),
+            key_fingerprint: Some("0123".to_owned()),
+            ses_smtp_password_v4: Some(Secret::new("p".to_owned())),
+            encrypted_ses_smtp_password_v4: Some("wV4D".to_owned()),
         };
         let properties = serde_json::to_value(&whole).unwrap();
         let named = [
@@ -211,9 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn absent_properties_are_left_out_and_the_secret_is_not_in_debug() {
-        let key = AccessKey { secret_access_key: Some(Secret::new("wJalr".to_owned())), ..AccessKey::default() };
-        assert_eq!(serde_json::to_value(&key).unwrap(), json!({"SecretAccessKey": "wJalr"}));
-        assert!(!format!("{key:?}").contains("wJalr"));
+    fn absent_properties_are_left_out_and_no_secret_is_in_debug() {
+        let key = AccessKey {
+            secret_access_key: Some(Secret::new("wJalr".to_owned())),
+            ses_smtp_password_v4: Some(Secret::new("BMXhU".to_owned())),
+            ..AccessKey::default()
+        };
+        let json = json!({"SecretAccessKey": "wJalr", "SesSmtpPasswordV4": "BMXhU"});
+        assert_eq!(serde_json::to_value(&key).unwrap(), json);
+        let debug = format!("{key:?}");
+        assert!(!debug.contains("wJalr") && !debug.contains("BMXhU"), "{debug}");
     }
 }

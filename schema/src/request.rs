@@ -210,6 +210,8 @@ pub struct Request {
     pub action: Action,
     /// The access key as it is to be, or the primary identifier of the one to read or delete.
     pub desired: AccessKey,
+    /// The region of the stack, and so of the secret store.
+    pub region: String,
     /// For UPDATE: the access key as the template had it before.
     pub previous: Option<AccessKey>,
     /// What the account set for all its access keys.

@@ -4,12 +4,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../handlers/src/openpgp/tests/gnupg.rs"]
+#[allow(dead_code, clippy::expect_used, reason = "the tests of the keys themselves take the rest")]
+mod gnupg;
+
 mod bad_requests;
 mod failures_after_creation;
 mod lifecycle;
 mod list;
 mod missing_and_taken;
+mod pgp;
 mod replay;
 mod round_trips;
 mod secrets;
+mod ses_smtp;
 mod tags;

@@ -1,10 +1,13 @@
 """Every template in examples/, deployed, updated and deleted with the AWS CLI."""
 
+import base64
+import hmac
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -127,6 +130,49 @@ def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(l
 
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(name) == {key: "Inactive"}
+
+
+def gpg(home: Path, *arguments: str, data: bytes = b"") -> bytes:
+    """What GnuPG, with a home of its own, makes of the data."""
+    options = ["--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
+    return subprocess.run(["gpg", *options, *arguments], input=data, stdout=-1, check=True, timeout=60).stdout
+
+
+def test_pgp_gives_a_secret_that_only_the_owner_of_the_key_can_read(lab: Lab, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as directory:  # a socket's path has a hundred bytes
+        home = Path(directory)
+        try:
+            gpg(home, "--quick-gen-key", "alice@example.com", "future-default", "default", "never")
+            public = base64.b64encode(gpg(home, "--export")).decode()
+            outputs = lab.deploy(name, EXAMPLES / "pgp.yml", PgpKey=public)
+            secret = gpg(home, "--decrypt", data=base64.b64decode(outputs["EncryptedSecret"])).decode()
+        finally:
+            subprocess.run(["gpgconf", "--homedir", directory, "--kill", "all"], check=True, timeout=60)
+    user, key = lab.resource(name, "User"), outputs["AccessKeyId"]
+    assert lab.keys(user) == {key: "Active"}
+    assert len(secret) == 40 and len(outputs["KeyFingerprint"]) == 40
+    stored = lab.stored(str(lab.secret_of(key)))
+    assert stored["EncryptedSecret"] == outputs["EncryptedSecret"]
+    assert secret not in json.dumps([stored, lab.stack(name), lab.events(name)], default=str)
+
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+    assert lab.secret_of(key) is None
+
+
+def test_ses_smtp_keeps_the_smtp_credentials_in_a_secret_of_their_own(lab: Lab, name: str) -> None:
+    outputs = lab.deploy(name, EXAMPLES / "ses-smtp.yml")
+    key = outputs["SmtpUserName"]
+    smtp = lab.stored(outputs["SmtpSecretArn"])
+    signature = ("AWS4" + lab.stored(str(lab.secret_of(key)))["SecretAccessKey"]).encode()
+    for part in ("11111111", "eu-central-1", "ses", "aws4_request", "SendRawEmail"):
+        signature = hmac.digest(signature, part.encode(), "sha256")
+    password = base64.b64encode(b"\x04" + signature).decode()
+    host = "email-smtp.eu-central-1.amazonaws.com"
+    assert smtp == {"host": host, "port": 587, "username": key, "password": password}
+
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.secret_of(key) is None
 
 
 def synthesized(directory: Path) -> Path:

@@ -1,0 +1,167 @@
+//! The public keys of Keybase users, for a `PgpKey` of the form `keybase:NAME`.
+
+use std::time::Duration;
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Result};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use serde_json::Value;
+use tokio::time::timeout;
+
+/// Where Keybase is, unless the type configuration names a mirror.
+pub(crate) const DEFAULT_BASE_URL: &str = "https://keybase.io";
+
+/// What a `PgpKey` that names a Keybase user starts with.
+const PREFIX: &str = "keybase:";
+
+/// How long Keybase may take for its whole answer. CREATE has other things to do in its 60 seconds.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How large an answer may be: several copies of the largest key that is taken, and then some.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// The longest name that Keybase gives out ([checkers.go]).
+///
+/// [checkers.go]: https://github.com/keybase/client/blob/master/go/libkb/checkers.go
+const MAX_NAME_LENGTH: usize = 16;
+
+/// The status code of an answer that went well, and of one that knows no such user ([constants.go]).
+///
+/// [constants.go]: https://github.com/keybase/client/blob/master/go/protocol/keybase1/constants.go
+const OK: i64 = 0;
+const NOT_FOUND: i64 = 205;
+
+/// The Keybase user that `pgp_key` names, if it is of the form `keybase:NAME`.
+pub(crate) fn user_name(pgp_key: &str) -> Option<&str> {
+    pgp_key.trim().strip_prefix(PREFIX)
+}
+
+/// The ASCII-armored primary public key of the Keybase user `name`, as [`user/lookup`] of the Keybase at `base_url`
+/// has it. Asked once, without retries: CloudFormation retries.
+///
+/// [`user/lookup`]: https://keybase.io/docs/api/1.0/call/user/lookup
+///
+/// # Errors
+/// - `InvalidRequest`: `name` cannot be a user's, no user has it, or the user has no PGP key.
+/// - `InvalidTypeConfiguration`: `base_url` is not one of HTTPS. Whoever can change the answer on its way can have the
+///   secret encrypted to a key of their own, so that plain HTTP goes no further than this machine.
+/// - `NetworkFailure`: Keybase cannot be reached, or does not answer within 5 seconds.
+/// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
+/// - `GeneralServiceException`: it answers with anything else.
+pub(crate) async fn public_key(http: &SharedHttpConnector, base_url: &str, name: &str) -> Result<String> {
+    let request = lookup(base_url, name)?;
+    let answer = timeout(TIMEOUT, async { read(http.call(request).await.map_err(|_| out_of_reach(base_url))?).await });
+    let answer = answer.await.map_err(|_| {
+        let seconds = TIMEOUT.as_secs();
+        keybase(HandlerErrorCode::NetworkFailure, format!("at {base_url} did not answer within {seconds} seconds"))
+    })??;
+    bundle(&answer, name)
+}
+
+fn lookup(base_url: &str, name: &str) -> Result<HttpRequest> {
+    let possible = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !(1..=MAX_NAME_LENGTH).contains(&name.len()) || !name.bytes().all(possible) {
+        return Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "PgpKey names no Keybase user: what follows {PREFIX} must be a user name, of at most \
+                 {MAX_NAME_LENGTH} letters, digits and underscores"
+            ),
+        ));
+    }
+    let mut request = HttpRequest::new(SdkBody::empty());
+    let url = format!(
+        "{}/_/api/1.0/user/lookup.json?usernames={name}&fields=public_keys",
+        base_url.strip_suffix('/').unwrap_or(base_url)
+    );
+    if !is_safe(base_url) || request.set_uri(url).is_err() {
+        return Err(HandlerError::new(
+            HandlerErrorCode::InvalidTypeConfiguration,
+            format!("the base URL of Keybase must be one of HTTPS, such as {DEFAULT_BASE_URL}, not {base_url:?}"),
+        ));
+    }
+    request.headers_mut().insert("accept", "application/json");
+    Ok(request)
+}
+
+fn is_safe(base_url: &str) -> bool {
+    let Some((scheme, rest)) = base_url.split_once("://") else { return false };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
+    match scheme {
+        "https" => !host.is_empty(),
+        "http" => host == "localhost" || host == "127.0.0.1",
+        _ => false,
+    }
+}
+
+/// The body of the answer, which is held in memory only as long as it is small.
+async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
+    match answer.status().as_u16() {
+        200 => {}
+        429 => return Err(keybase(HandlerErrorCode::Throttling, "asks for fewer requests: try again later")),
+        status @ 500.. => {
+            return Err(keybase(HandlerErrorCode::ServiceInternalError, format!("failed with status {status}")));
+        }
+        status => {
+            return Err(keybase(
+                HandlerErrorCode::GeneralServiceException,
+                format!("answered a user lookup with status {status}"),
+            ));
+        }
+    }
+    let mut chunks = ByteStream::new(answer.into_body());
+    let mut body = Vec::new();
+    let broken_off = |_| keybase(HandlerErrorCode::NetworkFailure, "broke its answer off");
+    while let Some(chunk) = chunks.try_next().await.map_err(broken_off)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(keybase(
+                HandlerErrorCode::GeneralServiceException,
+                "answered a user lookup with more than 4 MB",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The primary key in an answer about one user. Users who do not exist are there too, as `null`.
+fn bundle(answer: &[u8], name: &str) -> Result<String> {
+    let incomprehensible =
+        || keybase(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something else than a user");
+    let answer: Value = serde_json::from_slice(answer).map_err(|_| incomprehensible())?;
+    let code = answer.pointer("/status/code").and_then(Value::as_i64).ok_or_else(incomprehensible)?;
+    let user = match (code, &answer["them"]) {
+        (OK, Value::Array(users)) => users.first().filter(|user| !user.is_null()),
+        (NOT_FOUND, _) => None,
+        (OK, _) => return Err(incomprehensible()),
+        (code, _) => {
+            return Err(keybase(
+                HandlerErrorCode::GeneralServiceException,
+                format!("refused a user lookup with its status code {code}"),
+            ));
+        }
+    };
+    let invalid = |message| HandlerError::new(HandlerErrorCode::InvalidRequest, message);
+    let user = user.ok_or_else(|| invalid(format!("PgpKey is {PREFIX}{name}, but Keybase has no user {name}")))?;
+    match user.pointer("/public_keys/primary/bundle").and_then(Value::as_str) {
+        Some(bundle) => Ok(bundle.to_owned()),
+        None => {
+            Err(invalid(format!("PgpKey is {PREFIX}{name}, but the Keybase user {name} has no PGP key, or hides it")))
+        }
+    }
+}
+
+fn out_of_reach(base_url: &str) -> HandlerError {
+    keybase(HandlerErrorCode::NetworkFailure, format!("at {base_url} could not be reached"))
+}
+
+fn keybase(code: HandlerErrorCode, what: impl std::fmt::Display) -> HandlerError {
+    HandlerError::new(code, format!("Keybase {what}"))
+}
+
+#[cfg(test)]
+mod tests;

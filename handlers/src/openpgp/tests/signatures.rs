@@ -1,0 +1,168 @@
+//! Which of a key's own signatures count, one property at a time.
+
+use pgp::{
+    packet::{KeyFlags, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData},
+    types::Duration,
+};
+
+use super::*;
+
+/// How old the key of these tests is, in seconds. The signature over its user ID is new, and says nothing of an end.
+const AGE: u32 = 1000;
+
+/// What a signature says, besides when it was made.
+#[derive(Clone, Copy)]
+enum Says {
+    Encrypt,
+    Sign,
+    KeyLives(u32),
+    SignatureLives(u32),
+}
+
+use Says::{Encrypt, KeyLives, Sign, SignatureLives};
+
+struct Owner {
+    key: SignedSecretKey,
+    created: u32,
+}
+
+impl Owner {
+    fn new() -> Self {
+        let created = Timestamp::from_secs(Timestamp::now().as_secs() - AGE);
+        let key = secret_key(KeyVersion::V4, |parameters| {
+            parameters.created_at(created).subkeys(vec![subkey(KeyVersion::V4, created)]);
+        });
+        Self { key, created: created.as_secs() }
+    }
+
+    /// A signature of a kind, to be made `age` seconds after the key.
+    fn signature(&self, typ: SignatureType, age: i64, says: &[Says]) -> SignatureConfig {
+        let created = u32::try_from(i64::from(self.created) + age).unwrap();
+        let says = says.iter().map(|says| match *says {
+            KeyLives(seconds) => SubpacketData::KeyExpirationTime(Duration::from_secs(seconds)),
+            SignatureLives(seconds) => SubpacketData::SignatureExpirationTime(Duration::from_secs(seconds)),
+            Encrypt | Sign => {
+                let mut flags = KeyFlags::default();
+                flags.set_encrypt_storage(matches!(says, Encrypt));
+                flags.set_sign(matches!(says, Sign));
+                SubpacketData::KeyFlags(flags)
+            }
+        });
+        let time = SubpacketData::SignatureCreationTime(Timestamp::from_secs(created));
+        let mut signature = SignatureConfig::from_key(OsRng, &self.key.primary_key, typ).unwrap();
+        signature.hashed_subpackets =
+            [time].into_iter().chain(says).map(|data| Subpacket::regular(data).unwrap()).collect();
+        signature
+    }
+
+    fn over_subkey(&self, typ: SignatureType, age: i64, says: &[Says]) -> Signature {
+        let primary = &self.key.primary_key;
+        let subkey = self.key.secret_subkeys[0].key.public_key();
+        let signature = self.signature(typ, age, says);
+        signature.sign_subkey_binding(primary, primary.public_key(), &Password::empty(), subkey).unwrap()
+    }
+
+    fn over_key(&self, typ: SignatureType, age: i64, says: &[Says]) -> Signature {
+        let primary = &self.key.primary_key;
+        self.signature(typ, age, says).sign_key(primary, &Password::empty(), primary.public_key()).unwrap()
+    }
+
+    /// Whether the key with its subkey bound by these bindings can be used, and if not, the end of the refusal.
+    fn bound_by(&self, bindings: &[(i64, &[Says])]) -> std::result::Result<(), String> {
+        let mut key = self.key.to_public_key();
+        let binding = |(age, says): &(i64, &[Says])| self.over_subkey(SignatureType::SubkeyBinding, *age, says);
+        key.public_subkeys[0].signatures = bindings.iter().map(binding).collect();
+        outcome(&key)
+    }
+}
+
+fn outcome(key: &SignedPublicKey) -> std::result::Result<(), String> {
+    match EncryptionKey::parse(&base64(key)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.message.rsplit_once(&key.fingerprint().to_string()).unwrap().1.to_owned()),
+    }
+}
+
+#[test]
+fn the_newest_binding_in_force_says_what_a_subkey_is_for() {
+    let owner = Owner::new();
+    let usable = |bindings: &[(i64, &[Says])]| assert_eq!(owner.bound_by(bindings), Ok(()));
+    let refused = |bindings: &[(i64, &[Says])], why: &str| {
+        let error = owner.bound_by(bindings).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    };
+    let future = i64::from(AGE) + 86_400;
+
+    usable(&[(0, &[Encrypt])]);
+    usable(&[(0, &[])]);
+    refused(&[(0, &[Sign])], "can only sign");
+
+    usable(&[(0, &[Sign]), (10, &[Encrypt])]);
+    usable(&[(10, &[Encrypt]), (0, &[Sign])]);
+    refused(&[(0, &[Encrypt]), (10, &[Sign])], "can only sign");
+
+    usable(&[(0, &[Encrypt, KeyLives(0)])]);
+    usable(&[(0, &[Encrypt, KeyLives(AGE + 86_400)])]);
+    usable(&[(0, &[Encrypt, KeyLives(u32::MAX)])]);
+    refused(&[(0, &[Encrypt, KeyLives(AGE / 2)])], " expired at ");
+    usable(&[(0, &[Encrypt, KeyLives(AGE / 2)]), (10, &[Encrypt])]);
+    refused(&[(0, &[Encrypt]), (10, &[Encrypt, KeyLives(AGE / 2)])], " expired at ");
+
+    usable(&[(0, &[Encrypt, SignatureLives(AGE + 86_400)])]);
+    refused(&[(0, &[Encrypt, SignatureLives(AGE / 2)])], "is not bound");
+    usable(&[(0, &[Encrypt]), (10, &[Sign, SignatureLives(AGE / 2)])]);
+
+    refused(&[(-1, &[Encrypt])], "is not bound");
+    refused(&[(future, &[Encrypt])], "is not bound");
+    usable(&[(0, &[Encrypt]), (future, &[Sign])]);
+}
+
+#[test]
+fn no_binding_undoes_the_revocation_of_a_subkey() {
+    let owner = Owner::new();
+    let mut key = owner.key.to_public_key();
+    key.public_subkeys[0].signatures = vec![
+        owner.over_subkey(SignatureType::SubkeyRevocation, 10, &[]),
+        owner.over_subkey(SignatureType::SubkeyBinding, 20, &[Encrypt]),
+    ];
+    assert!(outcome(&key).unwrap_err().ends_with(" is revoked"));
+}
+
+#[test]
+fn no_signature_undoes_the_revocation_of_a_key() {
+    let owner = Owner::new();
+    let mut key = owner.key.to_public_key();
+    key.details.revocation_signatures = vec![owner.over_key(SignatureType::KeyRevocation, 10, &[])];
+    assert_eq!(outcome(&key), Err(", which is revoked".to_owned()));
+}
+
+#[test]
+fn a_signature_over_the_key_itself_overrules_those_over_its_user_ids() {
+    let owner = Owner::new();
+    let with = |signatures: &[(i64, &[Says])]| {
+        let mut key = owner.key.to_public_key();
+        let over_key = |(age, says): &(i64, &[Says])| owner.over_key(SignatureType::Key, *age, says);
+        key.details.direct_signatures = signatures.iter().map(over_key).collect();
+        key
+    };
+    let expired = |key| outcome(&key).unwrap_err().contains("which expired at ");
+    assert!(expired(with(&[(0, &[KeyLives(AGE / 2)])])));
+    assert_eq!(outcome(&with(&[(0, &[])])), Ok(()));
+    assert_eq!(outcome(&with(&[(0, &[KeyLives(AGE / 2)]), (10, &[KeyLives(0)])])), Ok(()));
+    assert_eq!(outcome(&with(&[(0, &[KeyLives(AGE / 2), SignatureLives(AGE / 2)])])), Ok(()));
+
+    // It is enough for itself: a user ID need not be published.
+    let mut nameless = with(&[(0, &[Sign])]);
+    nameless.details.users.clear();
+    assert_eq!(outcome(&nameless), Ok(()));
+}
+
+#[test]
+fn what_somebody_else_signed_over_a_key_does_not_count() {
+    let (owner, other) = (Owner::new(), Owner::new());
+    let mut key = owner.key.to_public_key();
+    key.details.revocation_signatures = vec![other.over_key(SignatureType::KeyRevocation, 10, &[])];
+    key.details.direct_signatures = vec![other.over_key(SignatureType::Key, 10, &[KeyLives(1)])];
+    key.public_subkeys[0].signatures.push(other.over_subkey(SignatureType::SubkeyRevocation, 10, &[]));
+    assert_eq!(outcome(&key), Ok(()));
+}
