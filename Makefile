@@ -13,7 +13,7 @@ demo: setup ## play the life of an access key, on stacks, on this machine
 	@cargo build --quiet --bin iam-access-key
 	@python dev/demo.py
 
-test: gnupg setup ## every check and every test
+test: gnupg setup $(VENV)/cdk/installed ## every check and every test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
@@ -26,7 +26,7 @@ test: gnupg setup ## every check and every test
 	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/[!dl]*.py dev/tests
 	cd cfn-plugin && mypy && pytest --quiet
 	mypy --config-file dev/engine/pyproject.toml dev/engine dev/demo.py dev/lab.py
-	pytest --quiet dev/engine/tests
+	CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size
 	cd dev && pytest --quiet tests
@@ -44,7 +44,13 @@ $(VENV)/sam/installed: dev/sam-requirements.txt $(VENV)/installed
 	@touch $@
 
 gnupg:
-	@command -v gpg > /dev/null || { echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
+	@command -v gpg > /dev/null || (apt-get update -qq && apt-get install -qq -y gnupg) || \
+		{ echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
+
+$(VENV)/cdk/installed: examples/cdk/requirements.txt $(VENV)/installed
+	python3 -m venv $(VENV)/cdk
+	$(VENV)/cdk/bin/pip install --quiet --requirement examples/cdk/requirements.txt
+	@touch $@
 
 setup: $(VENV)/installed
 
@@ -61,11 +67,12 @@ faults: setup ## every handler with every fault at every call: write the table o
 	-cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
-FUZZ_RUNS := 200000
-fuzz: target/tools/bin/cargo-fuzz ## any bytes at all as a request; FUZZ_RUNS=1000000 for more
-	@mkdir -p target/fuzz-corpus
-	RUSTC_BOOTSTRAP=1 PATH=$(CURDIR)/target/tools/bin:$$PATH cargo fuzz run --sanitizer none request \
-		target/fuzz-corpus fuzz/corpus/request -- -runs=$(FUZZ_RUNS) -max_len=4096 -print_final_stats=1
+FUZZ_RUNS := 100000
+FUZZ := RUSTC_BOOTSTRAP=1 PATH=$(CURDIR)/target/tools/bin:$$PATH cargo fuzz run --sanitizer none
+fuzz: target/tools/bin/cargo-fuzz ## any bytes at all as a request, and as an OpenPGP key; FUZZ_RUNS=1000000 for more
+	@mkdir -p target/fuzz/request target/fuzz/openpgp
+	$(FUZZ) request target/fuzz/request fuzz/corpus/request -- -runs=$(FUZZ_RUNS) -max_len=4096
+	$(FUZZ) openpgp target/fuzz/openpgp fuzz/corpus/openpgp -- -runs=$(FUZZ_RUNS) -max_len=4096
 
 target/tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root target/tools

@@ -117,6 +117,7 @@ async fn contain_panics(work: impl Future<Output = Result<ProgressEvent>>) -> Re
 #[cfg(test)]
 mod tests {
     use access_key_schema::OperationStatus;
+    use proptest::prelude::*;
     use serde::Deserialize;
     use serde_json::json;
 
@@ -150,5 +151,70 @@ mod tests {
         assert!(!error.message.contains("wJalr"));
         let event = ProgressEvent::from(error);
         assert_eq!(event.status, OperationStatus::Failed);
+    }
+
+    /// Any JSON, a few levels deep.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,40}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            let name = prop_oneof![
+                "[A-Za-z]{1,12}",
+                Just("requestData".to_owned()),
+                Just("action".to_owned()),
+                Just("Tags".to_owned()),
+                Just("__COMPRESSED__".to_owned()),
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(name, inner, 0..6).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    /// Without credentials whatever is asked fails, before AWS is called.
+    fn assert_well_formed_failure(event: Value) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let shown = event.to_string();
+        let answer = runtime.block_on(async {
+            let clients = Clients::from_environment().await;
+            answer(&clients, Event::deserialize(event).unwrap(), Duration::MAX).await
+        });
+        let answer = serde_json::to_value(answer).unwrap();
+        let fields: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["status", "errorCode", "message"], "{shown}: {answer}");
+        assert!(answer["status"] == "FAILED" && answer["message"] != "", "{shown}: {answer}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_json_at_all_gets_a_well_formed_event(event in any_json()) {
+            assert_well_formed_failure(event);
+        }
+
+        #[test]
+        fn a_request_with_any_json_in_any_place_gets_a_well_formed_event(
+            json in any_json(),
+            place in prop::sample::select(vec![
+                "/action", "/region", "/bearerToken", "/callbackContext", "/nextToken", "/maxResults", "/requestData",
+                "/requestData/resourceProperties", "/requestData/resourceProperties/UserName",
+                "/requestData/resourceProperties/Serial", "/requestData/previousResourceProperties",
+                "/requestData/stackTags", "/requestData/typeConfiguration",
+            ]),
+        ) {
+            let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+            *event.pointer_mut(place).unwrap() = json;
+            if let Some(data) = event["requestData"].as_object_mut() {
+                data.remove("callerCredentials");
+            }
+            assert_well_formed_failure(event);
+        }
     }
 }

@@ -37,3 +37,21 @@ async fn no_log_line_of_a_whole_life_holds_a_secret_at_any_level() {
         assert!(leaks.is_empty(), "{leaks:?}");
     }
 }
+
+#[tokio::test]
+async fn the_process_keeps_its_memory_to_itself() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let created = lab.invoke(&requests::registry("CREATE", json!({"UserName": "alice"}))).await;
+    assert_eq!(created["status"], "SUCCESS", "{created}");
+    let process = format!("/proc/{}", lab.function.process_id());
+    let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
+    // What belongs to a process that may not be dumped belongs to root, whoever runs it; root can read it all the same.
+    if let Ok(environment) = std::fs::read(format!("{process}/environ")) {
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        let secret = created["resourceModel"]["SecretAccessKey"].as_str().unwrap();
+        assert!(!environment.contains(secret) && !environment.contains(CALLERS));
+    }
+}
