@@ -10,8 +10,9 @@ use crate::{
     iam::{KEYS_PER_USER, UserPage},
 };
 
-/// How many keys a page holds at most when the request does not say.
-const DEFAULT_MAX_RESULTS: usize = 100;
+/// How many keys a page holds at most, whatever the request says: so many users can be asked about within the 30 seconds
+/// of a LIST.
+const MAX_RESULTS: usize = 100;
 
 /// How many users' keys are asked for at the same time.
 const CONCURRENT_CALLS: usize = 8;
@@ -30,7 +31,7 @@ struct Position {
 
 pub(crate) async fn list(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let position = request.next_token.as_deref().map(Position::from_token).transpose()?.unwrap_or_default();
-    let max_results = request.max_results.filter(|max| *max > 0).unwrap_or(DEFAULT_MAX_RESULTS);
+    let max_results = request.max_results.filter(|max| *max > 0).map_or(MAX_RESULTS, |max| max.min(MAX_RESULTS));
     let page = match &request.desired.user_name {
         Some(user) => UserPage { users: vec![user.clone()], next_marker: None },
         // So many users that their keys fit into the page.
