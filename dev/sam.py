@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from surroundings import CREDENTIALS, HOST, REGION, ROOT, aws, contract_suite, free_port, running
 
+SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 # What `sam` makes of the base image.
@@ -166,7 +167,7 @@ def invoke(settings: list[str], env: Mapping[str, str], action: str, properties:
         raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
     answer = json.loads(run.stdout.strip().splitlines()[-1])
     model = answer.get("resourceModel", {})
-    shown = {**model, "SecretAccessKey": "************"} if "SecretAccessKey" in model else model
+    shown = {name: "************" if name in SECRETS else value for name, value in model.items()}
     print(f"{action:<6} {answer['status']} {answer.get('errorCode', '')} {json.dumps(shown) if shown else ''}")
     if answer["status"] != "SUCCESS":
         raise RuntimeError(f"{action} failed: {answer.get('message')}\n{run.stderr}")
