@@ -10,25 +10,27 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use serde_json::Value;
 
-use super::{Process, free_address, tool, wait_for};
+use super::{Process, ReservedAddress, tool, wait_for};
 
 pub struct Aws {
     pub address: SocketAddr,
     pub iam: aws_sdk_iam::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     _moto: Process,
+    _reservation: ReservedAddress,
 }
 
 impl Aws {
     pub async fn start() -> Self {
-        let address = free_address();
-        let moto = Process::start(
+        let reservation = ReservedAddress::take();
+        let address = reservation.address;
+        let mut moto = Process::start(
             Command::new(tool("moto_server"))
                 .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
         );
-        wait_for(address, "moto").await;
+        wait_for(address, "moto", &mut moto).await;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(format!("http://{address}"))
@@ -47,6 +49,7 @@ impl Aws {
             iam: aws_sdk_iam::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             _moto: moto,
+            _reservation: reservation,
         }
     }
 

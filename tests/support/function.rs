@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Process, free_address, tool, wait_for};
+use super::{Process, ReservedAddress, tool, wait_for};
 
 /// The name of the binary, and so of the function.
 const NAME: &str = "iam-access-key";
@@ -24,13 +24,15 @@ pub struct Function {
     log: Arc<Mutex<Vec<String>>>,
     process: Mutex<Process>,
     _api: Process,
+    _reservation: ReservedAddress,
 }
 
 impl Function {
     /// Starts the Lambda API and the binary behind it, with AWS at `aws`, logging all it can.
     pub async fn start(aws: SocketAddr) -> Self {
-        let address = free_address();
-        let api = Process::start(
+        let reservation = ReservedAddress::take();
+        let address = reservation.address;
+        let mut api = Process::start(
             Command::new(tool("cargo-lambda"))
                 .args(["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1"])
                 .args(["--invoke-port", &address.port().to_string()])
@@ -38,11 +40,11 @@ impl Function {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
         );
-        wait_for(address, "the Lambda API").await;
+        wait_for(address, "the Lambda API", &mut api).await;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(90)).build().expect("a client");
         let log = Arc::new(Mutex::default());
         let process = Mutex::new(start_process(address, aws, &log));
-        Self { address, aws, client, log, process, _api: api }
+        Self { address, aws, client, log, process, _api: api, _reservation: reservation }
     }
 
     /// Ends the process at once, as when its host dies, and starts another.

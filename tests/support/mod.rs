@@ -12,9 +12,10 @@ mod function;
 pub mod requests;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -66,14 +67,39 @@ fn tool(name: &str) -> PathBuf {
     tool
 }
 
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address")
+/// A TCP address for a server that cannot pick its own, this process's alone until it is dropped.
+///
+/// Nobody can hold a TCP port for another process to listen on. So the UDP port of the same number is held, which
+/// every other lab on this machine finds taken. The ports are below those that the kernel gives to whoever names none.
+struct ReservedAddress {
+    address: SocketAddr,
+    _reservation: UdpSocket,
 }
 
-async fn wait_for(address: SocketAddr, what: &str) {
+impl ReservedAddress {
+    fn take() -> Self {
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
+        (0..PORTS)
+            .find_map(|_| {
+                // Where a process begins to look does not matter, only that not all begin at the same port.
+                let number = process::id().wrapping_mul(64).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+                let port = u16::try_from(FIRST_PORT + number % PORTS).expect("a port");
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                let reservation = UdpSocket::bind(address).ok()?;
+                TcpListener::bind(address).ok()?;
+                Some(Self { address, _reservation: reservation })
+            })
+            .expect("a free port")
+    }
+}
+
+const FIRST_PORT: u32 = 16_384;
+const PORTS: u32 = 16_384;
+
+async fn wait_for(address: SocketAddr, what: &str, process: &mut Process) {
     let start = Instant::now();
     while TcpStream::connect(address).is_err() {
+        assert_eq!(process.0.try_wait().expect("a status"), None, "{what} ended instead of listening at {address}");
         assert!(start.elapsed() < Duration::from_mins(1), "{what} does not answer at {address}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

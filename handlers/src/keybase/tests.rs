@@ -1,4 +1,7 @@
-use std::{future::pending, net::SocketAddr};
+use std::{
+    future::pending,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use aws_smithy_http_client::{
     Connector,
@@ -7,7 +10,7 @@ use aws_smithy_http_client::{
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
     time::Instant,
 };
@@ -188,7 +191,10 @@ async fn a_keybase_that_hangs_is_given_up_after_5_seconds() {
 
 #[tokio::test]
 async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // A port that is bound refuses connections until somebody listens on it.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
     assert_error(
         public_key(&connector(), &format!("http://{address}"), "alice").await,
         HandlerErrorCode::NetworkFailure,
