@@ -23,13 +23,10 @@ test: gnupg setup $(VENV)/cdk/installed ## every check and every test
 	cfn-lint --registry-schemas schema -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
-	MYPYPATH=dev mypy --strict --ignore-missing-imports dev/[!dl]*.py dev/tests
 	cd cfn-plugin && mypy && pytest --quiet
-	mypy --config-file dev/engine/pyproject.toml dev/engine dev/demo.py dev/lab.py
-	CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet dev/engine/tests
 	$(MAKE) contract
 	$(MAKE) package-size
-	cd dev && pytest --quiet tests
+	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet
 
 contract: setup ## the CloudFormation CLI's contract tests, against the function on this machine
 	cargo build --quiet --bin iam-access-key

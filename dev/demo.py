@@ -13,10 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from lab import EXAMPLES, REPOSITORY, Failed, Lab, laboratory
+from lab import EXAMPLES, Failed, Lab, laboratory
+from surroundings import ROOT
 
 STACK = "demo"
-SCHEMA: dict[str, Any] = json.loads((REPOSITORY / "schema/aws-iam-accesskey.json").read_text())
+SCHEMA: dict[str, Any] = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
 SECRET = "SecretAccessKey"
 SECRETS = SECRET, "SesSmtpPasswordV4"
 TABLE = "   {:<22}{:<27}{:<23}{:<19}{:<11}{}"
@@ -89,7 +90,7 @@ class Story:
 
     def deploy(self, step: str, template: Path, *, breaks: bool = False, **parameters: int) -> State:
         """Deploys a template and tells what the key is now."""
-        path = template.relative_to(REPOSITORY if template.is_relative_to(REPOSITORY) else self.directory)
+        path = template.relative_to(ROOT if template.is_relative_to(ROOT) else self.directory)
         overrides = "".join(f" --parameter-overrides {name}={value}" for name, value in parameters.items())
         self.begin(step, f"$ aws cloudformation deploy --stack-name {STACK} --template-file {path}{overrides}")
         start, failure = time.monotonic(), ""

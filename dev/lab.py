@@ -4,11 +4,9 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,13 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
+from surroundings import AWS_ENVIRONMENT, FUNCTION, HOST, REGION, ROOT, TOOLS, function, reserved_port, running
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-EXAMPLES = REPOSITORY / "examples"
-TOOLS = Path(sys.executable).parent
-FUNCTION = "iam-access-key"
+EXAMPLES = ROOT / "examples"
 
 # How Secrets Manager and how IAM say no.
 JSON_DENIAL = b'{"__type": "AccessDeniedException", "Message": "the test says no"}'
@@ -30,66 +26,21 @@ XML_DENIAL = (
     b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>the test says no</Message></Error></ErrorResponse>"
 )
 
-AWS_ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Waits until a process answers at its port."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert process.poll() is None, f"{process.args!r} ended"
-            assert time.monotonic() < end, f"{process.args!r} does not answer"
-            time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def running(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the block."""
-    with subprocess.Popen(
-        [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
 
 @contextlib.contextmanager
 def engine(lambda_url: str, log: Path, *options: str) -> Iterator[int]:
-    """The engine; its port."""
-    port = free_port()
-    command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
-    environment = {**os.environ, **AWS_ENVIRONMENT, "PYTHONPATH": str(REPOSITORY / "dev")}
-    with log.open("wb") as stderr, running(*command, env=environment, stderr=stderr) as process:
-        wait_for(port, process)
-        yield port
+    """Run the engine until the caller is done, and yield its port."""
+    environment = {**os.environ, **AWS_ENVIRONMENT, "PYTHONPATH": str(ROOT / "dev")}
+    with reserved_port() as port:
+        command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
+        with running(command, port, environment, log=log):
+            yield port
 
 
 @contextlib.contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
     """An HTTP server of this process on a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((HOST, 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -148,7 +99,7 @@ class Watch:
                     watch.failing[operation] -= 1
                     self.answer(403, JSON_DENIAL if target else XML_DENIAL)
                     return
-                upstream = http.client.HTTPConnection("127.0.0.1", watch.upstream, timeout=60)
+                upstream = http.client.HTTPConnection(HOST, watch.upstream, timeout=60)
                 with contextlib.closing(upstream):
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
                     upstream.request("POST", self.path, body, headers)
@@ -167,7 +118,7 @@ class Lab:
 
     def __init__(self, port: int, log: Path, lambda_url: str, watch: Watch) -> None:
         """Talks to the engine at `port`."""
-        self.endpoint = f"http://127.0.0.1:{port}"
+        self.endpoint = f"http://{HOST}:{port}"
         self.log, self.lambda_url, self.watch = log, lambda_url, watch
         self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs = map(
             self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs")
@@ -178,7 +129,7 @@ class Lab:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
-            region_name="us-east-1",
+            region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
             config=Config(read_timeout=100, retries={"total_max_attempts": 1}),
@@ -250,7 +201,7 @@ class Lab:
         """Sends the handlers a request of its own, behind the engine's back."""
         credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
         data = {"callerCredentials": credentials, "resourceProperties": properties}
-        request = {"action": action, "region": "us-east-1", "requestData": data}
+        request = {"action": action, "region": REGION, "requestData": data}
         with urllib.request.urlopen(self.lambda_url, json.dumps(request).encode(), timeout=60) as answer:
             return json.load(answer)
 
@@ -258,25 +209,12 @@ class Lab:
 @contextlib.contextmanager
 def laboratory(logs: Path) -> Iterator[Lab]:
     """The engine with the built handlers behind it."""
-    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", REPOSITORY / "target/debug" / FUNCTION))
+    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
     assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
-    watch, api = Watch(), free_port()
-    invoke = ["--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port", str(api)]
-    with contextlib.ExitStack() as stack:
-        lambda_api = stack.enter_context(
-            running(TOOLS / "cargo-lambda", "lambda", "watch", *invoke, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-        )
-        url = f"http://127.0.0.1:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        names = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey"]
-        watch.upstream = stack.enter_context(engine(url, logs / "engine.log", *names))
-        front = stack.enter_context(serving(watch.handler()))
-        wait_for(api, lambda_api)
-        environment = {
-            "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{api}/.rt/{FUNCTION}",
-            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
-            "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{front.server_port}",
-        }
-        stack.enter_context(running(binary, env=environment, stderr=subprocess.DEVNULL))
-        yield Lab(watch.upstream, logs / "engine.log", url, watch)
+    watch = Watch()
+    names = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey"]
+    with serving(watch.handler()) as front, function(binary, front.server_port) as api:
+        url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
+        with engine(url, logs / "engine.log", *names) as port:
+            watch.upstream = port
+            yield Lab(port, logs / "engine.log", url, watch)

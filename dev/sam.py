@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from surroundings import CREDENTIALS, HOST, REGION, ROOT, aws, contract_suite, free_port, running
+from contract import USER, contract_suite, create_user
+from surroundings import AWS_ENVIRONMENT, HOST, REGION, ROOT, aws, reserved_port, running
 
 SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
@@ -181,20 +182,20 @@ def run(stand_in: bool) -> int:
         image = stack.enter_context(base_image(engine_env, stand_in))
         print(f"== base image: {image}")
         network, gateway = stack.enter_context(container_network(engine_env))
-        aws_port = stack.enter_context(aws(gateway))
+        aws_endpoint = f"http://{gateway}:{stack.enter_context(aws(gateway))}"
+        create_user(aws_endpoint)
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        env = {**os.environ, **engine_env, **CREDENTIALS, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
-        common = ["--template", str(template(folder, f"http://{gateway}:{aws_port}"))]
+        env = {**os.environ, **engine_env, **AWS_ENVIRONMENT, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
+        common = ["--template", str(template(folder, aws_endpoint))]
         common += ["--region", REGION, "--skip-pull-image", "--docker-network", network]
 
         print("== sam local invoke TestEntrypoint", flush=True)
-        user = json.loads((ROOT / "inputs/inputs_1_create.json").read_text())["UserName"]
-        model = invoke(common, env, "CREATE", {"UserName": user, "Serial": 1})
+        model = invoke(common, env, "CREATE", {"UserName": USER, "Serial": 1})
         invoke(common, env, "READ", {"Id": model["Id"]})
-        invoke(common, env, "DELETE", {"UserName": user, "Id": model["Id"]})
+        invoke(common, env, "DELETE", {"UserName": USER, "Id": model["Id"]})
 
         print("== sam local start-lambda, and the contract suite against it", flush=True)
-        port = free_port()
+        port = stack.enter_context(reserved_port())
         lambda_api = [*SAM_LOCAL, "start-lambda", *common, "--host", HOST, "--port", str(port)]
         lambda_api += ["--warm-containers", "LAZY"]
         # An interrupt lets it remove its containers.

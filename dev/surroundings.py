@@ -1,122 +1,106 @@
-"""What the built function needs around it on this machine: AWS, as moto plays it, and the CLI's contract suite.
+"""What the built function needs around it on this machine: AWS, as moto plays it, and the Lambda API.
 
-Every process is stopped by its own handle, and every port is a free one.
+Every process is stopped by its own handle, and every port is its owner's alone.
 """
 
-import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import boto3
-import moto
-
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv/bin"
 FUNCTION = "iam-access-key"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-# moto takes any credentials; these keep real ones on this machine from being used.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
+# moto takes any credentials; these, and the rest, keep the settings of whoever runs this from being used.
+AWS_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+# Below those that the kernel gives to whoever names none.
+PORTS = range(16384, 32768)
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
+@contextmanager
+def reserved_port(host: str = HOST) -> Iterator[int]:
+    """Yield a TCP port for a server that cannot pick its own; it is the caller's alone until the caller is done.
+
+    Nobody can hold a TCP port for another process to listen on. So the UDP port of the same number is held, which
+    everybody else who reserves one, the Rust tests' `ReservedAddress` too, finds taken.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket(type=socket.SOCK_DGRAM) as reservation:
+            try:
+                reservation.bind((host, port))
+                socket.create_server((host, port)).close()
+            except OSError:
+                continue
+            yield port
+            return
+    raise RuntimeError(f"every port of {host} from {PORTS.start} to {PORTS.stop - 1} is taken")
 
 
 @contextmanager
 def running(
     command: Sequence[str | Path],
-    port: int,
+    port: int | None = None,
     env: Mapping[str, str] | None = None,
     host: str = HOST,
+    log: Path | None = None,
     stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[None]:
-    """Run a server until the caller is done; it has to listen on `port` within a minute."""
-    output = None if os.environ.get("VERBOSE") else subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as server:
-        try:
-            _wait_for(host, port, server)
-            yield
-        finally:
-            server.send_signal(stop)
+    """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`."""
+    with open(log or os.devnull, "wb") as file:
+        output = None if os.environ.get("VERBOSE") else file
+        with subprocess.Popen(
+            command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        ) as process:
             try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
+                if port:
+                    _wait_for(host, port, process)
+                yield
+            finally:
+                process.send_signal(stop)
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 @contextmanager
 def aws(host: str = HOST) -> Iterator[int]:
-    """Run AWS, holding the IAM user that the contract inputs name, and yield its port."""
-    port = free_port()
-    with running([TOOLS / "moto_server", "-H", host, "-p", str(port)], port, host=host):
-        iam = boto3.client(
-            "iam",
-            endpoint_url=f"http://{host}:{port}",
-            region_name=REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-        iam.create_user(UserName=json.loads((ROOT / "inputs/inputs_1_create.json").read_text())["UserName"])
+    """Run AWS, an account with nothing in it, and yield its port."""
+    with (
+        reserved_port(host) as port,
+        running([TOOLS / "moto_server", "-H", host, "-p", str(port)], port, host=host),
+    ):
         yield port
 
 
 @contextmanager
 def function(binary: Path, aws_port: int) -> Iterator[int]:
-    """Run the binary behind the Lambda API, and yield the API's port."""
-    port = free_port()
-    api = ["lambda", "watch", "--only-lambda-apis", "--invoke-address", HOST, "--invoke-port", str(port)]
-    env = {
-        "AWS_LAMBDA_RUNTIME_API": f"http://{HOST}:{port}/.rt/{FUNCTION}",
-        "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
-        "AWS_LAMBDA_FUNCTION_VERSION": "1",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-        "AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}",
-    }
-    with (
-        running([TOOLS / "cargo-lambda", *api], port),
-        subprocess.Popen([binary], cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as process,
-    ):
-        try:
-            yield port
-        finally:
-            process.kill()
-
-
-def contract_suite(lambda_port: int, function: str) -> int:
-    """Run the CLI's whole contract suite against a function behind a Lambda API, and return its exit status.
-
-    The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
-    """
-    proxy_port = free_port()
-    with ExitStack() as stack:
-        stack.enter_context(running([TOOLS / "moto_proxy", "-H", HOST, "-p", str(proxy_port)], proxy_port))
-        # Without the settings and the type configuration of whoever runs this.
-        home = stack.enter_context(TemporaryDirectory())
+    """Run the binary behind the Lambda API, with AWS at a port of this machine, and yield the API's port."""
+    with reserved_port() as port:
+        api = ["lambda", "watch", "--only-lambda-apis", "--invoke-address", HOST, "--invoke-port", str(port)]
         env = {
-            "PATH": os.environ["PATH"],
-            "HOME": home,
-            "HTTPS_PROXY": f"http://{HOST}:{proxy_port}",
-            "NO_PROXY": HOST,
-            "AWS_CA_BUNDLE": str(Path(moto.__file__).parent / "moto_proxy" / "ca.crt"),
-            **CREDENTIALS,
+            "AWS_LAMBDA_RUNTIME_API": f"http://{HOST}:{port}/.rt/{FUNCTION}",
+            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}",
         }
-        command: list[str | Path] = [TOOLS / "cfn", "test"]
-        command += ["--endpoint", f"http://{HOST}:{lambda_port}", "--function-name", function]
-        # CloudFormation's own limit for READ and LIST in seconds; the CLI doubles it for the others.
-        command += ["--enforce-timeout", "30"]
-        quiet = ["--", "--override-ini=log_cli=false", "--disable-warnings"]
-        return subprocess.run([*command, *quiet], cwd=ROOT, env=env, timeout=900).returncode
+        with running([TOOLS / "cargo-lambda", *api], port), running([binary], env=env):
+            yield port
 
 
 def _wait_for(host: str, port: int, server: subprocess.Popen[bytes]) -> None:

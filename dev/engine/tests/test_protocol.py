@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from lab import JsonServer, Lab, Watch, engine, serving
+from surroundings import HOST
 
 SCHEMA = {
     "typeName": "Acme::Test::Thing",
@@ -94,7 +95,7 @@ def engine_with_things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     (directory / "schema.json").write_text(json.dumps(SCHEMA))
     things = Things()
     with contextlib.ExitStack() as stack:
-        url = f"http://127.0.0.1:{stack.enter_context(serving(things.server())).server_port}/"
+        url = f"http://{HOST}:{stack.enter_context(serving(things.server())).server_port}/"
         log = directory / "engine.log"
         options = ["--schema", str(directory / "schema.json"), "--type-configuration", '{"Prefix": "p"}']
         yield Lab(stack.enter_context(engine(url, log, *options)), log, url, Watch()), things
