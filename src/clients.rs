@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use access_key_handlers::{Deadline, Iam, SecretStore, Services};
+use access_key_handlers::{Deadline, Iam, OPERATION_TIMEOUT, SecretStore, Services};
 use access_key_schema::{Credentials, TypeConfiguration};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
@@ -25,13 +25,13 @@ pub(crate) struct Clients {
 impl Clients {
     /// Reads what the environment says of endpoints (`AWS_ENDPOINT_URL`, FIPS, dual stack), once per process.
     ///
-    /// The times are such that the longest CREATE, undoing included, and the longest chain of calls of any other
-    /// handler fit into the 60 seconds that a handler has, and READ into its 30.
+    /// The times are such that every handler's chain of calls fits into the 60 seconds that it has, and READ's into its
+    /// 30. CREATE, whose chain can be longer, looks at the time that is left before it starts what it has to finish.
     pub(crate) async fn from_environment() -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
             .operation_attempt_timeout(Duration::from_secs(4))
-            .operation_timeout(Duration::from_secs(9))
+            .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let http_client = Builder::new().tls_provider(TLS).build_https();
         let shared = aws_config::defaults(BehaviorVersion::latest())

@@ -46,7 +46,15 @@ pub(crate) fn decode(event: Event) -> Result<WireRequest> {
 }
 
 fn from_value<T: DeserializeOwned>(event: Value) -> Result<T> {
-    T::deserialize(IgnoringCase(event)).map_err(|error| invalid(format!("the request cannot be read: {error}")))
+    serde_path_to_error::deserialize(IgnoringCase(event)).map_err(|error| {
+        let reason = error.inner().to_string();
+        // In front of what was expected stands what is there, which may be a secret in the wrong place.
+        let reason = match reason.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("expected {expected}"),
+            None => reason,
+        };
+        invalid(format!("the request cannot be read: {}: {reason}", error.path()))
+    })
 }
 
 fn invalid(message: impl Into<String>) -> HandlerError {

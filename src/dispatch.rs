@@ -137,7 +137,15 @@ mod tests {
         let wire = update();
         let credentials = wire.credentials.clone().unwrap();
         let request = typed(Action::Update, "us-east-1".to_owned(), wire).unwrap();
-        let debug = format!("{credentials:?} {request:#?}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clients = runtime.block_on(Clients::from_environment());
+        let services = clients.services(
+            &credentials,
+            request.region.clone(),
+            request.type_configuration.clone(),
+            Deadline::after(Duration::from_secs(1)),
+        );
+        let debug = format!("{credentials:?} {request:#?} {clients:#?} {services:#?}");
         assert!(debug.contains("alice"), "{debug}");
         for secret in ["ThatMustNotBeLogged", "wJalr"] {
             assert!(!debug.contains(secret), "{debug}");

@@ -7,7 +7,7 @@ use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize;
 
-/// How long a value may be, in bytes of JSON, that an error message quotes.
+/// The longest value, in bytes of JSON, that an error message quotes.
 const MAX_QUOTED: usize = 200;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
@@ -33,12 +33,14 @@ pub(crate) enum Rules {
 impl Rules {
     /// Whether a handler makes use of the property. Of the read-only ones it is the primary identifier alone, so that no
     /// error message can quote a secret.
-    fn need(self, property: &str) -> bool {
+    fn needs(self, property: &str) -> bool {
         let primary_identifier = property == AccessKey::ref_property();
         match self {
             Self::Create => !AccessKey::get_att_properties().contains(&property),
             Self::Update | Self::Callback => primary_identifier || !AccessKey::get_att_properties().contains(&property),
-            Self::Previous => AccessKey::create_only_properties().contains(&property) || property == "Tags",
+            Self::Previous => {
+                AccessKey::create_only_properties().contains(&property) || property == AccessKey::tag_property()
+            }
             Self::Lookup => primary_identifier || property == "UserName",
         }
     }
@@ -56,7 +58,7 @@ pub(crate) fn model(mut properties: Map<String, Value>, rules: Rules) -> Result<
         violations.extend(set.map(|name| format!("{name} is read-only and cannot be set")));
     }
     properties.retain(|name, value| {
-        let needed = rules.need(name);
+        let needed = rules.needs(name);
         if !needed && let Value::String(unused) = value {
             unused.zeroize();
         }

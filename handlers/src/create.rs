@@ -13,20 +13,21 @@ use tokio::{
 };
 
 use crate::{
-    KeyMetadata, Services, StoredCredentials,
+    KeyMetadata, OPERATION_TIMEOUT, Services, StoredCredentials,
     iam::CreatedKey,
     lost_key, model, not_found,
     openpgp::EncryptionKey,
     pgp_key::encryption_key,
     rotation::{refuse_lowered_serial, refuse_third_key},
-    secret_store::Credentials,
+    secret_store::{Credentials, refuse_what_cannot_be_stored},
     ses_smtp,
+    undo::{left_behind, undo},
     user_keys::{UserKey, user_keys, with_stored},
 };
 
-/// What must be left of an invocation to start `CreateAccessKey`: 9 seconds for it; then either 9 to settle the new
-/// key and twice 9 to take it back again, or the time to look for a lost one.
-const TIME_TO_CREATE: Duration = Duration::from_secs(38);
+/// What must be left of an invocation to start `CreateAccessKey`: the time for it, to settle the new key, to look for a
+/// twin, and for the two calls that take it back again.
+const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(5);
 
 /// How often to look whether IAM shows the key.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,11 +35,15 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long one invocation looks. Waiting is CloudFormation's part: it calls again at no cost.
 const MAX_WAIT: Duration = Duration::from_secs(12);
 
-/// What must be left of an invocation to look once more, and to undo everything should that fail.
-const RESERVE: Duration = Duration::from_secs(20);
+/// What must be left of an invocation to set the status and look once more, and for the two calls that undo everything
+/// should that fail.
+const RESERVE: Duration = OPERATION_TIMEOUT.saturating_mul(4);
+
+/// How long to wait for IAM to know a user: in a stack that creates both, the user may be seconds old.
+const NEW_USER_WAIT: Duration = Duration::from_secs(5);
 
 /// How long to wait for the secret of a key that appeared beside ours: as long as storing one may take.
-const TWIN_WAIT: Duration = Duration::from_secs(9);
+const TWIN_WAIT: Duration = OPERATION_TIMEOUT;
 
 /// Seconds until CloudFormation calls again while IAM does not show the key.
 const CALLBACK_DELAY_SECONDS: u32 = 5;
@@ -59,12 +64,17 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     if let Some(context) = &request.callback_context {
         return resume(services, request, user, context).await;
     }
-    // Before AWS is called at all. A replay needs it no more, but what it replays is only known after a call.
-    let encryption_key = encryption_key(services, request).await?;
-    let mut keys = user_keys(services, user).await?;
+    refuse_what_cannot_be_stored(&request.desired, &request.tags)?;
+    // What is wrong with the key is said before AWS is called at all. That Keybase is down now, a replay need not mind.
+    let encryption_key = match encryption_key(services, request).await {
+        Err(error) if !error.code.is_retriable() => return Err(error),
+        outcome => outcome,
+    };
+    let mut keys = keys_of_perhaps_new_user(services, user).await?;
     if let Some(made) = keys.iter().position(|key| key.was_made_by(request)) {
         return replay(services, request, user, keys.swap_remove(made)).await;
     }
+    let encryption_key = encryption_key?;
     refuse_lowered_serial(request, &keys)?;
     refuse_third_key(user, &keys)?;
     refuse_late_start(services)?;
@@ -76,12 +86,22 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         }
         Err(error) => return Err(error),
     };
-    let id = created.metadata.id.clone();
-    let event = settle(services, request, user, &keys, created, encryption_key.as_ref()).await;
-    or_undo(services, user, &id, event).await.map(|event| event.with_message(lost_key::warning(user, &keys)))
+    let event = settle(services, request, user, &keys, created, encryption_key.as_ref()).await?;
+    Ok(event.with_message(lost_key::warning(user, &keys)))
 }
 
-/// Everything after the key exists: its secret is stored, its status set, and IAM shows it.
+/// The user's keys, once IAM knows the user.
+async fn keys_of_perhaps_new_user(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
+    let start = Instant::now();
+    loop {
+        match user_keys(services, user).await {
+            Err(error) if error.is_not_found() && start.elapsed() < NEW_USER_WAIT => sleep(POLL_INTERVAL).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Everything after the key exists: its secret is stored, its status set, and IAM shows it. Or it is taken back.
 ///
 /// The calls run side by side and all of them to their end: a call given up halfway could still take effect
 /// behind the back of [`undo`].
@@ -95,21 +115,37 @@ async fn settle(
 ) -> Result<ProgressEvent> {
     let CreatedKey { metadata, secret_access_key } = key;
     let id = &metadata.id;
-    let credentials = credentials(request, user, &metadata, secret_access_key, encryption_key)?;
+    let credentials = match credentials(request, user, &metadata, secret_access_key, encryption_key) {
+        Ok(credentials) => credentials,
+        Err(error) => return Err(undo(services, user, id, error, false).await),
+    };
     let (stored, status, listed) = join!(
         services.secret_store.put(credentials, &request.tags),
         set_initial_status(services, user, id, request.desired.wanted_status()),
         services.iam.list_access_keys(user),
     );
-    let stored = stored?;
-    let status = status?;
-    let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
-    let known = |key: &KeyMetadata| before.iter().any(|known| known.metadata.id == key.id && !known.may_be_underway());
-    let appeared = others.into_iter().filter(|key| !known(key)).collect();
-    refuse_twin(services, request, &metadata, appeared).await?;
-    // IAM has taken the status, and may have listed the key before it did.
-    let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
-    finish(services, request, user, seen, stored, 1).await
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(error) => {
+            let may_be_stored = leaves_open_what_it_did(&error);
+            return Err(undo(services, user, id, error, may_be_stored).await);
+        }
+    };
+    let event = async {
+        let status = status?;
+        let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
+        refuse_twin(services, request, &metadata, appeared(others, before)).await?;
+        // IAM has taken the status, and may have listed the key before it did.
+        let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
+        finish(services, request, user, seen, stored, 1).await
+    };
+    or_undo(services, user, id, event.await).await
+}
+
+/// The keys that were not there before, or whose secret was still on its way.
+fn appeared(mut keys: Vec<KeyMetadata>, before: &[UserKey]) -> Vec<KeyMetadata> {
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.may_be_underway()));
+    keys
 }
 
 /// What is kept of a new key. With an encryption key its secret ends here: what goes on is encrypted.
@@ -192,7 +228,9 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
         Err(error) => Err(error),
     };
     match event {
-        Err(error) if error.code == HandlerErrorCode::NotStabilized => Err(undo(services, user, &id, error).await),
+        Err(error) if error.code == HandlerErrorCode::NotStabilized => {
+            Err(undo(services, user, &id, error, true).await)
+        }
         // CloudFormation knows the key already, and may call again to finish it.
         Err(error) => Err(left_behind(user, &id, &error, "another invocation can finish it")),
         event => event,
@@ -206,9 +244,8 @@ fn of_this_request(
     user: &UserName,
     id: &str,
 ) -> Result<StoredCredentials> {
-    let ours = |stored: &StoredCredentials| {
-        stored.credentials.user_name == *user && stored.credentials.client_request_token == request.client_request_token
-    };
+    let ours =
+        |stored: &StoredCredentials| stored.credentials.user_name == *user && stored.credentials.were_made_by(request);
     stored.filter(ours).ok_or_else(|| not_found(id, user))
 }
 
@@ -248,12 +285,14 @@ async fn refuse_twin(
     }
 }
 
-/// IAM creates every key `Active`. Returns the status that IAM has taken, unless it does not know its new key yet: it is
-/// eventually consistent, and [`wait_until_visible`] asks again.
+/// IAM creates every key `Active`.
 async fn set_initial_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<Option<Status>> {
-    if status == Status::Active {
-        return Ok(Some(status));
-    }
+    if status == Status::Active { Ok(Some(status)) } else { set_status(services, user, id, status).await }
+}
+
+/// Returns the status that IAM has taken, unless it does not know its new key yet: it is eventually consistent, and
+/// [`wait_until_visible`] asks again.
+async fn set_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<Option<Status>> {
     match services.iam.update_access_key(user, id, status).await {
         Ok(()) => Ok(Some(status)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -276,7 +315,7 @@ async fn wait_until_visible(
     loop {
         match seen {
             Some(key) if key.status == status => return Ok(Some(key)),
-            Some(_) => services.iam.update_access_key(user, id, status).await?,
+            Some(_) => _ = set_status(services, user, id, status).await?,
             None => {}
         }
         if start.elapsed() >= MAX_WAIT || services.deadline.remaining() < RESERVE {
@@ -293,7 +332,7 @@ fn call_again(request: &Request, id: String, invocations: u32) -> ProgressEvent 
     ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS)
 }
 
-/// The event; or, when the key could not be finished, its error, after the key has been taken back.
+/// The event; or, when the key could not be finished, its error, after the key and its secret have been taken back.
 async fn or_undo(
     services: &Services,
     user: &UserName,
@@ -302,39 +341,7 @@ async fn or_undo(
 ) -> Result<ProgressEvent> {
     match event {
         Ok(event) => Ok(event),
-        Err(error) => Err(undo(services, user, id, error).await),
-    }
-}
-
-/// Takes a key back whose CREATE cannot be finished. Where that fails too, the error says so.
-async fn undo(services: &Services, user: &UserName, id: &str, error: HandlerError) -> HandlerError {
-    let Err(failure) = take_back(services, user, id).await else { return error };
-    tracing::error!(user = user.as_str(), id, failure.message, "a failed CREATE could not be undone");
-    left_behind(user, id, &error, &failure.message)
-}
-
-/// The error of a CREATE whose key is still there, and why: the id lets CloudFormation's rollback delete it.
-fn left_behind(user: &UserName, id: &str, error: &HandlerError, why: &str) -> HandlerError {
-    HandlerError {
-        code: error.code,
-        message: format!(
-            "{}. Access key {id} of user {user} exists and was not taken back: {why}. If the stack's rollback does not \
-             delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
-            error.message
-        ),
-        resource_model: Some(Box::new(AccessKey {
-            user_name: Some(user.clone()),
-            id: Some(id.to_owned()),
-            ..AccessKey::default()
-        })),
-    }
-}
-
-/// Deletes a key, and then its secret: as long as the key lives, so does its secret.
-async fn take_back(services: &Services, user: &UserName, id: &str) -> Result<()> {
-    match services.iam.delete_access_key(user, id).await {
-        Err(failure) if !failure.is_not_found() => Err(failure),
-        _ => services.secret_store.delete(id).await,
+        Err(error) => Err(undo(services, user, id, error, true).await),
     }
 }
 

@@ -1,8 +1,17 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
+use std::time::Duration;
+
 use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use tokio::time::{Instant, sleep};
 
 use crate::{Services, not_found};
+
+/// How long to wait for IAM, which is eventually consistent, to say the same of a key in two places.
+const CONSISTENCY_WAIT: Duration = Duration::from_secs(10);
+
+/// How often to ask again meanwhile.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn delete(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
@@ -15,38 +24,60 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     }
 }
 
+/// Deletes the key of the user that the request names, or else of the one that IAM names.
+///
 /// # Errors
-/// `NotFound` only when it is sure that the key is gone, so that its secret can go as well.
+/// `NotFound` only when IAM has no such key, so that its secret can go as well.
 async fn delete_key(services: &Services, named: Option<&UserName>, id: &str) -> Result<()> {
-    let Some(user) = named else {
-        let owner = services.iam.owner(id).await?;
-        return services.iam.delete_access_key(&owner, id).await;
+    let user = match named {
+        Some(user) => user,
+        None => &services.iam.owner(id).await?,
     };
-    match services.iam.delete_access_key(user, id).await {
-        Err(error) if error.is_not_found() => match other_owner(services, user, id).await? {
-            Some(owner) => Err(HandlerError::new(
-                HandlerErrorCode::InvalidRequest,
-                format!(
-                    "access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not \
-                     this resource's. Nothing was deleted. Name the user as before, or delete the key with: \
-                     aws iam delete-access-key --user-name {owner} --access-key-id {id}"
-                ),
-            )),
-            None => Err(not_found(id, user)),
-        },
-        outcome => outcome,
+    let start = Instant::now();
+    loop {
+        match services.iam.delete_access_key(user, id).await {
+            Err(error) if error.is_not_found() => {}
+            outcome => return outcome,
+        }
+        match owner(services, id).await? {
+            None => return Err(not_found(id, user)),
+            Some(owner) if owner != *user => return Err(another_owner(id, user, &owner)),
+            Some(_) if start.elapsed() >= CONSISTENCY_WAIT => return Err(inconsistent(id, user)),
+            Some(_) => sleep(RETRY_INTERVAL).await,
+        }
     }
 }
 
-/// Whoever owns the key that `user` does not have.
+/// Who owns the key that IAM has just said the user does not have.
 ///
 /// AWS answers `AccessDenied` for a key that the account does not have, which may be all there is to learn of a key
 /// that is gone. The user was asked for it first, so then it is.
-async fn other_owner(services: &Services, user: &UserName, id: &str) -> Result<Option<UserName>> {
+async fn owner(services: &Services, id: &str) -> Result<Option<UserName>> {
     match services.iam.owner(id).await {
-        // IAM may still remember the key that it has just deleted.
-        Ok(owner) => Ok((owner != *user).then_some(owner)),
+        Ok(owner) => Ok(Some(owner)),
         Err(error) if matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn another_owner(id: &str, user: &UserName, owner: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::InvalidRequest,
+        format!(
+            "access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not this \
+             resource's. Nothing was deleted. Name the user as before, or delete the key with: \
+             aws iam delete-access-key --user-name {owner} --access-key-id {id}"
+        ),
+    )
+}
+
+/// CloudFormation calls again. Until IAM is of one mind, the key may live, and so its secret stays.
+fn inconsistent(id: &str, user: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::ResourceConflict,
+        format!(
+            "IAM says both that access key {id} belongs to user {user} and that the user has no such key, as it may for \
+             seconds after a key was created or deleted. Its secret was not deleted. Try again"
+        ),
+    )
 }

@@ -10,15 +10,12 @@ use aws_sdk_iam::{
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
-use crate::service_error::failed;
+use crate::{OPERATION_TIMEOUT, service_error::failed};
 
 /// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).
 ///
 /// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 pub(crate) const KEYS_PER_USER: usize = 2;
-
-/// How long one `CreateAccessKey` may take.
-pub(crate) const CREATE_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// IAM, with the caller's credentials.
 #[derive(Clone, Debug)]
@@ -83,7 +80,7 @@ impl Iam {
     /// `NetworkFailure` and `ServiceInternalError` leave open whether IAM created a key.
     pub(crate) async fn create_access_key(&self, user: &UserName) -> Result<CreatedKey> {
         // The one attempt may take the time that the attempts of another call take together.
-        let timeout = TimeoutConfig::builder().operation_attempt_timeout(CREATE_TIMEOUT).build();
+        let timeout = TimeoutConfig::builder().operation_attempt_timeout(OPERATION_TIMEOUT).build();
         let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeout);
         let call = self.client.create_access_key().user_name(user.as_str()).customize().config_override(once);
         let answer = call.send().await.map_err(|error| failed("CreateAccessKey", &format!("user {user}"), &error))?;

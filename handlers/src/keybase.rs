@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use http::Uri;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -46,8 +47,8 @@ pub(crate) fn user_name(pgp_key: &str) -> Option<&str> {
 ///
 /// # Errors
 /// - `InvalidRequest`: `name` cannot be a user's, no user has it, or the user has no PGP key.
-/// - `InvalidTypeConfiguration`: `base_url` is not one of HTTPS. Whoever can change the answer on its way can have the
-///   secret encrypted to a key of their own, so that plain HTTP goes no further than this machine.
+/// - `InvalidTypeConfiguration`: `base_url` is not a plain one of HTTPS. Whoever can change the answer on its way can
+///   have the secret encrypted to a key of their own, so that plain HTTP goes no further than this machine.
 /// - `NetworkFailure`: Keybase cannot be reached, or does not answer within 5 seconds.
 /// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
 /// - `GeneralServiceException`: it answers with anything else.
@@ -80,7 +81,10 @@ fn lookup(base_url: &str, name: &str) -> Result<HttpRequest> {
     if !is_safe(base_url) || request.set_uri(url).is_err() {
         return Err(HandlerError::new(
             HandlerErrorCode::InvalidTypeConfiguration,
-            format!("the base URL of Keybase must be one of HTTPS, such as {DEFAULT_BASE_URL}, not {base_url:?}"),
+            format!(
+                "KeybaseUrl must be an HTTPS URL without user, query and fragment, such as {DEFAULT_BASE_URL}. Set it \
+                 with SetTypeConfiguration"
+            ),
         ));
     }
     request.headers_mut().insert("accept", "application/json");
@@ -88,12 +92,12 @@ fn lookup(base_url: &str, name: &str) -> Result<HttpRequest> {
 }
 
 fn is_safe(base_url: &str) -> bool {
-    let Some((scheme, rest)) = base_url.split_once("://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
-    match scheme {
-        "https" => !host.is_empty(),
-        "http" => host == "localhost" || host == "127.0.0.1",
+    let Ok(url) = base_url.parse::<Uri>() else { return false };
+    let Some(host) = url.host().filter(|host| !host.is_empty()) else { return false };
+    let plain = !base_url.contains(['@', '?', '#']);
+    match url.scheme_str() {
+        Some("https") => plain,
+        Some("http") => plain && (host == "localhost" || host == "127.0.0.1"),
         _ => false,
     }
 }

@@ -18,8 +18,11 @@ mod rotation;
 mod secret_store;
 mod service_error;
 mod ses_smtp;
+mod undo;
 mod update;
 mod user_keys;
+
+use std::time::Duration;
 
 use access_key_schema::{AccessKey, Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -31,6 +34,9 @@ pub use secret_store::SecretStore;
 use iam::KeyMetadata;
 use secret_store::StoredCredentials;
 
+/// How long one call to AWS takes at most, its retries included. The handlers' own time limits are counted in it.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
+
 /// What the handlers work with, made anew for each invocation from its caller's credentials.
 #[derive(Debug)]
 pub struct Services {
@@ -38,8 +44,8 @@ pub struct Services {
     pub iam: Iam,
     /// Secrets Manager, where their secrets are kept.
     pub secret_store: SecretStore,
-    /// Makes what connects to the one service that is not AWS, Keybase. Only who needs it makes it: it reads the
-    /// machine's certificates.
+    /// Builds the connector for Keybase, the only service outside AWS. Built on demand, because it loads the root
+    /// certificates.
     pub http: fn() -> SharedHttpConnector,
     /// When this invocation ends.
     pub deadline: Deadline,

@@ -1,8 +1,11 @@
 //! LIST: the account's keys page by page, or those of one user. Never a secret.
+//!
+//! A role may be limited to the users under a path (`registration.yml` makes such a role), while `ListUsers` names them
+//! all. The keys of users whom the role does not reach are left out, and the event says so.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
     iam::{KEYS_PER_USER, UserPage},
 };
 
-/// How many keys a page holds at most, whatever the request says: so many users can be asked about within the 30 seconds
+/// How many keys a page holds at most, whatever the request says: that many users can be queried within the 30 seconds
 /// of a LIST.
 const MAX_RESULTS: usize = 100;
 
@@ -38,12 +41,17 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
     };
     let named = request.desired.user_name.is_some();
-    let mut keys: Vec<AccessKey> = stream::iter(page.users)
-        .map(|user| keys_of(services, user, named))
-        .buffered(CONCURRENT_CALLS)
-        .try_collect::<Vec<_>>()
-        .await?
-        .concat();
+    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user)).buffered(CONCURRENT_CALLS);
+    let (mut keys, mut out_of_reach) = (vec![], 0_usize);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(found) => keys.extend(found),
+            // Deleted since the page of users was made.
+            Err(error) if error.is_not_found() && !named => {}
+            Err(error) if error.code == HandlerErrorCode::AccessDenied && !named => out_of_reach += 1,
+            Err(error) => return Err(error),
+        }
+    }
     if let Some(after) = &position.after
         && let Some(index) = keys.iter().position(|key| key.reference() == Some(after))
     {
@@ -56,17 +64,18 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     } else {
         page.next_marker.map(|marker| Position { marker: Some(marker), after: None })
     };
-    Ok(ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?))
+    let listed = ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?);
+    Ok(listed.with_message((out_of_reach > 0).then(|| {
+        format!(
+            "the keys of {out_of_reach} users are left out: the role may not call iam:ListAccessKeys for them. Without \
+             a limit to a path, it may for all users"
+        )
+    })))
 }
 
-/// A user of the account's page may have been deleted since that page was made; one that the request names must be
-/// there.
-async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
-    match services.iam.list_access_keys(&user).await {
-        Ok(keys) => Ok(keys.into_iter().map(|key| bare_model(&user, key)).collect()),
-        Err(error) if error.is_not_found() && !named => Ok(vec![]),
-        Err(error) => Err(error),
-    }
+async fn keys_of(services: &Services, user: UserName) -> Result<Vec<AccessKey>> {
+    let keys = services.iam.list_access_keys(&user).await?;
+    Ok(keys.into_iter().map(|key| bare_model(&user, key)).collect())
 }
 
 impl Position {

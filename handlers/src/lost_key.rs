@@ -15,7 +15,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// How long to wait before looking: IAM shows a new key after seconds, and another resource that creates a key at the
 /// same moment needs its time (see the timeouts in `clients`) to store that key's secret.
-pub(crate) const SETTLING_TIME: Duration = Duration::from_secs(10);
+const SETTLING_TIME: Duration = Duration::from_secs(10);
 
 /// For how long a key without a stored secret may be what an interrupted CREATE left.
 const RECENT: Duration = Duration::from_mins(15);
@@ -24,7 +24,8 @@ const RECENT: Duration = Duration::from_mins(15);
 ///
 /// `CreateAccessKey` has no idempotency token, and what it did is only seen in its traces. A key is ours when it was
 /// not there before, was created during the call, has no stored secret, was never used, and is the only such key.
-/// Anything less certain is named and left alone: to delete somebody else's live key is worse than to leave one.
+/// Anything less certain is named and left alone: to delete somebody else's live key is worse than to leave one. So is
+/// whatever the invocation has no time for.
 pub(crate) async fn reclaim(
     services: &Services,
     user: &UserName,
@@ -33,19 +34,23 @@ pub(crate) async fn reclaim(
     error: HandlerError,
 ) -> HandlerError {
     let ended = SystemTime::now();
-    sleep(SETTLING_TIME).await;
-    let found = match unknown_keys(services, user, before).await {
-        Ok(unknown) => match unknown.as_slice() {
-            [] => return error,
-            [key] if created_between(&key.metadata, started, ended) => take_back(services, user, key).await,
-            unknown => left_alone(user, unknown),
-        },
-        Err(failure) => format!(
-            "Whether it created a key could not be found out ({}). See: aws iam list-access-keys --user-name {user}",
-            failure.message
-        ),
-    };
+    let found = services.deadline.within(async {
+        sleep(SETTLING_TIME).await;
+        match unknown_keys(services, user, before).await {
+            Ok(unknown) => match unknown.as_slice() {
+                [] => "IAM shows no key that it could have created".to_owned(),
+                [key] if created_between(&key.metadata, started, ended) => delete_if_unused(services, user, key).await,
+                unknown => left_alone(user, unknown),
+            },
+            Err(failure) => not_found_out(user, &failure.message),
+        }
+    });
+    let found = found.await.unwrap_or_else(|| not_found_out(user, "the invocation ran out of time"));
     HandlerError { message: format!("{}. {found}", error.message), ..error }
+}
+
+fn not_found_out(user: &UserName, why: &str) -> String {
+    format!("Whether it created a key could not be found out: {why}. See: aws iam list-access-keys --user-name {user}")
 }
 
 /// The user's keys that were not there before and that nobody's stored secret knows.
@@ -58,7 +63,7 @@ async fn unknown_keys(services: &Services, user: &UserName, before: &[UserKey]) 
 }
 
 /// Deletes the key if nobody has used it; says what became of it.
-async fn take_back(services: &Services, user: &UserName, key: &UserKey) -> String {
+async fn delete_if_unused(services: &Services, user: &UserName, key: &UserKey) -> String {
     let id = &key.metadata.id;
     match services.iam.key_use(id).await {
         Ok(key_use) if !key_use.used => match services.iam.delete_access_key(user, id).await {
@@ -73,13 +78,13 @@ async fn take_back(services: &Services, user: &UserName, key: &UserKey) -> Strin
 
 fn left_alone(user: &UserName, keys: &[UserKey]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| named(user, key)).collect();
-    format!("It may have created a key, and is not certain which, so none was deleted. Look at: {}.", keys.join("; "))
+    format!("It may have created a key, but not for certain any of these, so none was deleted: {}.", keys.join("; "))
 }
 
 /// The key with the command that deletes it.
 fn named(user: &UserName, key: &UserKey) -> String {
     let id = &key.metadata.id;
-    format!("{}, deleted with: aws iam delete-access-key --user-name {user} --access-key-id {id}", key.describe())
+    format!("{}, to delete it: aws iam delete-access-key --user-name {user} --access-key-id {id}", key.describe())
 }
 
 /// Names the user's keys that may have been left by a CREATE that was cut off between `CreateAccessKey` and the secret

@@ -33,12 +33,10 @@ pub(crate) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Resu
     if request.stack_id.is_none() || request.logical_resource_id.is_none() {
         return Ok(());
     }
-    let serials = keys.iter().filter_map(|key| key.stored.as_ref()).filter_map(|stored| {
-        let of = &stored.credentials;
-        (of.stack_id == request.stack_id && of.logical_resource_id == request.logical_resource_id)
-            .then_some(of.serial)
-            .flatten()
-    });
+    let serials = keys
+        .iter()
+        .filter_map(|key| key.stored.as_ref())
+        .filter_map(|stored| stored.credentials.are_of(request).then_some(stored.credentials.serial).flatten());
     match serials.max() {
         Some(highest) if Some(highest) > request.desired.serial => {
             let wanted = request.desired.serial.map_or("none".to_owned(), |serial| serial.to_string());

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, Request, Result, Secret, Tag, TypeConfiguration, UserName,
+};
 use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError, types::Tag as SdkTag};
 use serde::{Deserialize, Serialize};
 use tokio::try_join;
@@ -19,11 +21,16 @@ pub struct SecretStore {
     configuration: TypeConfiguration,
 }
 
-/// How long a `PgpKey` may be, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager quotas]), and the
-/// rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
+/// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager
+/// quotas]), and the rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
 ///
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-pub(crate) const MAX_PGP_KEY: usize = 56_000;
+const MAX_DECLARED_BYTES: usize = 56_000;
+
+/// How many tags a secret may carry ([Secrets Manager quotas]).
+///
+/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+const MAX_TAGS: usize = 50;
 
 /// The value of a stored secret: what IAM never says again, and whom the key was made for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,6 +78,17 @@ pub(crate) struct StoredCredentials {
 }
 
 impl Credentials {
+    /// Whether they were made for the resource that the request is about.
+    pub(crate) fn are_of(&self, request: &Request) -> bool {
+        self.stack_id == request.stack_id && self.logical_resource_id == request.logical_resource_id
+    }
+
+    /// Whether they were made by the operation that the request is part of: CloudFormation sends the same token with
+    /// every retry of it.
+    pub(crate) fn were_made_by(&self, request: &Request) -> bool {
+        self.are_of(request) && self.client_request_token == request.client_request_token
+    }
+
     fn to_json(&self) -> Result<Zeroizing<String>> {
         serde_json::to_string(self).map(Zeroizing::new).map_err(|_| {
             let message = format!("the credentials of {} cannot be written", self.access_key_id);
@@ -100,7 +118,8 @@ impl SecretStore {
         Self { client, configuration }
     }
 
-    fn name(&self, id: &str) -> String {
+    /// The name of the secret that holds a key's credentials.
+    pub(crate) fn name(&self, id: &str) -> String {
         format!("{}{id}", self.configuration.secret_name_prefix())
     }
 
@@ -168,7 +187,13 @@ impl SecretStore {
         before.extend(merged(&BTreeMap::new(), stored.credentials.tags.as_deref()));
         let gone: Vec<String> = before.into_keys().filter(|key| !tags.contains_key(key)).collect();
         stored.credentials.tags = own.map(<[Tag]>::to_vec);
-        try_join!(self.tag(&stored, &tags), self.untag(&stored, gone))?;
+        if tags.len() + gone.len() > MAX_TAGS {
+            // There is no room for the new ones beside the old ones.
+            self.untag(&stored, gone).await?;
+            self.tag(&stored, &tags).await?;
+        } else {
+            try_join!(self.tag(&stored, &tags), self.untag(&stored, gone))?;
+        }
         // The value last: while it has not changed, the next UPDATE does all of this again.
         if !kept {
             self.replace(&stored.credentials).await?;
@@ -229,6 +254,26 @@ impl SecretStore {
     }
 }
 
+/// What Secrets Manager would refuse when the key exists already.
+///
+/// # Errors
+/// `InvalidRequest`: there are too many tags, or `PgpKey` and `Tags` are too long.
+pub(crate) fn refuse_what_cannot_be_stored(desired: &AccessKey, stack_tags: &BTreeMap<String, String>) -> Result<()> {
+    let tags = merged(stack_tags, desired.tags.as_deref()).len();
+    let declared = serde_json::to_string(&(&desired.pgp_key, &desired.tags)).map_or(usize::MAX, |json| json.len());
+    let message = if tags > MAX_TAGS {
+        format!("Tags and the stack's tags are {tags} together, and a secret carries {MAX_TAGS} at most")
+    } else if declared > MAX_DECLARED_BYTES {
+        format!(
+            "PgpKey and Tags take {declared} bytes together, and Secrets Manager has room for {MAX_DECLARED_BYTES}. Leave \
+             out of the key what others signed: gpg --export --export-options export-minimal KEY | base64"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(HandlerError::new(HandlerErrorCode::InvalidRequest, message))
+}
+
 /// The tags of a stored secret: the resource's own over its stack's.
 pub(crate) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>) -> BTreeMap<String, String> {
     let own = own.unwrap_or_default().iter().map(|tag| (tag.key.clone(), tag.value.clone()));
@@ -237,4 +282,40 @@ pub(crate) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>)
 
 fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
     tags.iter().map(|(key, value)| SdkTag::builder().key(key).value(value).build()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_secrets_manager_has_no_room_for_is_refused() {
+        let tags = |count: usize, value: &str| {
+            let tag = |number: usize| Tag { key: number.to_string(), value: value.to_owned() };
+            Some((0..count).map(tag).collect::<Vec<_>>())
+        };
+        let key = |length: usize| Some("k".repeat(length));
+        let stack_tags: BTreeMap<_, _> = (40..50).map(|number| (number.to_string(), String::new())).collect();
+        let check = |pgp_key, tags| {
+            let desired = AccessKey { pgp_key, tags, ..AccessKey::default() };
+            refuse_what_cannot_be_stored(&desired, &stack_tags)
+        };
+        for (pgp_key, tags) in [(None, None), (key(55_000), None), (None, tags(50, "v")), (None, tags(40, "v"))] {
+            assert_eq!(check(pgp_key, tags), Ok(()));
+        }
+        let one_more = tags(41, "").map(|mut tags| {
+            tags[40].key = "one more".to_owned();
+            tags
+        });
+        for (pgp_key, tags, reason) in [
+            (key(56_000), None, "export-minimal"),
+            (Some("\n".repeat(30_000)), None, "export-minimal"),
+            (key(45_000), tags(50, &"v".repeat(256)), "PgpKey and Tags take 5"),
+            (None, one_more, "51 together"),
+        ] {
+            let error = check(pgp_key, tags).unwrap_err();
+            assert_eq!(error.code, HandlerErrorCode::InvalidRequest);
+            assert!(error.message.contains(reason) && error.message.len() < 300, "{}", error.message);
+        }
+    }
 }

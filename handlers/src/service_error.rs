@@ -46,9 +46,13 @@ fn handler_error_code(service_code: &str, http_status: u16) -> HandlerErrorCode 
         "LimitExceeded" => HandlerErrorCode::ServiceLimitExceeded,
         "InvalidInput" | "ValidationError" | "Validation" | "InvalidParameter" => HandlerErrorCode::InvalidRequest,
         "AccessDenied" | "UnauthorizedOperation" => HandlerErrorCode::AccessDenied,
-        "InvalidClientTokenId" | "UnrecognizedClient" | "ExpiredToken" | "SignatureDoesNotMatch" => {
-            HandlerErrorCode::InvalidCredentials
-        }
+        "InvalidClientTokenId"
+        | "UnrecognizedClient"
+        | "ExpiredToken"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignature"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => HandlerErrorCode::InvalidCredentials,
         "Throttling" | "TooManyRequests" | "RequestLimitExceeded" => HandlerErrorCode::Throttling,
         "EntityTemporarilyUnmodifiable" | "ConcurrentModification" => HandlerErrorCode::ResourceConflict,
         "ServiceFailure" | "InternalFailure" => HandlerErrorCode::ServiceInternalError,
@@ -128,6 +132,9 @@ mod tests {
             (403, "ExpiredToken", InvalidCredentials),
             (400, "ExpiredTokenException", InvalidCredentials),
             (403, "SignatureDoesNotMatch", InvalidCredentials),
+            (400, "InvalidSignatureException", InvalidCredentials),
+            (400, "IncompleteSignature", InvalidCredentials),
+            (403, "MissingAuthenticationToken", InvalidCredentials),
             (400, "Throttling", Throttling),
             (400, "ThrottlingException", Throttling),
             (400, "TooManyRequestsException", Throttling),

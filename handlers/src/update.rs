@@ -3,13 +3,17 @@
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result};
 use tokio::try_join;
 
-use crate::{KeyMetadata, Services, StoredCredentials, model, not_found, secret_store::merged};
+use crate::{
+    KeyMetadata, Services, StoredCredentials, model, not_found,
+    secret_store::{merged, refuse_what_cannot_be_stored},
+};
 
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
     if let Some(previous) = &request.previous {
         refuse_create_only_changes(previous, &request.desired)?;
     }
+    refuse_what_cannot_be_stored(&request.desired, &request.tags)?;
     let user = request.user_name()?;
     let status = request.desired.wanted_status();
     let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
@@ -19,7 +23,8 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     Ok(ProgressEvent::success(model(request, user, KeyMetadata { status, ..key }, stored)?))
 }
 
-/// The tags are those of the stored secret, so a key without one takes none.
+/// The tags are those of the stored secret, so a key without one takes no new ones. Those that it already had do not
+/// stand in the way of another change, or of a rollback.
 async fn retag(
     services: &Services,
     request: &Request,
@@ -28,7 +33,8 @@ async fn retag(
 ) -> Result<Option<StoredCredentials>> {
     let own = request.desired.tags.as_deref();
     let Some(stored) = stored else {
-        if own.is_none_or(<[_]>::is_empty) {
+        let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
+        if own.is_none_or(<[_]>::is_empty) || own == before {
             return Ok(None);
         }
         return Err(HandlerError::new(
@@ -53,8 +59,8 @@ fn refuse_create_only_changes(previous: &AccessKey, desired: &AccessKey) -> Resu
          deletes this one"
             .to_owned()
     } else if previous.pgp_key != desired.pgp_key {
-        "PgpKey cannot be changed on an existing access key, whose secret is said once: CloudFormation creates a key \
-         whose secrets are for the new PgpKey and deletes this one"
+        "PgpKey cannot be changed on an existing access key, whose secret IAM reveals only once: CloudFormation creates a \
+         key whose secrets are for the new PgpKey and deletes this one"
             .to_owned()
     } else if previous.ses_smtp_region != desired.ses_smtp_region {
         "SesSmtpRegion cannot be changed on an existing access key: CloudFormation creates a key with an SMTP password \

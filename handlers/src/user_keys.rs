@@ -18,10 +18,10 @@ pub(crate) struct UserKey {
 }
 
 impl UserKey {
-    /// Whether this very operation made the key: CloudFormation sends the same token with every retry of it.
+    /// Whether this very operation made the key. Without a token, nothing says that it is the same one.
     pub(crate) fn was_made_by(&self, request: &Request) -> bool {
-        let token = self.stored.as_ref().and_then(|stored| stored.credentials.client_request_token.as_ref());
-        token.is_some() && token == request.client_request_token.as_ref()
+        let stored = self.stored.as_ref();
+        request.client_request_token.is_some() && stored.is_some_and(|stored| stored.credentials.were_made_by(request))
     }
 
     /// Whether another invocation may be about to store the key's secret.

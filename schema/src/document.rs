@@ -42,6 +42,7 @@ pub fn document(type_name: &str) -> Value {
         "handlers": {
             "create": { "permissions": [
                 "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+                "iam:GetAccessKeyLastUsed",
                 "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:GetSecretValue",
                 "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
             ]},

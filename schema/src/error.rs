@@ -39,13 +39,9 @@ impl HandlerError {
 
 /// The handler error codes of the resource provider protocol that this type answers with.
 ///
-/// CloudFormation calls the handler again, with the same `bearerToken`, after [`NetworkFailure`], [`Throttling`],
-/// [`ServiceInternalError`] and [`ResourceConflict`].
+/// [Handler error codes] says what each means.
 ///
-/// [`NetworkFailure`]: HandlerErrorCode::NetworkFailure
-/// [`Throttling`]: HandlerErrorCode::Throttling
-/// [`ServiceInternalError`]: HandlerErrorCode::ServiceInternalError
-/// [`ResourceConflict`]: HandlerErrorCode::ResourceConflict
+/// [Handler error codes]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub enum HandlerErrorCode {
@@ -63,6 +59,14 @@ pub enum HandlerErrorCode {
     NetworkFailure,
     InternalFailure,
     InvalidTypeConfiguration,
+}
+
+impl HandlerErrorCode {
+    /// Whether CloudFormation calls the handler again, with the same `bearerToken`.
+    #[must_use]
+    pub fn is_retriable(self) -> bool {
+        matches!(self, Self::NetworkFailure | Self::Throttling | Self::ServiceInternalError | Self::ResourceConflict)
+    }
 }
 
 impl fmt::Display for HandlerErrorCode {

@@ -29,9 +29,10 @@ pub struct AccessKey {
     pub status: Option<Status>,
 
     /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
-    /// of a binary key, an ASCII-armored key, or `keybase:NAME`. Changing it replaces the key.
+    /// of a binary key, an ASCII-armored key, or `keybase:NAME`. A long key fits when it is exported without what
+    /// others signed (`--export-options export-minimal`). Changing it replaces the key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1_000_000))]
+    #[schemars(length(min = 1, max = 56_000))]
     pub pgp_key: Option<String>,
 
     /// The region whose Amazon SES SMTP endpoint the SMTP password is for; the stack's region where it is not
@@ -50,8 +51,8 @@ pub struct AccessKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 
-    /// The secret access key. IAM says it once, when the key is created; it is kept in the secret that
-    /// `SecretArn` names. A key that was not created by CloudFormation has none.
+    /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
+    /// `SecretArn` names. There is none with `PgpKey`, for a key that was imported, and when that secret was deleted.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 

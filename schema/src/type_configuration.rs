@@ -23,7 +23,7 @@ pub struct TypeConfiguration {
     /// Where to look up the public key of a `PgpKey` of the form `keybase:NAME`: the base URL of a mirror of
     /// Keybase's API, with HTTPS. Default: `https://keybase.io`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 2048), regex(pattern = "^https?://"))]
+    #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
 }
 

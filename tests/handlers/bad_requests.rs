@@ -91,6 +91,22 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
 }
 
 #[tokio::test]
+async fn a_secret_in_the_wrong_place_is_neither_quoted_nor_logged() {
+    let lab = Lab::start().await;
+    let secret = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12";
+    for place in ["/requestData", "/requestData/callerCredentials", "/requestData/stackTags", "/bearerToken"] {
+        for value in [json!(secret), json!([secret]), json!({"SecretAccessKey": {secret: secret}})] {
+            let mut request = requests::registry("CREATE", json!({"UserName": "alice", "Colour": "red"}));
+            *request.pointer_mut(place).unwrap() = value;
+            let answer = lab.invoke(&request).await;
+            assert_eq!(answer["status"], "FAILED", "{place}: {answer}");
+            assert!(!answer.to_string().contains(secret), "{place}: {answer}");
+        }
+    }
+    assert!(!lab.function.log().iter().any(|line| line.contains(secret)));
+}
+
+#[tokio::test]
 async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fields_are_ignored() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

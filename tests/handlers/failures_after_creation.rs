@@ -60,6 +60,73 @@ async fn when_the_key_cannot_be_taken_back_the_event_carries_its_id_and_rollback
 }
 
 #[tokio::test]
+async fn a_key_that_iam_does_not_know_yet_is_not_taken_for_one_that_was_taken_back() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let unknown = Fault::Answer(404, "NoSuchEntity");
+    for (times, left) in [(2, 0), (usize::MAX, 1)] {
+        lab.front.fault("CreateSecret", Fault::Answer(400, "AccessDeniedException"));
+        lab.front.fault_times("DeleteAccessKey", 0, times, unknown.clone());
+        let answer = lab.invoke(&inactive()).await;
+        lab.front.heal();
+        assert_eq!(answer["errorCode"], "AccessDenied", "{answer}");
+        let keys = lab.aws.keys("alice").await;
+        assert_eq!(keys.len(), left, "{answer}");
+        assert_eq!(answer["resourceModel"]["Id"].as_str(), keys.first().map(|(id, _)| id.as_str()), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_was_never_stored_is_not_deleted_and_one_that_may_be_is_named() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let denied = Fault::Answer(400, "AccessDeniedException");
+    lab.front.fault("CreateSecret", denied.clone());
+    lab.front.fault("DeleteSecret", denied.clone());
+    let refused = lab.invoke(&inactive()).await;
+    assert_eq!(refused.get("resourceModel"), None, "nothing is left for the rollback: {refused}");
+    assert!(!lab.front.operations().contains(&"DeleteSecret".to_owned()));
+
+    lab.front.heal();
+    lab.front.fault("UpdateAccessKey", Fault::Answer(403, "AccessDenied"));
+    lab.front.fault("DeleteSecret", denied);
+    let answer = lab.invoke(&inactive()).await;
+    lab.front.heal();
+    assert_eq!(lab.aws.keys("alice").await, []);
+    let stored = lab.aws.stored().await;
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("was deleted again") && message.contains(&stored[0]), "{stored:?}: {message}");
+    let rollback = lab.invoke(&requests::registry("DELETE", answer["resourceModel"].clone())).await;
+    assert_eq!(rollback["errorCode"], "NotFound", "the key was gone already: {rollback}");
+    assert_eq!(lab.aws.stored().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_status_that_iam_does_not_take_yet_is_set_a_moment_later() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    lab.front.fault_times("UpdateAccessKey", 0, 3, Fault::Answer(404, "NoSuchEntity"));
+    let created = lab.invoke(&inactive()).await;
+    assert_eq!(created["resourceModel"]["Status"], "Inactive", "{created}");
+    assert_eq!(lab.aws.keys("alice").await[0].1, "Inactive");
+}
+
+#[tokio::test]
+async fn an_invocation_with_too_little_time_left_creates_nothing() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    lab.aws.create_access_key("alice").await;
+    lab.front.fault_times("ListAccessKeys", 0, 5, Fault::Answer(404, "NoSuchEntity"));
+    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::Hang);
+    lab.front.fault_times("GetSecretValue", 0, 1, Fault::Hang);
+    let late = lab.invoke(&inactive()).await;
+    assert_eq!(late["errorCode"], "NetworkFailure", "{late}");
+    assert!(late["message"].as_str().unwrap().contains("nothing was created"), "{late}");
+    assert!(!lab.front.operations().contains(&"CreateAccessKey".to_owned()));
+    assert_eq!(lab.invoke(&inactive()).await["status"], "SUCCESS");
+}
+
+#[tokio::test]
 async fn create_access_key_is_sent_once_even_when_aws_does_not_answer() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, requests};
+use crate::support::{Fault, Lab, requests};
 
 async fn page(lab: &Lab, properties: Value, max_results: Value, token: Option<&str>) -> Value {
     let mut request = requests::registry("LIST", properties);
@@ -83,6 +83,23 @@ async fn listing_by_user_name_gives_only_that_users_keys_and_honours_max_results
     let (keys, pages) = all_pages(&lab, json!({"UserName": "bob"}), 1).await;
     assert_eq!((keys.len(), pages), (2, 2));
     assert_eq!(page(&lab, json!({"UserName": "bob"}), "1".into(), None).await["resourceModels"], json!([keys[0]]));
+}
+
+#[tokio::test]
+async fn the_keys_of_users_whom_the_role_does_not_reach_are_left_out_and_the_event_says_so() {
+    let lab = Lab::start().await;
+    for user in ["alice", "bob", "carol"] {
+        lab.aws.create_user(user).await;
+        lab.aws.create_access_key(user).await;
+    }
+    lab.front.fault_times("ListAccessKeys", 1, 1, Fault::Answer(403, "AccessDenied"));
+    let answer = page(&lab, Value::Null, Value::Null, None).await;
+    assert_eq!(answer["resourceModels"].as_array().unwrap().len(), 2, "{answer}");
+    assert!(answer["message"].as_str().unwrap().starts_with("the keys of 1 users are left out"), "{answer}");
+
+    lab.front.fault("ListAccessKeys", Fault::Answer(403, "AccessDenied"));
+    let answer = lab.invoke(&requests::registry("LIST", json!({"UserName": "bob"}))).await;
+    assert_eq!(answer["errorCode"], "AccessDenied", "but whoever is asked for by name must be reached: {answer}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, requests};
+use crate::support::{Fault, Lab, requests};
 
 const NO_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 
@@ -45,6 +45,33 @@ async fn deleting_a_key_that_somebody_deleted_leaves_no_secret_behind() {
         assert_eq!(answer["errorCode"], "NotFound", "{answer}");
         assert_eq!(lab.aws.stored().await, Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_key_that_iam_knows_in_one_place_only_is_deleted_when_it_knows_it_in_both() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let model = create(&lab, json!({"UserName": "alice"})).await;
+    lab.front.fault("DeleteAccessKey", Fault::Answer(404, "NoSuchEntity"));
+    let undecided = lab.invoke(&requests::registry("DELETE", model.clone())).await;
+    lab.front.heal();
+    assert_eq!(undecided["errorCode"], "ResourceConflict", "{undecided}");
+    assert_eq!((lab.aws.keys("alice").await.len(), lab.aws.stored().await.len()), (1, 1));
+
+    lab.front.fault_times("DeleteAccessKey", 0, 2, Fault::Answer(404, "NoSuchEntity"));
+    let deleted = lab.invoke(&requests::registry("DELETE", model)).await;
+    assert_eq!(deleted, json!({"status": "SUCCESS"}));
+    assert_eq!(lab.aws.keys("alice").await, []);
+    assert_eq!(lab.aws.stored().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_user_that_iam_does_not_know_yet_is_waited_for() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    lab.front.fault_times("ListAccessKeys", 0, 2, Fault::Answer(404, "NoSuchEntity"));
+    create(&lab, json!({"UserName": "alice"})).await;
+    assert_eq!(lab.aws.keys("alice").await.len(), 1);
 }
 
 #[tokio::test]

@@ -27,6 +27,12 @@ async fn the_same_request_again_answers_with_the_same_key_and_secret_and_creates
 
     let other = lab.invoke(&create("operation-2", json!({"UserName": "alice"}))).await;
     assert_ne!(other["resourceModel"]["Id"], first["resourceModel"]["Id"], "another operation makes another key");
+    lab.invoke(&requests::registry("DELETE", other["resourceModel"].clone())).await;
+
+    let mut sibling = request.clone();
+    sibling["requestData"]["logicalResourceId"] = "Sibling".into();
+    let sibling = lab.invoke(&sibling).await;
+    assert_ne!(sibling["resourceModel"]["Id"], first["resourceModel"]["Id"], "and so does another resource");
 }
 
 #[tokio::test]

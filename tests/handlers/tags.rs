@@ -112,6 +112,48 @@ async fn an_update_that_failed_halfway_is_finished_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn fifty_tags_can_be_replaced_by_fifty_others_and_no_secret_can_have_more() {
+    let lab = Lab::start().await;
+    let many = |prefix: &str, count: usize| -> Value {
+        (0..count).map(|number| json!({"Key": format!("{prefix}-{number:02}"), "Value": ""})).collect()
+    };
+    let model = created(&lab, &many("old", 49)).await;
+    let stack = json!({"team": "payments"});
+    let answer = lab.invoke(&update(&model, (many("old", 49), many("new", 49)), (stack.clone(), stack.clone()))).await;
+    assert_eq!(answer["status"], "SUCCESS", "{answer}");
+    let stored = stored(&lab).await;
+    assert_eq!(stored.len(), 50);
+    assert!(stored.iter().all(|(key, _)| key.starts_with("new-") || key == "team"), "{stored:?}");
+    let calls = lab.front.operations();
+    assert!(calls.contains(&"UntagResource".to_owned()));
+
+    let too_many = update(&model, (many("new", 49), many("new", 50)), (stack.clone(), stack));
+    let create = requests::registry("CREATE", json!({"UserName": "alice", "Tags": many("new", 50)}));
+    for request in [too_many, create] {
+        let answer = lab.invoke(&request).await;
+        assert_eq!(answer["errorCode"], "InvalidRequest", "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains("51 together"), "{answer}");
+    }
+    assert_eq!(lab.front.operations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn tags_of_a_secret_that_somebody_deleted_do_not_stand_in_the_way_of_another_change() {
+    let lab = Lab::start().await;
+    let own = tags(&[("team", "platform")]);
+    let mut wanted = created(&lab, &own).await;
+    let name = lab.aws.stored().await.remove(0);
+    lab.aws.secrets.delete_secret().secret_id(name).force_delete_without_recovery(true).send().await.unwrap();
+    let previous = wanted.clone();
+    wanted["Status"] = "Inactive".into();
+    for (previous, wanted) in [(previous.clone(), wanted.clone()), (wanted, previous)] {
+        let answer = lab.invoke(&requests::registry_update(previous, wanted.clone())).await;
+        assert_eq!(answer["resourceModel"]["Status"], wanted["Status"], "{answer}");
+        assert_eq!(answer["resourceModel"].get("Tags"), None, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_imported_key_takes_no_tags_and_says_why() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

@@ -167,6 +167,10 @@ async fn a_base_url_that_is_not_https_is_refused_unasked() {
         "http://localhost.example",
         "http://127.0.0.1@keybase.example",
         "http://127.0.0.1:80@keybase.example:80",
+        "http://localhost:80@keybase.example",
+        "https://user:password@keybase.example",
+        "https://keybase.example/?mirror=",
+        "https://keybase.example/#",
         "ftp://keybase.example",
         "keybase.io",
         "https://",
@@ -175,6 +179,7 @@ async fn a_base_url_that_is_not_https_is_refused_unasked() {
     ] {
         let error = public_key(&connector(), base_url, "alice").await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InvalidTypeConfiguration, "{base_url}: {error}");
+        assert!(!error.message.contains("password"), "{error}");
     }
     assert!(lookup(DEFAULT_BASE_URL, "alice").is_ok());
     assert!(lookup("http://localhost:8080/keybase", "alice").is_ok());
