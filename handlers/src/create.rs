@@ -2,18 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use access_key_schema::{
-    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
-};
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, UserName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::{
-    join,
-    time::{Instant, sleep},
-};
+use tokio::join;
 
 use crate::{
     KeyMetadata, OPERATION_TIMEOUT, Services, StoredCredentials,
+    consistency::{keys_of_perhaps_new_user, set_initial_status, wait_until_visible},
     iam::CreatedKey,
     lost_key, model, not_found,
     openpgp::EncryptionKey,
@@ -21,29 +17,14 @@ use crate::{
     rotation::{refuse_lowered_serial, refuse_third_key},
     secret_store::{Credentials, refuse_what_cannot_be_stored},
     ses_smtp,
+    twin::refuse_twin,
     undo::{left_behind, undo},
-    user_keys::{UserKey, user_keys, with_stored},
+    user_keys::UserKey,
 };
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, to settle the new key, to look for a
 /// twin, and for the two calls that take it back again.
 const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(5);
-
-/// How often to look whether IAM shows the key.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long one invocation looks. Waiting is CloudFormation's part: it calls again at no cost.
-const MAX_WAIT: Duration = Duration::from_secs(12);
-
-/// What must be left of an invocation to set the status and look once more, and for the two calls that undo everything
-/// should that fail.
-const RESERVE: Duration = OPERATION_TIMEOUT.saturating_mul(4);
-
-/// How long to wait for IAM to know a user: in a stack that creates both, the user may be seconds old.
-const NEW_USER_WAIT: Duration = Duration::from_secs(5);
-
-/// How long to wait for the secret of a key that appeared beside ours: as long as storing one may take.
-const TWIN_WAIT: Duration = OPERATION_TIMEOUT;
 
 /// Seconds until CloudFormation calls again while IAM does not show the key.
 const CALLBACK_DELAY_SECONDS: u32 = 5;
@@ -90,17 +71,6 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     Ok(event.with_message(lost_key::warning(user, &keys)))
 }
 
-/// The user's keys, once IAM knows the user.
-async fn keys_of_perhaps_new_user(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
-    let start = Instant::now();
-    loop {
-        match user_keys(services, user).await {
-            Err(error) if error.is_not_found() && start.elapsed() < NEW_USER_WAIT => sleep(POLL_INTERVAL).await,
-            outcome => return outcome,
-        }
-    }
-}
-
 /// Everything after the key exists: its secret is stored, its status set, and IAM shows it. Or it is taken back.
 ///
 /// The calls run side by side and all of them to their end: a call given up halfway could still take effect
@@ -127,25 +97,20 @@ async fn settle(
     let stored = match stored {
         Ok(stored) => stored,
         Err(error) => {
-            let may_be_stored = leaves_open_what_it_did(&error);
+            // What the SDK has sent more than once may have been stored by an earlier attempt.
+            let may_be_stored = error.code.is_retriable();
             return Err(undo(services, user, id, error, may_be_stored).await);
         }
     };
     let event = async {
         let status = status?;
         let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
-        refuse_twin(services, request, &metadata, appeared(others, before)).await?;
+        refuse_twin(services, request, &metadata, others, before).await?;
         // IAM has taken the status, and may have listed the key before it did.
         let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
         finish(services, request, user, seen, stored, 1).await
     };
     or_undo(services, user, id, event.await).await
-}
-
-/// The keys that were not there before, or whose secret was still on its way.
-fn appeared(mut keys: Vec<KeyMetadata>, before: &[UserKey]) -> Vec<KeyMetadata> {
-    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.may_be_underway()));
-    keys
 }
 
 /// What is kept of a new key. With an encryption key its secret ends here: what goes on is encrypted.
@@ -249,83 +214,6 @@ fn of_this_request(
     stored.filter(ours).ok_or_else(|| not_found(id, user))
 }
 
-/// Gives way to another invocation of this very request that runs at the same time and made a key as early as ours.
-///
-/// CloudFormation calls again when it has given up on an invocation, which may be running still. The younger of the two
-/// keys goes, and of two of the same second both may: the next invocation finds the key that is left, or makes one.
-///
-/// What remains: IAM shows a key only after a moment, and the store may take longer than we wait, so two invocations
-/// that create within that moment may miss each other's key.
-///
-/// # Errors
-/// `ResourceConflict`, which CloudFormation retries.
-async fn refuse_twin(
-    services: &Services,
-    request: &Request,
-    ours: &KeyMetadata,
-    appeared: Vec<KeyMetadata>,
-) -> Result<()> {
-    let start = Instant::now();
-    let mut keys = with_stored(services, appeared).await?;
-    // Another key's secret may be on its way to the store.
-    while keys.iter().any(|key| key.stored.is_none())
-        && start.elapsed() < TWIN_WAIT
-        && services.deadline.remaining() > RESERVE
-    {
-        sleep(POLL_INTERVAL).await;
-        keys = with_stored(services, keys.into_iter().map(|key| key.metadata).collect()).await?;
-    }
-    let second = |key: &KeyMetadata| key.created.map(|created| created.secs());
-    match keys.iter().find(|key| key.was_made_by(request) && second(&key.metadata) <= second(ours)) {
-        None => Ok(()),
-        Some(twin) => Err(HandlerError::new(
-            HandlerErrorCode::ResourceConflict,
-            format!("this very request has also created access key {}, in another invocation", twin.metadata.id),
-        )),
-    }
-}
-
-/// IAM creates every key `Active`.
-async fn set_initial_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<Option<Status>> {
-    if status == Status::Active { Ok(Some(status)) } else { set_status(services, user, id, status).await }
-}
-
-/// Returns the status that IAM has taken, unless it does not know its new key yet: it is eventually consistent, and
-/// [`wait_until_visible`] asks again.
-async fn set_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<Option<Status>> {
-    match services.iam.update_access_key(user, id, status).await {
-        Ok(()) => Ok(Some(status)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Looks until IAM shows the key with its status, or `None` when the invocation is running out.
-///
-/// IAM can take seconds to show a key, and CREATE may only answer SUCCESS once READ would see it.
-async fn wait_until_visible(
-    services: &Services,
-    request: &Request,
-    user: &UserName,
-    id: &str,
-    mut seen: Option<KeyMetadata>,
-) -> Result<Option<KeyMetadata>> {
-    let status = request.desired.wanted_status();
-    let start = Instant::now();
-    loop {
-        match seen {
-            Some(key) if key.status == status => return Ok(Some(key)),
-            Some(_) => _ = set_status(services, user, id, status).await?,
-            None => {}
-        }
-        if start.elapsed() >= MAX_WAIT || services.deadline.remaining() < RESERVE {
-            return Ok(None);
-        }
-        sleep(POLL_INTERVAL).await;
-        seen = services.iam.find_access_key(user, id).await?;
-    }
-}
-
 fn call_again(request: &Request, id: String, invocations: u32) -> ProgressEvent {
     let model = AccessKey { id: Some(id.clone()), ..request.desired.clone() };
     let context = json!(CallbackContext { access_key_id: id, invocations });
@@ -345,7 +233,7 @@ async fn or_undo(
     }
 }
 
-/// Whether IAM may have created a key although the call failed: it timed out, was cut off, or failed inside IAM.
+/// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
 fn leaves_open_what_it_did(error: &HandlerError) -> bool {
     matches!(error.code, HandlerErrorCode::NetworkFailure | HandlerErrorCode::ServiceInternalError)
 }

@@ -5,13 +5,10 @@ use std::time::Duration;
 use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use tokio::time::{Instant, sleep};
 
-use crate::{Services, not_found};
+use crate::{Services, consistency::POLL_INTERVAL, not_found};
 
 /// How long to wait for IAM, which is eventually consistent, to say the same of a key in two places.
 const CONSISTENCY_WAIT: Duration = Duration::from_secs(10);
-
-/// How often to ask again meanwhile.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn delete(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
@@ -43,7 +40,7 @@ async fn delete_key(services: &Services, named: Option<&UserName>, id: &str) -> 
             None => return Err(not_found(id, user)),
             Some(owner) if owner != *user => return Err(another_owner(id, user, &owner)),
             Some(_) if start.elapsed() >= CONSISTENCY_WAIT => return Err(inconsistent(id, user)),
-            Some(_) => sleep(RETRY_INTERVAL).await,
+            Some(_) => sleep(POLL_INTERVAL).await,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM says only once. This crate
 //! knows no Lambda.
 
+mod consistency;
 mod create;
 mod deadline;
 mod delete;
@@ -18,6 +19,7 @@ mod rotation;
 mod secret_store;
 mod service_error;
 mod ses_smtp;
+mod twin;
 mod undo;
 mod update;
 mod user_keys;

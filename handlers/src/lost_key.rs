@@ -67,10 +67,10 @@ async fn delete_if_unused(services: &Services, user: &UserName, key: &UserKey) -
     let id = &key.metadata.id;
     match services.iam.key_use(id).await {
         Ok(key_use) if !key_use.used => match services.iam.delete_access_key(user, id).await {
-            Err(failure) if !failure.is_not_found() => {
+            Ok(()) => format!("It had created access key {id} all the same, which was deleted again"),
+            Err(failure) => {
                 format!("{} It could not be deleted: {}", left_alone(user, std::slice::from_ref(key)), failure.message)
             }
-            _ => format!("It had created access key {id} all the same, which was deleted again"),
         },
         _ => left_alone(user, std::slice::from_ref(key)),
     }
@@ -78,7 +78,7 @@ async fn delete_if_unused(services: &Services, user: &UserName, key: &UserKey) -
 
 fn left_alone(user: &UserName, keys: &[UserKey]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| named(user, key)).collect();
-    format!("It may have created a key, but not for certain any of these, so none was deleted: {}.", keys.join("; "))
+    format!("It may have created one of these keys, which is not certain, so none was deleted: {}.", keys.join("; "))
 }
 
 /// The key with the command that deletes it.

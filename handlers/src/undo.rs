@@ -5,13 +5,10 @@ use std::time::Duration;
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Result, UserName};
 use tokio::time::{Instant, sleep};
 
-use crate::Services;
+use crate::{Services, consistency::POLL_INTERVAL};
 
 /// For how long IAM may not know a key that it has just created.
 const UNKNOWN_AT_FIRST: Duration = Duration::from_secs(5);
-
-/// How often to try again meanwhile.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Takes the key back, and then its secret if it `may_be_stored`: as long as the key lives, so does its secret. Where
 /// that fails too, the error says what is left, and carries the key's id.
@@ -77,7 +74,7 @@ async fn delete_new_key(services: &Services, user: &UserName, id: &str) -> Resul
     let start = Instant::now();
     loop {
         match services.iam.delete_access_key(user, id).await {
-            Err(failure) if failure.is_not_found() && start.elapsed() < UNKNOWN_AT_FIRST => sleep(RETRY_INTERVAL).await,
+            Err(failure) if failure.is_not_found() && start.elapsed() < UNKNOWN_AT_FIRST => sleep(POLL_INTERVAL).await,
             outcome => return outcome,
         }
     }
