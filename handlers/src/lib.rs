@@ -1,7 +1,7 @@
 //! What create, read, update, delete and list mean for an IAM access key.
 //!
 //! One file is one handler, and reads from top to bottom as the story of what happens to a key. What they
-//! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM says only once. This crate
+//! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate
 //! knows no Lambda.
 
 mod consistency;

@@ -1,4 +1,4 @@
-//! Where the secrets are kept that IAM says only once, and where READ finds them by the key id alone.
+//! Where the secrets are kept that IAM reveals only once, and where READ finds them by the key id alone.
 //!
 //! The only place that knows the stored secret's name and layout.
 
