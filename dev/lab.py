@@ -172,6 +172,10 @@ class Lab:
         events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"][::-1]
         return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in events]
 
+    def reasons(self, stack: str, status: str) -> dict[str, str]:
+        """Why resources have come to a status, the latest reason each."""
+        return {logical_id: reason for logical_id, found, reason in self.events(stack) if found == status}
+
     def delete(self, stack: str) -> str:
         """Deletes a stack and returns the status it ends in."""
         arn = self.stack(stack)["StackId"]

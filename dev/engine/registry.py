@@ -19,7 +19,6 @@ NO_ANSWER = "NoAnswer"
 # CloudFormation calls again after these, with the same bearer token (resource type handler error codes).
 RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict", NO_ANSWER}
 RETRIES = 3
-FIRST_BACKOFF_SECONDS = 0.5
 
 # A handler answers within a minute; the Lambda API gets a little longer to say that it did not.
 INVOCATION_TIMEOUT_SECONDS = 65
@@ -59,7 +58,9 @@ class Registration:
     type_name: str
     schema: Properties
     lambda_url: str
-    type_configuration: Properties | None = None
+    type_configuration: Properties | None
+    # Doubled for each further retry.
+    first_backoff_seconds: float
 
     def names(self, keyword: str) -> list[str]:
         """The top-level properties that a keyword of the schema lists."""
@@ -86,7 +87,7 @@ class Registration:
                 properties, context, retries = model, event.get("callbackContext"), 0
                 time.sleep(event.get("callbackDelaySeconds", 0))
             elif event.get("errorCode") in RETRIABLE and retries < RETRIES:
-                time.sleep(FIRST_BACKOFF_SECONDS * 2**retries)
+                time.sleep(self.first_backoff_seconds * 2**retries)
                 retries += 1
             else:
                 raise HandlerFailed({**event, "resourceModel": model}, token)

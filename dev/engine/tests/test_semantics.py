@@ -57,11 +57,6 @@ def readable(lab: Lab, stack: str) -> str:
     return str(document["Statement"][0]["Resource"])
 
 
-def reasons(lab: Lab, stack: str, status: str) -> dict[str, str]:
-    """Why resources have come to a status, the latest reason each."""
-    return {logical_id: reason for logical_id, found, reason in lab.events(stack) if found == status}
-
-
 @pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
 def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
     lab: Lab, name: str, template: Path, user: str
@@ -94,7 +89,7 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
     with pytest.raises(Failed):
         lab.deploy(name, changed)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
+    reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "HandlerErrorCode: InvalidRequest" in reason and "Serial" in reason and "2" in reason
     assert "CreateAccessKey" not in lab.watch.calls
     assert lab.keys(user) == {before["Key"]: "Active"}
@@ -158,8 +153,8 @@ def test_an_update_that_cannot_create_the_new_key_leaves_the_old_one_and_says_wh
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=f"{name}-nobody")
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "UPDATE_FAILED")["Key"]
-    assert f"{name}-nobody" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: NotFound" in lab.reasons(name, "UPDATE_FAILED")["Key"]
+    assert f"{name}-nobody" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.outputs(name) == before
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stored(before["SecretArn"])["SecretAccessKey"] == before["SecretAccessKey"]
@@ -207,7 +202,7 @@ def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, 
     before = lab.deploy(name, template, UserName=user)
     with pytest.raises(Failed):
         lab.deploy(name, template, Status="Asleep")
-    assert "HandlerErrorCode: InvalidRequest" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: InvalidRequest" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
@@ -217,7 +212,7 @@ def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str
     before = lab.deploy(name, template, UserName=user)
     with pytest.raises(Failed):
         lab.deploy(name, template, Serial=2)
-    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
+    reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "HandlerErrorCode: ServiceLimitExceeded" in reason
     assert by_hand in reason and before["Key"] in reason
     assert lab.keys(user) == {by_hand: "Active", before["Key"]: "Active"}
@@ -234,7 +229,7 @@ def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
     with pytest.raises(Failed):
         lab.deploy(name, broken, UserName=user)
     assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert "no-such-role" in reasons(lab, name, "CREATE_FAILED")["Reader"]
+    assert "no-such-role" in lab.reasons(name, "CREATE_FAILED")["Reader"]
     assert lab.keys(user) == {}
     with pytest.raises(Failed, match="ROLLBACK_COMPLETE state and can not be updated"):
         lab.deploy(name, template, UserName=user)
@@ -246,7 +241,7 @@ def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab.watch.failing = {"CreateSecret": 1, "DeleteAccessKey": 1}
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=user)
-    reason = reasons(lab, name, "CREATE_FAILED")["Key"]
+    reason = lab.reasons(name, "CREATE_FAILED")["Key"]
     assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
     assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
     assert lab.watch.calls.count("DeleteAccessKey") == 2
@@ -260,7 +255,7 @@ def test_a_key_that_cannot_be_deleted_keeps_the_stack_until_it_can(
     key = lab.deploy(name, template, UserName=user)["Key"]
     lab.watch.failing = {"DeleteAccessKey": 1}
     assert lab.delete(name) == "DELETE_FAILED"
-    assert "HandlerErrorCode: AccessDenied" in reasons(lab, name, "DELETE_FAILED")["Key"]
+    assert "HandlerErrorCode: AccessDenied" in lab.reasons(name, "DELETE_FAILED")["Key"]
     assert lab.keys(user) == {key: "Active"}
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {}
@@ -340,7 +335,7 @@ def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str
 
 def test_a_key_that_does_not_exist_cannot_be_imported(lab: Lab, name: str, user: str) -> None:
     import_key(lab, name, IMPORTED, user, "AKIAIOSFODNN7EXAMPLE")
-    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "IMPORT_FAILED")["Key"]
+    assert "HandlerErrorCode: NotFound" in lab.reasons(name, "IMPORT_FAILED")["Key"]
 
 
 def read(lab: Lab, key: str) -> Any:
