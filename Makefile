@@ -20,7 +20,9 @@ test: gnupg setup $(VENV)/cdk/installed ## every check and every test
 	cargo test --workspace
 	cfn validate
 	cfn-lint registration.yml resource-role.yaml template.yml
-	cfn-lint --registry-schemas schema -- examples/*.yml
+	mkdir -p target/registry-schemas
+	cargo run --quiet --package access-key-schema --example generate -- Acme::IAM::AccessKey > target/registry-schemas/acme-iam-accesskey.json
+	cfn-lint --registry-schemas target/registry-schemas -- examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
 	cd cfn-plugin && mypy && pytest --quiet

@@ -1,6 +1,6 @@
 r"""A CloudFormation engine for this machine that calls a resource type's handlers as CloudFormation does.
 
-    PYTHONPATH=dev python -m engine --moto-port 5000 \
+    PYTHONPATH=dev python -m engine --moto-port 5000 --type Acme::IAM::AccessKey \
         --lambda-url http://127.0.0.1:9000/2015-03-31/functions/iam-access-key/invocations
     aws cloudformation deploy --endpoint-url http://127.0.0.1:5000 --stack-name s --template-file examples/basic.yml
 

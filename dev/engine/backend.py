@@ -97,7 +97,7 @@ def create_change_set(self: CloudFormationResponse) -> ActionResult:
         for resource in self._get_param("ResourcesToImport", [])
     }
     if change_set.change_set_type == "IMPORT":
-        change_set.stack.refuse_import(change_set.template_dict["Resources"], change_set.imports)
+        change_set.stack.refuse_import(change_set.template_dict, change_set.imports)
     return answer  # type: ignore[no-any-return]
 
 

@@ -51,9 +51,9 @@ def test_rotation_points_the_application_at_the_new_secret_and_deletes_the_old_k
     assert first["AccessKeyId"] != second["AccessKeyId"]
     assert lab.keys(user) == {second["AccessKeyId"]: "Active"}
     assert lab.secret_of(first["AccessKeyId"]) is None
-    whereabouts = lab.ssm.get_parameter(Name=f"/{name}/access-key-secret")["Parameter"]["Value"]
-    assert whereabouts == second["SecretArn"]
-    assert lab.stored(whereabouts)["Serial"] == 2
+    secret_arn = lab.ssm.get_parameter(Name=f"/{name}/access-key-secret")["Parameter"]["Value"]
+    assert secret_arn == second["SecretArn"]
+    assert lab.stored(secret_arn)["Serial"] == 2
 
     events = lab.events(name)
     assert lab.deploy(name, template, Serial=2) == second, "the same again changes nothing"
@@ -79,8 +79,7 @@ def test_secret_arn_hands_the_credentials_to_a_container_without_plaintext(lab: 
     task = lab.ecs.describe_task_definition(taskDefinition=lab.resource(name, "Task"))["taskDefinition"]
     wanted = {"AWS_ACCESS_KEY_ID": f"{arn}:AccessKeyId::", "AWS_SECRET_ACCESS_KEY": f"{arn}:SecretAccessKey::"}
     assert {secret["name"]: secret["valueFrom"] for secret in task["containerDefinitions"][0]["secrets"]} == wanted
-    document = lab.iam.get_role_policy(RoleName=role, PolicyName="read-access-key")["PolicyDocument"]
-    assert document["Statement"][0]["Resource"] == arn
+    assert lab.readable(role) == arn
     secret = lab.stored(str(arn))["SecretAccessKey"]
     everything = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name), task
     assert secret not in json.dumps(everything, default=str)
@@ -105,26 +104,19 @@ def test_two_keys_live_side_by_side_on_one_user(lab: Lab, name: str) -> None:
     assert lab.secret_of(in_use) is None and lab.secret_of(reserve) is None
 
 
-def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(lab: Lab, name: str) -> None:
+def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(
+    lab: Lab, name: str, tmp_path: Path
+) -> None:
     template = EXAMPLES / "import.yml"
     lab.iam.create_user(UserName=name)
     key = lab.iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"]
-    lab.cloudformation.create_change_set(
-        StackName=name,
-        ChangeSetName="import",
-        ChangeSetType="IMPORT",
-        TemplateBody=template.read_text(),
-        Parameters=[{"ParameterKey": "UserName", "ParameterValue": name}],
-        ResourcesToImport=[
-            {"ResourceType": "AWS::IAM::AccessKey", "LogicalResourceId": "Key", "ResourceIdentifier": {"Id": key}}
-        ],
-    )
-    lab.cloudformation.execute_change_set(StackName=name, ChangeSetName="import")
-    assert lab.stack(name)["StackStatus"] == "IMPORT_COMPLETE"
-    assert lab.outputs(name)["AccessKeyId"] == key
+    assert lab.import_key(name, template, name, key) == "IMPORT_COMPLETE"
+    assert lab.resource(name, "Key") == key
     assert lab.keys(name) == {key: "Active"}
 
-    lab.deploy(name, template, Status="Inactive")
+    with_outputs = tmp_path / "with-outputs.yml"
+    with_outputs.write_text(template.read_text() + "Outputs: {CreateDate: {Value: !GetAtt Key.CreateDate}}\n")
+    assert lab.deploy(name, with_outputs, Status="Inactive")["CreateDate"].endswith("Z")
     assert lab.keys(name) == {key: "Inactive"}
     assert lab.secret_of(key) is None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Failed, Lab
+from lab import EXAMPLES, Failed, Lab
 
 USER_AND_KEY = """
 Parameters:
@@ -50,20 +50,15 @@ def user(lab: Lab, name: str) -> str:
     return name
 
 
-def readable(lab: Lab, stack: str) -> str:
-    """The secret that the dependent's policy allows to read."""
-    role = lab.resource(stack, "Role")
-    document = lab.iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
-    return str(document["Statement"][0]["Resource"])
-
-
 @pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
 def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     first = lab.deploy(name, template, UserName=user)
     seen: list[tuple[set[str], str]] = []
-    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append((set(lab.keys(user)), readable(lab, name)))
+    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append(
+        (set(lab.keys(user)), lab.readable(lab.resource(name, "Role")))
+    )
     counts: list[int] = []
     for operation in ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteSecret"):
         lab.watch.before[operation] = lambda _: counts.append(len(lab.keys(user)))
@@ -120,7 +115,7 @@ def test_another_user_name_creates_on_the_new_user_and_deletes_on_the_old(
     assert lab.keys(other) == {after["Key"]: "Active"}
     assert lab.secret_of(before["Key"]) is None
     assert lab.stored(after["SecretArn"])["UserName"] == other
-    assert readable(lab, name) == after["SecretArn"]
+    assert lab.readable(lab.resource(name, "Role")) == after["SecretArn"]
 
 
 def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
@@ -175,7 +170,7 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert lab.watch.calls.count("CreateAccessKey") == 2, "it did rotate"
     assert lab.keys(user) == {before["Key"]: "Active"}
-    assert readable(lab, name) == before["SecretArn"]
+    assert lab.readable(lab.resource(name, "Role")) == before["SecretArn"]
     assert lab.outputs(name) == before
     events = lab.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     [new] = [event["PhysicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_COMPLETE"]
@@ -285,56 +280,51 @@ def test_a_retained_key_survives_its_stack_and_its_removal_from_the_template(
     assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
 
 
-def import_key(lab: Lab, stack: str, template: str, user: str, key: str) -> None:
-    """Imports a key by its id."""
-    lab.cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName="import",
-        ChangeSetType="IMPORT",
-        TemplateBody=template,
-        Parameters=[{"ParameterKey": "UserName", "ParameterValue": user}],
-        ResourcesToImport=[
-            {"ResourceType": "AWS::IAM::AccessKey", "LogicalResourceId": "Key", "ResourceIdentifier": {"Id": key}}
-        ],
-    )
-    lab.cloudformation.execute_change_set(StackName=stack, ChangeSetName="import")
+def imported(lab: Lab, stack: str, user: str) -> str:
+    """The id of a key that was made by hand and then imported."""
+    key = str(lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"])
+    assert lab.import_key(stack, EXAMPLES / "import.yml", user, key) == "IMPORT_COMPLETE"
+    return key
 
 
-IMPORTED = """
-Parameters: {UserName: {Type: String}, Status: {Type: String, Default: Active}}
-Resources:
-  Key:
-    Type: AWS::IAM::AccessKey
-    DeletionPolicy: Delete
-    Properties: {UserName: !Ref UserName, Status: !Ref Status}
-Outputs:
-  CreateDate: {Value: !GetAtt Key.CreateDate}
-"""
+def with_output(directory: Path, attribute: str) -> Path:
+    """The import example with an output."""
+    template = directory / "with-output.yml"
+    output = f"Outputs:\n  Attribute: {{Value: !GetAtt Key.{attribute}}}\n"
+    template.write_text((EXAMPLES / "import.yml").read_text() + output)
+    return template
 
 
 def test_an_imported_key_can_be_switched_off_and_deleted(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
-    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    import_key(lab, name, IMPORTED, user, key)
-    assert lab.stack(name)["StackStatus"] == "IMPORT_COMPLETE"
-    assert lab.outputs(name)["CreateDate"].endswith("Z")
+    key = imported(lab, name, user)
     template = tmp_path / "template.yml"
-    template.write_text(IMPORTED)
+    template.write_text(
+        (EXAMPLES / "import.yml").read_text().replace("DeletionPolicy: Retain", "DeletionPolicy: Delete")
+    )
     lab.deploy(name, template, Status="Inactive")
     assert lab.keys(user) == {key: "Inactive"}
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {}
 
 
-def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str) -> None:
-    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    import_key(lab, name, IMPORTED.replace("Key.CreateDate", "Key.SecretAccessKey"), user, key)
-    assert lab.stack(name)["StackStatus"] == "IMPORT_ROLLBACK_COMPLETE"
-    assert lab.events(name)[-2][2] == "Attribute 'SecretAccessKey' does not exist"
+def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    key = imported(lab, name, user)
+    with pytest.raises(Failed):
+        lab.deploy(name, with_output(tmp_path, "SecretAccessKey"))
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    reason = lab.reasons(name, "UPDATE_ROLLBACK_IN_PROGRESS")[name]
+    assert reason == "Attribute 'SecretAccessKey' does not exist"
     assert lab.keys(user) == {key: "Active"}
 
 
+def test_an_import_that_adds_an_output_is_refused(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    with pytest.raises(Failed, match=r"you cannot modify or add \[Outputs\]"):
+        lab.import_key(name, with_output(tmp_path, "CreateDate"), user, key)
+
+
 def test_a_key_that_does_not_exist_cannot_be_imported(lab: Lab, name: str, user: str) -> None:
-    import_key(lab, name, IMPORTED, user, "AKIAIOSFODNN7EXAMPLE")
+    lab.import_key(name, EXAMPLES / "import.yml", user, "AKIAIOSFODNN7EXAMPLE")
     assert "HandlerErrorCode: NotFound" in lab.reasons(name, "IMPORT_FAILED")["Key"]
 
 
