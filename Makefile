@@ -20,9 +20,10 @@ test: gnupg setup $(VENV)/cdk/installed ## every check and every test
 	cargo test --workspace
 	cfn validate
 	cfn-lint registration.yml resource-role.yaml template.yml
-	mkdir -p target/registry-schemas
-	cargo run --quiet --package access-key-schema --example generate -- Acme::IAM::AccessKey > target/registry-schemas/acme-iam-accesskey.json
-	cfn-lint --registry-schemas target/registry-schemas -- examples/*.yml
+	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
+	rm -rf target/examples && mkdir -p target/examples
+	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
+	cfn-lint --registry-schemas schema -- target/examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
 	cd cfn-plugin && mypy && pytest --quiet
