@@ -73,9 +73,13 @@ def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_delet
     assert lab.stored(second["SecretArn"])["SecretAccessKey"] == second["SecretAccessKey"]
 
 
-@pytest.mark.parametrize("lowered", ["Serial: 1", ""], ids=["lowered", "removed"])
+@pytest.mark.parametrize(
+    ("lowered", "words"),
+    [("Serial: 1", "would go from 2 to 1;"), ("", "would go from 2 to none;")],
+    ids=["lowered", "removed"],
+)
 def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_rotates(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str, words: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user, Serial=2)
     changed = tmp_path / "changed.yml"
@@ -85,7 +89,7 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
         lab.deploy(name, changed)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
-    assert "HandlerErrorCode: InvalidRequest" in reason and "Serial" in reason and "2" in reason
+    assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
     assert "CreateAccessKey" not in lab.watch.calls
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.outputs(name) == before
@@ -265,16 +269,45 @@ def test_a_key_that_somebody_deleted_is_no_obstacle_to_deleting_the_stack(
     assert lab.secret_of(key) is None
 
 
-def test_a_retained_key_survives_its_stack_and_its_removal_from_the_template(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+def test_a_user_with_a_key_made_by_hand_keeps_the_stack_until_that_key_is_gone(
+    lab: Lab, name: str, tmp_path: Path
 ) -> None:
-    retaining = tmp_path / "retaining.yml"
-    retaining.write_text(
-        template.read_text().replace(
-            "    Type: AWS::IAM::AccessKey", "    DeletionPolicy: Retain\n    Type: AWS::IAM::AccessKey"
-        )
-    )
+    template = tmp_path / "template.yml"
+    template.write_text("Resources: {User: {Type: AWS::IAM::User}}")
+    lab.deploy(name, template)
+    user = lab.resource(name, "User")
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    assert lab.delete(name) == "DELETE_FAILED"
+    assert "must delete access keys first" in lab.reasons(name, "DELETE_FAILED")["User"]
+    assert lab.keys(user) == {key: "Active"}
+    lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+
+
+@pytest.fixture
+def retaining(template: Path) -> Path:
+    """The template with a key that CloudFormation is to leave alone."""
+    text = template.read_text()
+    template.write_text(text.replace("  Key:\n", "  Key:\n    DeletionPolicy: Retain\n", 1))
+    return template
+
+
+def test_a_retained_key_survives_its_stack(lab: Lab, name: str, retaining: Path, user: str) -> None:
     outputs = lab.deploy(name, retaining, UserName=user)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.keys(user) == {outputs["Key"]: "Active"}
+    assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
+
+
+def test_a_retained_key_survives_its_removal_from_the_template(
+    lab: Lab, name: str, retaining: Path, user: str, tmp_path: Path
+) -> None:
+    outputs = lab.deploy(name, retaining, UserName=user)
+    without = tmp_path / "without.yml"
+    without.write_text("Resources: {Other: {Type: AWS::IAM::User}}")
+    lab.deploy(name, without)
+    assert ("Key", "DELETE_SKIPPED", "") in lab.events(name)
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {outputs["Key"]: "Active"}
     assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
@@ -356,7 +389,10 @@ def test_stack_tags_are_the_secrets_tags(lab: Lab, name: str, template: Path, us
 
 
 def test_no_secret_is_in_events_or_in_what_the_engine_logs(lab: Lab, name: str, template: Path, user: str) -> None:
-    secret = lab.deploy(name, template, UserName=user)["SecretAccessKey"]
-    lab.deploy(name, template, Serial=2)
-    assert secret not in json.dumps(lab.events(name))
-    assert secret not in lab.log.read_text()
+    first = lab.deploy(name, template, UserName=user)["SecretAccessKey"]
+    second = lab.deploy(name, template, Serial=2)["SecretAccessKey"]
+    log = lab.log.read_text()
+    assert "POST / HTTP/1.1" in log, "the engine logs every request"
+    for secret in (first, second):
+        assert secret not in json.dumps(lab.events(name))
+        assert secret not in log
