@@ -64,7 +64,8 @@ $(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plug
 	@touch $@
 
 faults: setup ## every handler with every fault at every call: write the table of outcomes
-	-cargo test --test faults -- --nocapture
+	rm -f target/tmp/outcomes.md
+	UPDATE_OUTCOMES=1 cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
 FUZZ_RUNS := 100000
