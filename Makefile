@@ -20,7 +20,10 @@ test: gnupg setup $(VENV)/cdk/installed ## every check and every test
 	cargo test --workspace
 	cfn validate
 	cfn-lint registration.yml resource-role.yaml template.yml
-	cfn-lint --registry-schemas schema -- examples/*.yml
+	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
+	rm -rf target/examples && mkdir -p target/examples
+	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
+	cfn-lint --registry-schemas schema -- target/examples/*.yml
 	ruff format --check cfn-plugin dev
 	ruff check cfn-plugin dev
 	cd cfn-plugin && mypy && pytest --quiet
@@ -61,7 +64,8 @@ $(VENV)/installed: dev/requirements.txt dev/guard-rail-requirements.txt cfn-plug
 	@touch $@
 
 faults: setup ## every handler with every fault at every call: write the table of outcomes
-	-cargo test --test faults -- --nocapture
+	rm -f target/tmp/outcomes.md
+	UPDATE_OUTCOMES=1 cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md
 
 FUZZ_RUNS := 100000

@@ -6,22 +6,19 @@ out otherwise ends the demo with an error. Nothing leaves the machine, nothing k
 
 import functools
 import json
-import signal
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from lab import EXAMPLES, Failed, Lab, laboratory
-from surroundings import ROOT
+from surroundings import ROOT, isolate, stop_on_signals
 
 STACK = "demo"
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
 SECRET = "SecretAccessKey"
 SECRETS = SECRET, "SesSmtpPasswordV4"
 TABLE = "   {:<22}{:<27}{:<23}{:<19}{:<11}{}"
-STOPPING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 # At once: somebody is waiting.
 say = functools.partial(print, flush=True)
@@ -175,17 +172,10 @@ class Story:
             say(TABLE.format(*state._replace(secret=masked(state.secret))))
 
 
-def stop(number: int, _frame: FrameType | None) -> None:
-    """Ends what was started, undisturbed by a second signal."""
-    for each in STOPPING:
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(f"\n== stopped by {signal.Signals(number).name}")
-
-
 def main() -> None:
     """Tells the story in surroundings of its own, which end with it."""
-    for each in STOPPING:
-        signal.signal(each, stop)
+    isolate()
+    stop_on_signals()
     say("== starting the CloudFormation engine, the Lambda API and the handlers on free ports of this machine")
     with tempfile.TemporaryDirectory() as directory, laboratory(Path(directory)) as lab:
         Story(lab, Path(directory)).tell()

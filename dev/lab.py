@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from urllib.parse import parse_qs
 
 import boto3
 from botocore.config import Config
-from surroundings import AWS_ENVIRONMENT, FUNCTION, HOST, REGION, ROOT, TOOLS, function, reserved_port, running
+from surroundings import FUNCTION, HOST, REGION, ROOT, TOOLS, function, reserved_port, running
 
 EXAMPLES = ROOT / "examples"
 
@@ -30,7 +32,7 @@ XML_DENIAL = (
 @contextlib.contextmanager
 def engine(lambda_url: str, log: Path, *options: str) -> Iterator[int]:
     """Run the engine until the caller is done, and yield its port."""
-    environment = {**os.environ, **AWS_ENVIRONMENT, "PYTHONPATH": str(ROOT / "dev")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "dev")}
     with reserved_port() as port:
         command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
         with running(command, port, environment, log=log):
@@ -110,7 +112,7 @@ class Watch:
 
 
 class Failed(Exception):
-    """`aws cloudformation deploy` ended with an exit code other than 0."""
+    """The AWS CLI ended with an exit code other than 0."""
 
 
 class Lab:
@@ -138,20 +140,29 @@ class Lab:
     def deploy(self, stack: str, template: Path, *options: str, **parameters: object) -> dict[str, str]:
         """Runs `aws cloudformation deploy`, and returns the stack's outputs."""
         overrides = [f"{name}={value}" for name, value in parameters.items()]
-        command = [TOOLS / "aws", "cloudformation", "deploy", "--stack-name", stack, "--template-file", template]
-        command += ["--endpoint-url", self.endpoint, "--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+        command = ["cloudformation", "deploy", "--stack-name", stack, "--template-file", str(template)]
+        command += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
         command += ["--parameter-overrides", *overrides] if overrides else []
-        done = subprocess.run(
-            [*map(str, command), *options],
-            env={**os.environ, **AWS_ENVIRONMENT},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        self.command_line(*command, *options)
+        return self.outputs(stack)
+
+    def import_key(self, stack: str, template: Path, user: str, key: str) -> str:
+        """Imports a key by the commands in the import example's header, and returns the status the stack ends in."""
+        header = (EXAMPLES / "import.yml").read_text().replace("\\\n#", "")
+        values = {"imported-key": stack, "import.yml": str(template), "alice": user, "AKIA...": key}
+        for command in re.findall(r"^#   aws (.+)", header, re.MULTILINE):
+            words = shlex.split(command)
+            for example, value in values.items():
+                words = [word.replace(example, value) for word in words]
+            self.command_line(*words)
+        return str(self.stack(stack)["StackStatus"])
+
+    def command_line(self, *words: str) -> None:
+        """Runs the AWS CLI."""
+        command = [str(TOOLS / "aws"), *words, "--endpoint-url", self.endpoint]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         if done.returncode:
             raise Failed(done.stdout + done.stderr)
-        return self.outputs(stack)
 
     def stack(self, name: str) -> dict[str, Any]:
         """The stack as DescribeStacks has it."""
@@ -172,6 +183,10 @@ class Lab:
         events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"][::-1]
         return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in events]
 
+    def reasons(self, stack: str, status: str) -> dict[str, str]:
+        """Why resources have come to a status, the latest reason each."""
+        return {logical_id: reason for logical_id, found, reason in self.events(stack) if found == status}
+
     def delete(self, stack: str) -> str:
         """Deletes a stack and returns the status it ends in."""
         arn = self.stack(stack)["StackId"]
@@ -186,6 +201,12 @@ class Lab:
     def users(self) -> set[str]:
         """The users of the account."""
         return {user["UserName"] for user in self.iam.list_users()["Users"]}
+
+    def readable(self, role: str) -> str:
+        """The ARN that a role's only policy allows to read."""
+        [policy] = self.iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = self.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        return str(document["Statement"][0]["Resource"])
 
     def stored(self, arn: str) -> Mapping[str, Any]:
         """The value of a stored secret."""

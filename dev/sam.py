@@ -17,18 +17,24 @@ from typing import Any
 
 import yaml
 from contract import USER, contract_suite, create_user
-from surroundings import AWS_ENVIRONMENT, HOST, REGION, ROOT, aws, reserved_port, running
+from surroundings import HOST, REGION, ROOT, aws, isolate, reserved_port, running, stop_on_signals
 
 SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 # What `sam` makes of the base image.
 SAM_IMAGE = "public.ecr.aws/lambda/provided:al2023-rapid-x86_64"
+# On a stand-in for the base image, and so on what `sam` makes of it.
+STAND_IN_LABEL = "iam-access-key.stand-in"
 # All that `sam` and the function need of the base image: a shell, two tools, the C library and the unwinder, and the
 # certificate authorities, without which the AWS SDK makes no client.
 STAND_IN_PROGRAMS = ("sh", "mv", "chmod")
 STAND_IN_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 STAND_IN_LIBRARIES = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1")
+
+CANNOT_RUN_STATUS = 3
+# With its proxies: a Docker engine pulls images through them.
+CALLERS_ENVIRONMENT = dict(os.environ)
 
 
 class CannotRunError(Exception):
@@ -51,13 +57,15 @@ def engine() -> Iterator[dict[str, str]]:
         env = {"DOCKER_HOST": f"unix://{home}/socket"}
         command = ["dockerd", "--host", env["DOCKER_HOST"], "--data-root", f"{home}/data"]
         command += ["--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as dockerd:
+        with subprocess.Popen(
+            command, env=CALLERS_ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        ) as dockerd:
             try:
                 deadline = time.monotonic() + 60
                 while docker("info", env=env, check=False).returncode != 0:
                     if dockerd.poll() is not None or time.monotonic() > deadline:
-                        reason = Path(log.name).read_text().strip().splitlines()[-1]
-                        raise CannotRunError(f"a Docker engine cannot be started here: {reason}")
+                        said = Path(log.name).read_text().strip().splitlines() or ["it said nothing"]
+                        raise CannotRunError(f"a Docker engine cannot be started here: {said[-1]}")
                     time.sleep(0.5)
                 yield env
             finally:
@@ -67,15 +75,27 @@ def engine() -> Iterator[dict[str, str]]:
 @contextmanager
 def base_image(env: Mapping[str, str], stand_in: bool) -> Iterator[str]:
     """Have Lambda's base image, or a stand-in under its name until the caller is done, and yield which."""
+    # A run that was killed has left its own.
+    remove_stand_ins(env)
     here = docker("image", "inspect", BASE_IMAGE, env=env, check=False).returncode == 0
     if here or (not stand_in and pulled(BASE_IMAGE, env)):
         yield "Lambda's own"
         return
-    docker("import", "-", BASE_IMAGE, env=env, stdin=stand_in_files())
+    label = ["--change", f"LABEL {STAND_IN_LABEL}=true"]
+    docker("import", *label, "-", BASE_IMAGE, env=env, stdin=stand_in_files())
     try:
-        yield "a stand-in: this machine's C library, under the name of Lambda's own, which was not to be had"
+        yield "a stand-in: this machine's C library, under the name of Lambda's own, which is not on this machine"
     finally:
-        docker("image", "rm", "--force", SAM_IMAGE, BASE_IMAGE, env=env, check=False)
+        remove_stand_ins(env)
+
+
+def remove_stand_ins(env: Mapping[str, str]) -> None:
+    """Remove the images that are a stand-in, or made of one."""
+    for image in (SAM_IMAGE, BASE_IMAGE):
+        inspected = docker("image", "inspect", image, env=env, check=False)
+        found = json.loads(inspected.stdout) if inspected.returncode == 0 else []
+        if any(STAND_IN_LABEL in (each["Config"].get("Labels") or {}) for each in found):
+            docker("image", "rm", "--force", image, env=env, check=False)
 
 
 def pulled(image: str, env: Mapping[str, str]) -> bool:
@@ -176,7 +196,7 @@ def invoke(settings: list[str], env: Mapping[str, str], action: str, properties:
 
 
 def run(stand_in: bool) -> int:
-    """Do all of it and return the contract suite's exit status."""
+    """Do all of it and return what the contract suite came to."""
     with ExitStack() as stack:
         engine_env = stack.enter_context(engine())
         image = stack.enter_context(base_image(engine_env, stand_in))
@@ -185,7 +205,7 @@ def run(stand_in: bool) -> int:
         aws_endpoint = f"http://{gateway}:{stack.enter_context(aws(gateway))}"
         create_user(aws_endpoint)
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        env = {**os.environ, **engine_env, **AWS_ENVIRONMENT, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
+        env = {**os.environ, **engine_env, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
         common = ["--template", str(template(folder, aws_endpoint))]
         common += ["--region", REGION, "--skip-pull-image", "--docker-network", network]
 
@@ -204,12 +224,14 @@ def run(stand_in: bool) -> int:
 
 
 def main() -> int:
-    """Run it, or say why it cannot run here, which is no failure."""
+    """Run it, or say why it cannot run here, with an exit status of its own."""
+    isolate()
+    stop_on_signals()
     try:
         return run(stand_in="--stand-in" in sys.argv)
     except CannotRunError as reason:
         print(f"NOT RUN: sam local invoke, sam local start-lambda and the contract suite in a container: {reason}")
-        return 0
+        return CANNOT_RUN_STATUS
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv/bin"
@@ -27,8 +28,30 @@ AWS_ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+STOPPING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 # Below those that the kernel gives to whoever names none.
 PORTS = range(16384, 32768)
+
+
+def isolate() -> None:
+    """Let this process, and all that it starts, talk to this machine alone, whatever the caller's settings are."""
+    for name in list(os.environ):
+        if name.upper().startswith("AWS_") or name.upper().endswith("_PROXY"):
+            del os.environ[name]
+    os.environ.update(AWS_ENVIRONMENT)
+
+
+def stop_on_signals() -> None:
+    """Let a signal to stop end this process like an exit, so that what it started ends before it."""
+    for each in STOPPING:
+        signal.signal(each, _stop)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # A second signal must not disturb what ends now.
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(f"\n== stopped by {signal.Signals(number).name}")
 
 
 @contextmanager

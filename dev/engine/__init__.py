@@ -1,12 +1,13 @@
 r"""A CloudFormation engine for this machine that calls a resource type's handlers as CloudFormation does.
 
-    PYTHONPATH=dev python -m engine --moto-port 5000 \
+    PYTHONPATH=dev python -m engine --moto-port 5000 --type Acme::IAM::AccessKey \
         --lambda-url http://127.0.0.1:9000/2015-03-31/functions/iam-access-key/invocations
     aws cloudformation deploy --endpoint-url http://127.0.0.1:5000 --stack-name s --template-file examples/basic.yml
 
 It is moto's CloudFormation API (stacks, change sets, events, templates, and moto's own resource types) with two parts
-put in: registered resource types, whose operations become handler requests to a Lambda API (`registry`), and the order
-in which CloudFormation creates, updates, replaces, cleans up, rolls back and deletes (`stack`), which moto lacks.
+replaced: registered resource types, whose operations become handler requests to a Lambda API (`registry`), and the
+order in which CloudFormation creates, updates, replaces, cleans up, rolls back and deletes (`stack`). Two things are
+added: AWS::SecretsManager::Secret (`secret`), and that no user is deleted who still has access keys (`backend`).
 
 What it does not imitate:
 

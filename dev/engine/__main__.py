@@ -28,12 +28,16 @@ def main() -> None:
         "--schema", type=Path, help="the registry schema (default: the one in the repository's schema/)"
     )
     parser.add_argument("--type-configuration", type=json.loads, help="the account's type configuration, as JSON")
+    parser.add_argument(
+        "--first-backoff", type=float, default=0.5, help="seconds before the first retry of a handler (default: 0.5)"
+    )
     arguments = parser.parse_args()
 
     repository = Path(__file__).resolve().parents[2]
     schema = json.loads((arguments.schema or next(repository.glob("schema/*.json"))).read_text())
     names = arguments.type or [schema["typeName"]]
-    install([Registration(name, schema, arguments.lambda_url, arguments.type_configuration) for name in names])
+    shared = schema, arguments.lambda_url, arguments.type_configuration, arguments.first_backoff
+    install([Registration(name, *shared) for name in names])
     server.main(["-H", "127.0.0.1", "-p", str(arguments.moto_port)])
 
 

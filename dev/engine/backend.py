@@ -6,8 +6,11 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
+from moto.iam.exceptions import DeleteConflictException
+from moto.iam.models import IAMBackend
 
 from .registry import Registration, RegistryResource
+from .secret import Secret
 from .stack import Resources, Stack
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -97,11 +100,21 @@ def create_change_set(self: CloudFormationResponse) -> ActionResult:
         for resource in self._get_param("ResourcesToImport", [])
     }
     if change_set.change_set_type == "IMPORT":
-        change_set.stack.refuse_import(change_set.template_dict["Resources"], change_set.imports)
+        change_set.stack.refuse_import(change_set.template_dict, change_set.imports)
     return answer  # type: ignore[no-any-return]
 
 
 moto_create_change_set = CloudFormationResponse.create_change_set
+
+
+def delete_user(self: IAMBackend, user_name: str) -> None:
+    """DeleteUser, with the keys in its way, which moto does not mind."""
+    if self.get_user(user_name).get_all_access_keys():
+        raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
+    moto_delete_user(self, user_name)
+
+
+moto_delete_user = IAMBackend.delete_user
 
 
 def install(registrations: list[Registration]) -> None:
@@ -112,7 +125,11 @@ def install(registrations: list[Registration]) -> None:
     CloudFormationResponse.create_change_set = create_change_set  # type: ignore[method-assign]
     # "No updates are to be performed" is the answer to UpdateStack, not to CreateChangeSet: `Stack.update` gives it.
     CloudFormationResponse._validate_different_update = lambda *_: None  # type: ignore[method-assign]
+    IAMBackend.delete_user = delete_user  # type: ignore[method-assign]
+    kinds: dict[str, Any] = parsing.get_model_map()
+    kinds[Secret.cloudformation_type()] = Secret
+    parsing.get_name_type_map()[Secret.cloudformation_type()] = Secret.cloudformation_name_type()
     for registration in registrations:
         kind = type("Registered", (RegistryResource,), {"registration": registration})
-        parsing.get_model_map()[registration.type_name] = kind
+        kinds[registration.type_name] = kind
         parsing.get_name_type_map()[registration.type_name] = ""

@@ -13,10 +13,12 @@ from moto.core.common_models import CloudFormationModel
 
 Properties = dict[str, Any]
 
+# The function crashed or timed out: no error code of a handler's own.
+NO_ANSWER = "NoAnswer"
+
 # CloudFormation calls again after these, with the same bearer token (resource type handler error codes).
-RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict"}
+RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict", NO_ANSWER}
 RETRIES = 3
-FIRST_BACKOFF_SECONDS = 0.5
 
 # A handler answers within a minute; the Lambda API gets a little longer to say that it did not.
 INVOCATION_TIMEOUT_SECONDS = 65
@@ -26,7 +28,8 @@ class HandlerFailed(Exception):
     """A FAILED progress event, worded as CloudFormation words it in a stack event."""
 
     def __init__(self, event: Properties, token: str) -> None:
-        self.code: str = event.get("errorCode", "InternalFailure")
+        code = event.get("errorCode", NO_ANSWER)
+        self.code: str = "InternalFailure" if code == NO_ANSWER else code
         self.model: Properties = event.get("resourceModel") or {}
         # The resource that a failed CREATE left behind: the rollback's to delete.
         self.leftover: RegistryResource | None = None
@@ -55,7 +58,9 @@ class Registration:
     type_name: str
     schema: Properties
     lambda_url: str
-    type_configuration: Properties | None = None
+    type_configuration: Properties | None
+    # Doubled for each further retry.
+    first_backoff_seconds: float
 
     def names(self, keyword: str) -> list[str]:
         """The top-level properties that a keyword of the schema lists."""
@@ -67,22 +72,34 @@ class Registration:
         """Carries one operation to its end and returns the model it ends with.
 
         Every invocation of the operation has the same bearer token. An IN_PROGRESS event is followed up after its
-        delay with its callback context and its model; a retriable failure is tried again, a few times.
+        delay with its callback context and its model; a retriable failure is tried again, a few times. A failure
+        carries the last model that any event of the operation had.
         """
         token, context, retries = str(uuid.uuid4()), None, 0
+        model: Properties = {}
         while True:
             request = self._request(action, scope, logical_id, properties, previous, token, context)
-            event = self._invoke(request)
+            event = self._checked(action, self._invoke(request))
+            model = event.get("resourceModel") or model
             if event["status"] == "SUCCESS":
-                return event.get("resourceModel") or {}
+                return model
             if event["status"] == "IN_PROGRESS":
-                properties, context, retries = event["resourceModel"], event.get("callbackContext"), 0
+                properties, context, retries = model, event.get("callbackContext"), 0
                 time.sleep(event.get("callbackDelaySeconds", 0))
             elif event.get("errorCode") in RETRIABLE and retries < RETRIES:
-                time.sleep(FIRST_BACKOFF_SECONDS * 2**retries)
+                time.sleep(self.first_backoff_seconds * 2**retries)
                 retries += 1
             else:
-                raise HandlerFailed(event, token)
+                raise HandlerFailed({**event, "resourceModel": model}, token)
+
+    def _checked(self, action: str, event: Properties) -> Properties:
+        """The event, or the failure that an event is which the contract forbids."""
+        identified = all((event.get("resourceModel") or {}).get(name) for name in self.names("primaryIdentifier"))
+        if event["status"] == "IN_PROGRESS" and action == "READ":
+            return failure("the handler answered READ with IN_PROGRESS")
+        if event["status"] != "FAILED" and action != "DELETE" and not identified:
+            return failure(f"the handler answered {action} without the primary identifier")
+        return event
 
     def _request(
         self,
@@ -118,7 +135,7 @@ class Registration:
                 "resourceProperties": as_strings(properties),
                 "previousResourceProperties": as_strings(previous),
                 "stackTags": dict(scope.tags),
-                "previousStackTags": dict(scope.previous_tags),
+                "previousStackTags": dict(scope.previous_tags) if action == "UPDATE" else None,
                 "systemTags": {
                     "aws:cloudformation:stack-name": scope.stack_name,
                     "aws:cloudformation:stack-id": scope.stack_id,
@@ -130,7 +147,7 @@ class Registration:
         }
 
     def _invoke(self, request: Properties) -> Properties:
-        """The handler's progress event. What is none, such as a crashed function, is an InternalFailure."""
+        """The handler's progress event, or the failure to give one."""
         call = urllib.request.Request(
             self.lambda_url, json.dumps(request).encode(), {"Content-Type": "application/json"}
         )
@@ -142,7 +159,7 @@ class Registration:
             reason = f"it answered {json.dumps(event)[:200]}"
         except (OSError, ValueError) as error:
             reason = str(error)
-        return {"status": "FAILED", "errorCode": "InternalFailure", "message": f"the handler did not answer: {reason}"}
+        return failure(f"the handler did not answer: {reason}", NO_ANSWER)
 
 
 class RegistryResource(CloudFormationModel):
@@ -217,6 +234,11 @@ class RegistryResource(CloudFormationModel):
         if attribute_name not in self.attributes:
             raise ValidationError(message=f"Attribute '{attribute_name}' does not exist")
         return self.attributes[attribute_name]
+
+
+def failure(message: str, code: str = "InternalFailure") -> Properties:
+    """A FAILED event that no handler has sent."""
+    return {"status": "FAILED", "errorCode": code, "message": message}
 
 
 def as_strings(value: Any) -> Any:

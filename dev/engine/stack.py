@@ -415,9 +415,12 @@ class Stack(models.Stack):
         if self.status == "ROLLBACK_COMPLETE" or self.status.endswith(dead):
             raise ValidationError(message=f"Stack:{self.stack_id} is in {self.status} state and can not be updated.")
 
-    def refuse_import(self, declared: dict[str, Any], imports: dict[str, Properties]) -> None:
+    def refuse_import(self, template: dict[str, Any], imports: dict[str, Properties]) -> None:
         """An import brings in what exists, under a template that would not delete it again, and nothing else."""
-        for name, declaration in declared.items():
+        outputs, shown = template.get("Outputs") or {}, self.template_dict.get("Outputs") or {}
+        if any(outputs[name] != shown.get(name) for name in outputs):
+            raise ValidationError(message="As part of the import operation, you cannot modify or add [Outputs]")
+        for name, declaration in template["Resources"].items():
             if name not in self.members and name not in imports:
                 raise ValidationError(message=f"Resource [{name}] is missing from ResourcesToImport list")
             if name in imports and "DeletionPolicy" not in declaration:

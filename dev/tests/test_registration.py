@@ -5,9 +5,13 @@ from cfnlint.decode import cfn_yaml
 from surroundings import ROOT
 
 
+def properties(logical_id: str) -> Any:
+    return cfn_yaml.load(ROOT / "registration.yml")["Resources"][logical_id]["Properties"]
+
+
 def policies() -> list[dict[str, Any]]:
-    role = cfn_yaml.load(ROOT / "registration.yml")["Resources"]["ExecutionRole"]["Properties"]
-    statements = [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+    policies = properties("ExecutionRole")["Policies"]
+    statements = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
     # An `!If` holds the statement of a key of one's own second.
     return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in statements]
 
@@ -19,12 +23,35 @@ def test_the_execution_role_allows_exactly_what_the_handlers_of_the_schema_need(
     assert sorted(allowed) == sorted(needed)
 
 
-def test_only_what_tells_names_and_dates_is_allowed_on_everything() -> None:
-    broad = [action for statement in policies() if statement["Resource"] == "*" for action in statement["Action"]]
-    assert broad == ["iam:GetAccessKeyLastUsed", "iam:ListUsers"]
+def test_every_action_is_allowed_on_no_more_than_it_is_for() -> None:
+    keys = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:user${IamUserPath}*"}
+    secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretNamePrefix}*"
+    kms_key = {"Ref": "KmsKeyArn"}
+    assert {action: statement["Resource"] for statement in policies() for action in statement["Action"]} == {
+        "iam:CreateAccessKey": keys,
+        "iam:DeleteAccessKey": keys,
+        "iam:ListAccessKeys": keys,
+        "iam:UpdateAccessKey": keys,
+        "iam:GetAccessKeyLastUsed": "*",
+        "iam:ListUsers": "*",
+        "secretsmanager:CreateSecret": {"Fn::Sub": secrets},
+        "secretsmanager:DeleteSecret": {"Fn::Sub": secrets},
+        "secretsmanager:GetSecretValue": {"Fn::Sub": secrets},
+        "secretsmanager:PutSecretValue": {"Fn::Sub": secrets},
+        "secretsmanager:TagResource": {"Fn::Sub": secrets},
+        "secretsmanager:UntagResource": {"Fn::Sub": secrets},
+        "kms:Decrypt": kms_key,
+        "kms:GenerateDataKey": kms_key,
+    }
 
 
-def test_keys_are_limited_to_the_user_path_and_secrets_to_the_prefix() -> None:
-    resources = [str(statement["Resource"]) for statement in policies()]
-    assert any(":user${IamUserPath}*" in resource for resource in resources)
-    assert any(":secret:${SecretNamePrefix}*" in resource for resource in resources)
+def test_only_cloudformation_assumes_the_roles_and_only_for_this_type_in_this_account() -> None:
+    type_name = {"Name": {"Fn::Join": ["-", {"Fn::Split": ["::", {"Ref": "TypeName"}]}]}}
+    versions = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:type/resource/${Name}/*"
+    for role in ("ExecutionRole", "LoggingRole"):
+        [statement] = properties(role)["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "resources.cloudformation.amazonaws.com"}
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+            "StringLike": {"aws:SourceArn": {"Fn::Sub": [versions, type_name]}},
+        }

