@@ -84,7 +84,7 @@ def running(
 ) -> Iterator[None]:
     """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`."""
     with open(log or os.devnull, "wb") as file:
-        output = None if os.environ.get("VERBOSE") else file
+        output = file if log or not os.environ.get("VERBOSE") else None
         with subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         ) as process:

@@ -45,13 +45,15 @@ def test_every_action_is_allowed_on_no_more_than_it_is_for() -> None:
     }
 
 
-def test_only_cloudformation_assumes_the_roles_and_only_for_this_type_in_this_account() -> None:
+def test_only_cloudformation_assumes_the_roles_and_the_execution_role_only_for_this_type_in_this_account() -> None:
+    trusted = {
+        role: properties(role)["AssumeRolePolicyDocument"]["Statement"] for role in ("ExecutionRole", "LoggingRole")
+    }
+    for [statement] in trusted.values():
+        assert statement["Principal"] == {"Service": "resources.cloudformation.amazonaws.com"}
     type_name = {"Name": {"Fn::Join": ["-", {"Fn::Split": ["::", {"Ref": "TypeName"}]}]}}
     versions = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:type/resource/${Name}/*"
-    for role in ("ExecutionRole", "LoggingRole"):
-        [statement] = properties(role)["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "resources.cloudformation.amazonaws.com"}
-        assert statement["Condition"] == {
-            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-            "StringLike": {"aws:SourceArn": {"Fn::Sub": [versions, type_name]}},
-        }
+    assert trusted["ExecutionRole"][0]["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "StringLike": {"aws:SourceArn": {"Fn::Sub": [versions, type_name]}},
+    }

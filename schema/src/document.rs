@@ -23,6 +23,7 @@ pub fn document(type_name: &str) -> Value {
         "description":
             "Resource Type definition for an access key of an IAM user. The secret access key is kept in AWS Secrets Manager, \
              and incrementing Serial rotates the key.",
+        "definitions": model["definitions"],
         "properties": model["properties"],
         "required": model["required"],
         "additionalProperties": false,
@@ -77,10 +78,7 @@ fn type_configuration() -> Value {
 /// The draft-07 schema of a type, without what the registry does not take: `$schema`, `title`, `null` types
 /// and number formats.
 fn schema_of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft07().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
+    let settings = SchemaSettings::draft07().with(|settings| settings.meta_schema = None);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     if let Some(object) = schema.as_object_mut() {
         object.remove("title");

@@ -164,7 +164,6 @@ impl fmt::Display for Status {
 // Its keys are AWS's tagging rules: those that start with `aws:` are reserved for AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-#[schemars(inline)]
 #[allow(missing_docs)]
 pub struct Tag {
     #[schemars(length(min = 1, max = 128), regex(pattern = "^(?![aA][wW][sS]:)"))]
