@@ -47,14 +47,18 @@ pub(crate) fn decode(event: Event) -> Result<WireRequest> {
 
 fn from_value<T: DeserializeOwned>(event: Value) -> Result<T> {
     serde_path_to_error::deserialize(IgnoringCase(event)).map_err(|error| {
-        let reason = error.inner().to_string();
-        // In front of what was expected stands what is there, which may be a secret in the wrong place.
-        let reason = match reason.rsplit_once(", expected ") {
-            Some((_, expected)) => format!("expected {expected}"),
-            None => reason,
-        };
-        invalid(format!("the request cannot be read: {}: {reason}", error.path()))
+        // Deeper than two levels, the names are the sender's own, such as tag keys.
+        let place: Vec<_> = error.path().iter().take(2).map(ToString::to_string).collect();
+        let place = if place.is_empty() { String::new() } else { place.join(".") + ": " };
+        invalid(format!("the request cannot be read: {place}{}", without_value(error.inner())))
     })
+}
+
+/// What is wrong, but not with which value: that may be a secret in the wrong place.
+pub(crate) fn without_value(error: &Error) -> String {
+    let reason = error.to_string();
+    // What is there stands in front of what was expected.
+    reason.rsplit_once(", expected ").map_or(reason.clone(), |(_, expected)| format!("expected {expected}"))
 }
 
 fn invalid(message: impl Into<String>) -> HandlerError {

@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use crate::{
     clients::Clients,
-    decode::{Event, decode, properties},
+    decode::{Event, decode, properties, without_value},
     validate::{Rules, model},
 };
 
@@ -88,7 +88,10 @@ fn type_configuration(configuration: Option<Value>) -> Result<TypeConfiguration>
     serde_json::from_value(configuration).map_err(|error| {
         HandlerError::new(
             HandlerErrorCode::InvalidTypeConfiguration,
-            format!("the type configuration cannot be used: {error}. Set it with SetTypeConfiguration"),
+            format!(
+                "the type configuration cannot be used: {}. Set it with SetTypeConfiguration",
+                without_value(&error)
+            ),
         )
     })
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use access_key_schema::{Request, Result, Status, UserName};
+use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, Status, UserName};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    KeyMetadata, OPERATION_TIMEOUT, Services,
+    KeyMetadata, OPERATION_TIMEOUT, Services, not_found,
+    undo::UNDO_TIME,
     user_keys::{UserKey, user_keys},
 };
 
@@ -16,9 +17,15 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long one invocation looks whether IAM shows a key. Waiting is CloudFormation's part: it calls again at no cost.
 const MAX_WAIT: Duration = Duration::from_secs(12);
 
-/// What must be left of an invocation to set the status and look once more, and for the two calls that undo everything
-/// should that fail.
-pub(crate) const RESERVE: Duration = OPERATION_TIMEOUT.saturating_mul(4);
+/// What must be left of an invocation to set the status and look once more, and to undo everything should that fail.
+pub(crate) const RESERVE: Duration =
+    OPERATION_TIMEOUT.saturating_mul(2).saturating_add(POLL_INTERVAL).saturating_add(UNDO_TIME);
+
+/// How long IAM must know nothing of a key, in two places, for the key to count as gone: it may be one second old.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// How long to wait for IAM to say the same of a key in two places.
+const CONTRADICTION_WAIT: Duration = Duration::from_secs(10);
 
 /// How long to wait for IAM to know a user: in a stack that creates both, the user may be seconds old.
 const NEW_USER_WAIT: Duration = Duration::from_secs(5);
@@ -68,13 +75,70 @@ pub(crate) async fn wait_until_visible(
     loop {
         match seen {
             Some(key) if key.status == status => return Ok(Some(key)),
+            _ if start.elapsed() >= MAX_WAIT || services.deadline.remaining() < RESERVE => return Ok(None),
             Some(_) => _ = set_status(services, user, id, status).await?,
             None => {}
-        }
-        if start.elapsed() >= MAX_WAIT || services.deadline.remaining() < RESERVE {
-            return Ok(None);
         }
         sleep(POLL_INTERVAL).await;
         seen = services.iam.find_access_key(user, id).await?;
     }
+}
+
+/// Deletes a key, of which IAM may not know yet.
+///
+/// # Errors
+/// - `NotFound`: IAM knows nothing of the key, and has not for some seconds.
+/// - `InvalidRequest`: the key is another user's.
+/// - `ResourceConflict`: IAM contradicts itself, and the key may live; or there is no time to find out.
+pub(crate) async fn delete_access_key(services: &Services, user: &UserName, id: &str) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match services.iam.delete_access_key(user, id).await {
+            Err(error) if error.is_not_found() => {}
+            outcome => return outcome,
+        }
+        if services.deadline.remaining() < UNDO_TIME {
+            return Err(undecided(id, user));
+        }
+        match owner(services, id).await? {
+            Some(owner) if owner != *user => return Err(of_another_user(id, user, &owner)),
+            Some(_) if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, user)),
+            None if start.elapsed() >= UNKNOWN_FOR => return Err(not_found(id, user)),
+            _ => sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+/// Who owns the key of which IAM has just said that the user does not have it.
+///
+/// AWS may answer `AccessDenied` for a key that is not in the account, which is all there is to learn of a key that is
+/// gone.
+async fn owner(services: &Services, id: &str) -> Result<Option<UserName>> {
+    match services.iam.owner(id).await {
+        Ok(owner) => Ok(Some(owner)),
+        Err(error) if matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn of_another_user(id: &str, user: &UserName, owner: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::InvalidRequest,
+        format!(
+            "access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not this \
+             resource's. Nothing was deleted. Name the user as before, or delete the key with: \
+             aws iam delete-access-key --user-name {owner} --access-key-id {id}"
+        ),
+    )
+}
+
+/// CloudFormation calls again.
+fn undecided(id: &str, user: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::ResourceConflict,
+        format!(
+            "IAM says that user {user} has no access key {id}, and not yet that there is none, as it may for seconds after \
+             a key was created or deleted. Its secret was not deleted. Try again"
+        ),
+    )
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::join;
 
 use crate::{
-    KeyMetadata, OPERATION_TIMEOUT, Services, StoredCredentials,
+    Deadline, KeyMetadata, OPERATION_TIMEOUT, Services, StoredCredentials,
     consistency::{keys_of_perhaps_new_user, set_initial_status, wait_until_visible},
     iam::CreatedKey,
     lost_key, model, not_found,
@@ -18,13 +18,13 @@ use crate::{
     secret_store::{Credentials, refuse_what_cannot_be_stored},
     ses_smtp,
     twin::refuse_twin,
-    undo::{left_behind, undo},
+    undo::{Stored, UNDO_TIME, left_behind, undo},
     user_keys::UserKey,
 };
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, to settle the new key, to look for a
-/// twin, and for the two calls that take it back again.
-const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(5);
+/// twin, and to take it back again.
+const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(UNDO_TIME);
 
 /// Seconds until CloudFormation calls again while IAM does not show the key.
 const CALLBACK_DELAY_SECONDS: u32 = 5;
@@ -46,9 +46,9 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         return resume(services, request, user, context).await;
     }
     refuse_what_cannot_be_stored(&request.desired, &request.tags)?;
-    // What is wrong with the key is said before AWS is called at all. That Keybase is down now, a replay need not mind.
+    // What is wrong with the key is said before AWS is called at all. What is wrong with Keybase, a replay need not mind.
     let encryption_key = match encryption_key(services, request).await {
-        Err(error) if !error.code.is_retriable() => return Err(error),
+        Err(error) if is_the_requests_fault(&error) => return Err(error),
         outcome => outcome,
     };
     let mut keys = keys_of_perhaps_new_user(services, user).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
     let encryption_key = encryption_key?;
     refuse_lowered_serial(request, &keys)?;
     refuse_third_key(user, &keys)?;
-    refuse_late_start(services)?;
+    refuse_late_start(services.deadline)?;
     let started = SystemTime::now();
     let created = match services.iam.create_access_key(user).await {
         Ok(created) => created,
@@ -87,7 +87,7 @@ async fn settle(
     let id = &metadata.id;
     let credentials = match credentials(request, user, &metadata, secret_access_key, encryption_key) {
         Ok(credentials) => credentials,
-        Err(error) => return Err(undo(services, user, id, error, false).await),
+        Err(error) => return Err(undo(services, user, id, error, Stored::HardlyEver).await),
     };
     let (stored, status, listed) = join!(
         services.secret_store.put(credentials, &request.tags),
@@ -97,9 +97,8 @@ async fn settle(
     let stored = match stored {
         Ok(stored) => stored,
         Err(error) => {
-            // What the SDK has sent more than once may have been stored by an earlier attempt.
-            let may_be_stored = error.code.is_retriable();
-            return Err(undo(services, user, id, error, may_be_stored).await);
+            let stored = if error.code.is_retriable() { Stored::Perhaps } else { Stored::HardlyEver };
+            return Err(undo(services, user, id, error, stored).await);
         }
     };
     let event = async {
@@ -194,7 +193,7 @@ async fn resume(services: &Services, request: &Request, user: &UserName, context
     };
     match event {
         Err(error) if error.code == HandlerErrorCode::NotStabilized => {
-            Err(undo(services, user, &id, error, true).await)
+            Err(undo(services, user, &id, error, Stored::Perhaps).await)
         }
         // CloudFormation knows the key already, and may call again to finish it.
         Err(error) => Err(left_behind(user, &id, &error, "another invocation can finish it")),
@@ -229,8 +228,13 @@ async fn or_undo(
 ) -> Result<ProgressEvent> {
     match event {
         Ok(event) => Ok(event),
-        Err(error) => Err(undo(services, user, id, error, true).await),
+        Err(error) => Err(undo(services, user, id, error, Stored::Perhaps).await),
     }
+}
+
+/// Whether the request itself has to change before it can succeed.
+fn is_the_requests_fault(error: &HandlerError) -> bool {
+    matches!(error.code, HandlerErrorCode::InvalidRequest | HandlerErrorCode::InvalidTypeConfiguration)
 }
 
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
@@ -240,8 +244,8 @@ fn leaves_open_what_it_did(error: &HandlerError) -> bool {
 
 /// # Errors
 /// `NetworkFailure`, which CloudFormation retries, when too little time is left to finish or undo what would be begun.
-fn refuse_late_start(services: &Services) -> Result<()> {
-    let left = services.deadline.remaining();
+fn refuse_late_start(deadline: Deadline) -> Result<()> {
+    let left = deadline.remaining();
     if left >= TIME_TO_CREATE {
         return Ok(());
     }
@@ -252,4 +256,20 @@ fn refuse_late_start(services: &Services) -> Result<()> {
             left.as_secs()
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_only_created_when_enough_of_the_invocation_is_left_to_be_sure_of_it() {
+        assert_eq!(refuse_late_start(Deadline::after(TIME_TO_CREATE)), Ok(()));
+        let late = refuse_late_start(Deadline::after(Duration::from_secs(44))).unwrap_err();
+        assert_eq!(late.code, HandlerErrorCode::NetworkFailure);
+        assert_eq!(
+            late.message,
+            "only 44 s of this invocation are left, too few to create a key and to be sure of it; nothing was created"
+        );
+    }
 }

@@ -22,17 +22,12 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// What `work` answers, unless it is given up at the deadline.
-    pub(crate) async fn within<T>(self, work: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.0, work).await.ok()
-    }
-
     /// Gives `work` up at the deadline. Only for work that changes nothing.
     ///
     /// # Errors
     /// What `work` answers, or `NetworkFailure`, which CloudFormation retries.
     pub(crate) async fn bound<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.within(work).await.unwrap_or_else(|| {
+        timeout_at(self.0, work).await.unwrap_or_else(|_| {
             Err(HandlerError::new(
                 HandlerErrorCode::NetworkFailure,
                 "AWS did not answer within the time a handler has; nothing was changed",

@@ -1,7 +1,8 @@
 //! LIST: the account's keys page by page, or those of one user. Never a secret.
 //!
 //! A role may be limited to the users under a path (`registration.yml` makes such a role), while `ListUsers` names them
-//! all. The keys of users whom the role does not reach are left out, and the event says so.
+//! all. The keys of users whom the role does not reach are left out, and the event says so. A role that reaches nobody
+//! is told that it lacks the permission.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -42,15 +43,25 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     };
     let named = request.desired.user_name.is_some();
     let mut answers = stream::iter(page.users).map(|user| keys_of(services, user)).buffered(CONCURRENT_CALLS);
-    let (mut keys, mut out_of_reach) = (vec![], 0_usize);
+    let (mut keys, mut reached, mut denied) = (vec![], false, vec![]);
     while let Some(answer) = answers.next().await {
         match answer {
-            Ok(found) => keys.extend(found),
+            Ok(found) => {
+                reached = true;
+                keys.extend(found);
+            }
             // Deleted since the page of users was made.
             Err(error) if error.is_not_found() && !named => {}
-            Err(error) if error.code == HandlerErrorCode::AccessDenied && !named => out_of_reach += 1,
+            Err(error) if error.code == HandlerErrorCode::AccessDenied && !named => denied.push(error),
             Err(error) => return Err(error),
         }
+    }
+    let is_the_only_page = position.marker.is_none() && page.next_marker.is_none();
+    if is_the_only_page
+        && !reached
+        && let Some(error) = denied.pop()
+    {
+        return Err(error);
     }
     if let Some(after) = &position.after
         && let Some(index) = keys.iter().position(|key| key.reference() == Some(after))
@@ -65,10 +76,11 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         page.next_marker.map(|marker| Position { marker: Some(marker), after: None })
     };
     let listed = ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?);
-    Ok(listed.with_message((out_of_reach > 0).then(|| {
+    Ok(listed.with_message((!denied.is_empty()).then(|| {
         format!(
-            "the keys of {out_of_reach} users are left out: the role may not call iam:ListAccessKeys for them. Without \
-             a limit to a path, it may for all users"
+            "the keys of {} of this page's users are left out, because the role may not call iam:ListAccessKeys for \
+             them. If that is not intended, widen the role's policy",
+            denied.len()
         )
     })))
 }

@@ -6,7 +6,7 @@ use access_key_schema::{HandlerError, Result, UserName};
 use tokio::time::sleep;
 
 use crate::{
-    KeyMetadata, Services,
+    KeyMetadata, OPERATION_TIMEOUT, Services,
     user_keys::{UserKey, with_stored},
 };
 
@@ -34,18 +34,14 @@ pub(crate) async fn reclaim(
     error: HandlerError,
 ) -> HandlerError {
     let ended = SystemTime::now();
-    let found = services.deadline.within(async {
-        sleep(SETTLING_TIME).await;
-        match unknown_keys(services, user, before).await {
-            Ok(unknown) => match unknown.as_slice() {
-                [] => "IAM shows no key that it could have created".to_owned(),
-                [key] if created_between(&key.metadata, started, ended) => delete_if_unused(services, user, key).await,
-                unknown => left_alone(user, unknown),
-            },
-            Err(failure) => not_found_out(user, &failure.message),
-        }
-    });
-    let found = found.await.unwrap_or_else(|| not_found_out(user, "the invocation ran out of time"));
+    sleep(SETTLING_TIME).await;
+    let unknown = services.deadline.bound(unknown_keys(services, user, before)).await;
+    let found = match unknown.as_deref() {
+        Ok([]) => "IAM shows no key that it could have created".to_owned(),
+        Ok([key]) if created_between(&key.metadata, started, ended) => delete_if_unused(services, user, key).await,
+        Ok(unknown) => left_alone(user, unknown),
+        Err(failure) => not_found_out(user, &failure.message),
+    };
     HandlerError { message: format!("{}. {found}", error.message), ..error }
 }
 
@@ -62,16 +58,19 @@ async fn unknown_keys(services: &Services, user: &UserName, before: &[UserKey]) 
     Ok(keys)
 }
 
-/// Deletes the key if nobody has used it; says what became of it.
+/// Deletes the key if nobody has used it, and if there is time to learn what becomes of it; says what became of it.
 async fn delete_if_unused(services: &Services, user: &UserName, key: &UserKey) -> String {
     let id = &key.metadata.id;
-    match services.iam.key_use(id).await {
-        Ok(key_use) if !key_use.used => match services.iam.delete_access_key(user, id).await {
-            Ok(()) => format!("It had created access key {id} all the same, which was deleted again"),
-            Err(failure) => {
-                format!("{} It could not be deleted: {}", left_alone(user, std::slice::from_ref(key)), failure.message)
+    match services.deadline.bound(services.iam.key_use(id)).await {
+        Ok(key_use) if !key_use.used && services.deadline.remaining() >= OPERATION_TIMEOUT => {
+            match services.iam.delete_access_key(user, id).await {
+                Ok(()) => format!("It had created access key {id} all the same, which was deleted again"),
+                Err(failure) => {
+                    let message = failure.message;
+                    format!("It had created a key, which may still exist ({message}): {}", named(user, key))
+                }
             }
-        },
+        }
         _ => left_alone(user, std::slice::from_ref(key)),
     }
 }

@@ -264,10 +264,12 @@ pub(crate) fn refuse_what_cannot_be_stored(desired: &AccessKey, stack_tags: &BTr
     let message = if tags > MAX_TAGS {
         format!("Tags and the stack's tags are {tags} together, and a secret carries {MAX_TAGS} at most")
     } else if declared > MAX_DECLARED_BYTES {
-        format!(
-            "PgpKey and Tags take {declared} bytes together, and Secrets Manager has room for {MAX_DECLARED_BYTES}. Leave \
-             out of the key what others signed: gpg --export --export-options export-minimal KEY | base64"
-        )
+        let hint = if desired.pgp_key.is_some() {
+            ". Leave out of the key what others signed: gpg --export --export-options export-minimal KEY | base64"
+        } else {
+            ""
+        };
+        format!("PgpKey and Tags take {declared} bytes together, and there is room for {MAX_DECLARED_BYTES}{hint}")
     } else {
         return Ok(());
     };

@@ -2,36 +2,47 @@
 
 use std::time::Duration;
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Result, UserName};
-use tokio::time::{Instant, sleep};
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, UserName};
 
-use crate::{Services, consistency::POLL_INTERVAL};
+use crate::{OPERATION_TIMEOUT, Services, consistency::delete_access_key};
 
-/// For how long IAM may not know a key that it has just created.
-const UNKNOWN_AT_FIRST: Duration = Duration::from_secs(5);
+/// How long it takes at most to delete a key and its secret.
+pub(crate) const UNDO_TIME: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 
-/// Takes the key back, and then its secret if it `may_be_stored`: as long as the key lives, so does its secret. Where
-/// that fails too, the error says what is left, and carries the key's id.
+/// Whether the secret of a key that is to be taken back is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// It is, or may be.
+    Perhaps,
+    /// The store refused it. The SDK may have sent it before, without getting an answer.
+    HardlyEver,
+}
+
+/// Takes the key back, and then its secret: as long as the key lives, so does its secret. Where that fails too, the error
+/// says what is left, and carries the key's id.
 pub(crate) async fn undo(
     services: &Services,
     user: &UserName,
     id: &str,
     error: HandlerError,
-    may_be_stored: bool,
+    stored: Stored,
 ) -> HandlerError {
-    if let Err(failure) = delete_new_key(services, user, id).await {
-        tracing::error!(user = user.as_str(), id, failure.message, "the key of a failed CREATE is left");
-        return left_behind(user, id, &error, &failure.message);
+    if services.deadline.remaining() < UNDO_TIME {
+        return left_behind(user, id, &error, "too little of the invocation was left");
     }
-    if !may_be_stored {
-        return error;
+    match delete_access_key(services, user, id).await {
+        Err(failure) if !failure.is_not_found() => {
+            tracing::error!(user = user.as_str(), id, failure.message, "the key of a failed CREATE is left");
+            return left_behind(user, id, &error, &failure.message);
+        }
+        _ => {}
     }
     match services.secret_store.delete(id).await {
-        Ok(()) => error,
-        Err(failure) => {
+        Err(failure) if stored == Stored::Perhaps => {
             tracing::error!(user = user.as_str(), id, failure.message, "the secret of a failed CREATE is left");
             secret_left_behind(user, id, &services.secret_store.name(id), &error, &failure.message)
         }
+        _ => error,
     }
 }
 
@@ -42,7 +53,7 @@ pub(crate) fn left_behind(user: &UserName, id: &str, error: &HandlerError, why: 
         id,
         error.code,
         format!(
-            "{}. Access key {id} of user {user} exists and was not taken back: {why}. If the stack's rollback does not \
+            "{}. Access key {id} of user {user} may still exist, because it could not be taken back: {why}. If the stack's rollback does not \
              delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
             error.message
         ),
@@ -67,15 +78,4 @@ fn secret_left_behind(user: &UserName, id: &str, secret: &str, error: &HandlerEr
 fn with_id(user: &UserName, id: &str, code: HandlerErrorCode, message: String) -> HandlerError {
     let model = AccessKey { user_name: Some(user.clone()), id: Some(id.to_owned()), ..AccessKey::default() };
     HandlerError { code, message, resource_model: Some(Box::new(model)) }
-}
-
-/// Deletes a key that was just created. That IAM knows no such key may mean that it does not know it yet.
-async fn delete_new_key(services: &Services, user: &UserName, id: &str) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        match services.iam.delete_access_key(user, id).await {
-            Err(failure) if failure.is_not_found() && start.elapsed() < UNKNOWN_AT_FIRST => sleep(POLL_INTERVAL).await,
-            outcome => return outcome,
-        }
-    }
 }

@@ -39,11 +39,15 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         ("{}".to_owned(), "InvalidRequest", "requestData"),
         ("[".repeat(100_000), "InvalidRequest", "recursion limit"),
         (without("", "requestData"), "InvalidRequest", "requestData"),
-        (without("", "action"), "InvalidRequest", "action"),
+        (without("", "action"), "InvalidRequest", "the request cannot be read: missing field `action`"),
         (without("", "region"), "InvalidRequest", "region"),
         (requests::registry("EXPLODE", json!({})).to_string(), "InvalidRequest", "\"EXPLODE\" is none of CREATE"),
         (without("/requestData", "callerCredentials"), "InvalidCredentials", "caller credentials"),
-        (without("/requestData/callerCredentials", "secretAccessKey"), "InvalidRequest", "secretAccessKey"),
+        (
+            without("/requestData/callerCredentials", "secretAccessKey"),
+            "InvalidRequest",
+            "requestData.callerCredentials: missing field `secretAccessKey`",
+        ),
         (
             json!({"__COMPRESSED__": "!", "__COMPRESSION_METHOD__": "gzip_base64"}).to_string(),
             "InvalidRequest",
@@ -57,7 +61,7 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         (json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "zstd"}).to_string(), "InvalidRequest", "zstd"),
         (compressed(b"no JSON").to_string(), "InvalidRequest", "not JSON"),
         (bomb.to_string(), "InvalidRequest", "more than 6 MB"),
-        (configured.to_string(), "InvalidTypeConfiguration", "SecretPrefix"),
+        (configured.to_string(), "InvalidTypeConfiguration", "expected one of `SecretNamePrefix`"),
         (create(json!("alice")), "InvalidRequest", "not a JSON object"),
         (create(json!({})), "InvalidRequest", "UserName is required"),
         (create(Value::Null), "InvalidRequest", "UserName is required"),
@@ -94,8 +98,9 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
 async fn a_secret_in_the_wrong_place_is_neither_quoted_nor_logged() {
     let lab = Lab::start().await;
     let secret = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12";
-    for place in ["/requestData", "/requestData/callerCredentials", "/requestData/stackTags", "/bearerToken"] {
-        for value in [json!(secret), json!([secret]), json!({"SecretAccessKey": {secret: secret}})] {
+    let data = ["callerCredentials", "stackTags", "typeConfiguration"].map(|field| format!("/requestData/{field}"));
+    for place in ["/requestData", "/bearerToken"].into_iter().chain(data.iter().map(String::as_str)) {
+        for value in [json!(secret), json!([secret]), json!({secret: 1}), json!({"Secret": {secret: secret}})] {
             let mut request = requests::registry("CREATE", json!({"UserName": "alice", "Colour": "red"}));
             *request.pointer_mut(place).unwrap() = value;
             let answer = lab.invoke(&request).await;

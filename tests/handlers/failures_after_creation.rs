@@ -77,7 +77,7 @@ async fn a_key_that_iam_does_not_know_yet_is_not_taken_for_one_that_was_taken_ba
 }
 
 #[tokio::test]
-async fn a_secret_that_was_never_stored_is_not_deleted_and_one_that_may_be_is_named() {
+async fn a_secret_that_was_never_stored_is_not_said_to_be_left_and_one_that_may_be_is() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;
     let denied = Fault::Answer(400, "AccessDeniedException");
@@ -85,7 +85,14 @@ async fn a_secret_that_was_never_stored_is_not_deleted_and_one_that_may_be_is_na
     lab.front.fault("DeleteSecret", denied.clone());
     let refused = lab.invoke(&inactive()).await;
     assert_eq!(refused.get("resourceModel"), None, "nothing is left for the rollback: {refused}");
-    assert!(!lab.front.operations().contains(&"DeleteSecret".to_owned()));
+
+    // The first attempt stores it, and the second is refused.
+    lab.front.heal();
+    lab.front.fault_times("CreateSecret", 0, 1, Fault::CutAfter);
+    lab.front.fault("CreateSecret", denied.clone());
+    let refused = lab.invoke(&inactive()).await;
+    assert_eq!(refused["errorCode"], "AccessDenied", "{refused}");
+    assert_eq!(lab.aws.stored().await, Vec::<String>::new());
 
     lab.front.heal();
     lab.front.fault("UpdateAccessKey", Fault::Answer(403, "AccessDenied"));
@@ -109,21 +116,6 @@ async fn a_status_that_iam_does_not_take_yet_is_set_a_moment_later() {
     let created = lab.invoke(&inactive()).await;
     assert_eq!(created["resourceModel"]["Status"], "Inactive", "{created}");
     assert_eq!(lab.aws.keys("alice").await[0].1, "Inactive");
-}
-
-#[tokio::test]
-async fn an_invocation_with_too_little_time_left_creates_nothing() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    lab.aws.create_access_key("alice").await;
-    lab.front.fault_times("ListAccessKeys", 0, 5, Fault::Answer(404, "NoSuchEntity"));
-    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::Hang);
-    lab.front.fault_times("GetSecretValue", 0, 1, Fault::Hang);
-    let late = lab.invoke(&inactive()).await;
-    assert_eq!(late["errorCode"], "NetworkFailure", "{late}");
-    assert!(late["message"].as_str().unwrap().contains("nothing was created"), "{late}");
-    assert!(!lab.front.operations().contains(&"CreateAccessKey".to_owned()));
-    assert_eq!(lab.invoke(&inactive()).await["status"], "SUCCESS");
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ async fn a_key_that_iam_knows_in_one_place_only_is_deleted_when_it_knows_it_in_b
     assert_eq!(undecided["errorCode"], "ResourceConflict", "{undecided}");
     assert_eq!((lab.aws.keys("alice").await.len(), lab.aws.stored().await.len()), (1, 1));
 
-    lab.front.fault_times("DeleteAccessKey", 0, 2, Fault::Answer(404, "NoSuchEntity"));
+    lab.front.fault_times("DeleteAccessKey", 0, 3, Fault::Answer(404, "NoSuchEntity"));
+    lab.front.fault_times("GetAccessKeyLastUsed", 0, 2, Fault::Answer(404, "NoSuchEntity"));
     let deleted = lab.invoke(&requests::registry("DELETE", model)).await;
     assert_eq!(deleted, json!({"status": "SUCCESS"}));
     assert_eq!(lab.aws.keys("alice").await, []);
