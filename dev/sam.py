@@ -110,8 +110,10 @@ def pulled(image: str, env: Mapping[str, str]) -> bool:
 def container_network(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Make a network of containers, and yield its name and the address that this machine has in it."""
     name = f"sam-{os.getpid()}"
-    docker("network", "create", name, env=env)
+    # An engine that runs may still be kept from either, as inside a container.
+    necessary("network", "create", name, env=env)
     try:
+        necessary("run", "--rm", "--network", name, "--entrypoint", "sh", BASE_IMAGE, "-c", ":", env=env)
         gateway = docker("network", "inspect", name, "--format", "{{(index .IPAM.Config 0).Gateway}}", env=env)
         yield name, gateway.stdout.decode().strip()
     finally:
@@ -157,11 +159,18 @@ def docker(
         ["docker", *arguments],
         env={**os.environ, **(env or {})},
         input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
         check=check,
         timeout=300,
     )
+
+
+def necessary(*arguments: str, env: Mapping[str, str]) -> None:
+    """Run docker; raise CannotRunError, with what it says, when it cannot do it."""
+    run = docker(*arguments, env=env, check=False)
+    if run.returncode != 0:
+        said = run.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise CannotRunError(f"docker {arguments[0]} fails: {said[-1]}")
 
 
 def template(folder: Path, aws_endpoint: str) -> Path:
