@@ -137,8 +137,8 @@ fn undecided(id: &str, user: &UserName) -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::ResourceConflict,
         format!(
-            "IAM says that user {user} has no access key {id}, and not yet that there is none, as it may for seconds after \
-             a key was created or deleted. Its secret was not deleted. Try again"
+            "IAM contradicts itself about access key {id} of user {user}, as it may for seconds after a key was created or \
+             deleted, so that the key may exist. Its secret was kept. Try again"
         ),
     )
 }

@@ -87,7 +87,7 @@ async fn settle(
     let id = &metadata.id;
     let credentials = match credentials(request, user, &metadata, secret_access_key, encryption_key) {
         Ok(credentials) => credentials,
-        Err(error) => return Err(undo(services, user, id, error, Stored::HardlyEver).await),
+        Err(error) => return Err(undo(services, user, id, error, Stored::Refused).await),
     };
     let (stored, status, listed) = join!(
         services.secret_store.put(credentials, &request.tags),
@@ -97,7 +97,7 @@ async fn settle(
     let stored = match stored {
         Ok(stored) => stored,
         Err(error) => {
-            let stored = if error.code.is_retriable() { Stored::Perhaps } else { Stored::HardlyEver };
+            let stored = if error.code.is_retriable() { Stored::Perhaps } else { Stored::Refused };
             return Err(undo(services, user, id, error, stored).await);
         }
     };

@@ -14,7 +14,7 @@ use crate::{
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// How long to wait before looking: IAM shows a new key after seconds, and another resource that creates a key at the
-/// same moment needs its time (see the timeouts in `clients`) to store that key's secret.
+/// same moment needs its time ([`OPERATION_TIMEOUT`]) to store that key's secret.
 const SETTLING_TIME: Duration = Duration::from_secs(10);
 
 /// For how long a key without a stored secret may be what an interrupted CREATE left.

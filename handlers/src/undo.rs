@@ -9,13 +9,13 @@ use crate::{OPERATION_TIMEOUT, Services, consistency::delete_access_key};
 /// How long it takes at most to delete a key and its secret.
 pub(crate) const UNDO_TIME: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 
-/// Whether the secret of a key that is to be taken back is in the store.
+/// What became of the secret of a key that is to be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
-    /// It is, or may be.
+    /// It is in the store, or may be.
     Perhaps,
-    /// The store refused it. The SDK may have sent it before, without getting an answer.
-    HardlyEver,
+    /// The store refused it, although the SDK may have sent it before without getting an answer.
+    Refused,
 }
 
 /// Takes the key back, and then its secret: as long as the key lives, so does its secret. Where that fails too, the error
@@ -28,12 +28,12 @@ pub(crate) async fn undo(
     stored: Stored,
 ) -> HandlerError {
     if services.deadline.remaining() < UNDO_TIME {
-        return left_behind(user, id, &error, "too little of the invocation was left");
+        return left_behind(user, id, &error, "too little of the invocation is left to take it back");
     }
     match delete_access_key(services, user, id).await {
         Err(failure) if !failure.is_not_found() => {
             tracing::error!(user = user.as_str(), id, failure.message, "the key of a failed CREATE is left");
-            return left_behind(user, id, &error, &failure.message);
+            return left_behind(user, id, &error, &format!("it could not be taken back ({})", failure.message));
         }
         _ => {}
     }
@@ -46,15 +46,15 @@ pub(crate) async fn undo(
     }
 }
 
-/// The error of a CREATE whose key is still there, and why: the id lets CloudFormation's rollback delete it.
+/// The error of a CREATE whose key may still be there, and why: the id lets CloudFormation's rollback delete it.
 pub(crate) fn left_behind(user: &UserName, id: &str, error: &HandlerError, why: &str) -> HandlerError {
     with_id(
         user,
         id,
         error.code,
         format!(
-            "{}. Access key {id} of user {user} may still exist, because it could not be taken back: {why}. If the stack's rollback does not \
-             delete it, delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
+            "{}. Access key {id} of user {user} may still exist: {why}. If the stack's rollback does not delete it, \
+             delete it with: aws iam delete-access-key --user-name {user} --access-key-id {id}",
             error.message
         ),
     )
