@@ -159,6 +159,25 @@ async fn a_key_that_iam_does_not_show_yet_is_waited_for_across_invocations_witho
 }
 
 #[tokio::test]
+async fn a_key_that_iam_still_does_not_show_at_the_last_callback_is_taken_back() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    lab.front.fault_times("ListAccessKeys", 1, usize::MAX, Fault::HideKeys);
+    let request = inactive();
+    let waiting = lab.invoke(&request).await;
+    assert_eq!(waiting["callbackContext"]["Invocations"], 1, "{waiting}");
+    let mut last = request.clone();
+    last["callbackContext"] = waiting["callbackContext"].clone();
+    last["callbackContext"]["Invocations"] = 29.into();
+    last["requestData"]["resourceProperties"] = waiting["resourceModel"].clone();
+    let answer = lab.invoke(&last).await;
+    lab.front.heal();
+    assert_eq!(answer["errorCode"], "NotStabilized", "{answer}");
+    assert_eq!(lab.aws.keys("alice").await, []);
+    assert_eq!(lab.aws.stored().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_callback_context_of_another_request_reveals_and_changes_nothing() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

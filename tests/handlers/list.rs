@@ -86,6 +86,19 @@ async fn listing_by_user_name_gives_only_that_users_keys_and_honours_max_results
 }
 
 #[tokio::test]
+async fn a_user_who_is_deleted_while_the_account_is_listed_has_no_keys() {
+    let lab = Lab::start().await;
+    for user in ["alice", "bob"] {
+        lab.aws.create_user(user).await;
+        lab.aws.create_access_key(user).await;
+    }
+    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::Answer(404, "NoSuchEntity"));
+    let answer = page(&lab, Value::Null, Value::Null, None).await;
+    assert_eq!(answer["resourceModels"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(answer.get("message"), None, "{answer}");
+}
+
+#[tokio::test]
 async fn the_keys_of_users_whom_the_role_does_not_reach_are_left_out_and_the_event_says_so() {
     let lab = Lab::start().await;
     for user in ["alice", "bob", "carol"] {

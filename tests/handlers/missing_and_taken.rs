@@ -67,6 +67,26 @@ async fn a_key_that_iam_knows_in_one_place_only_is_deleted_when_it_knows_it_in_b
 }
 
 #[tokio::test]
+async fn access_denied_to_whose_key_it_is_means_gone_only_where_the_user_was_asked_for_it_first() {
+    let lab = Lab::start().await;
+    lab.aws.create_user("alice").await;
+    let model = create(&lab, json!({"UserName": "alice"})).await;
+    let id = requests::primary_identifier(&model);
+    lab.front.fault("GetAccessKeyLastUsed", Fault::Answer(403, "AccessDenied"));
+    for action in ["READ", "DELETE"] {
+        let answer = lab.invoke(&requests::registry(action, id.clone())).await;
+        assert_eq!(answer["errorCode"], "AccessDenied", "{answer}");
+        assert!(message(&answer).contains("may not call iam:GetAccessKeyLastUsed, or the key is not"), "{answer}");
+    }
+    assert_eq!((lab.aws.keys("alice").await.len(), lab.aws.stored().await.len()), (1, 1));
+
+    lab.aws.iam.delete_access_key().user_name("alice").access_key_id(id["Id"].as_str().unwrap()).send().await.unwrap();
+    let answer = lab.invoke(&requests::registry("DELETE", model)).await;
+    assert_eq!(answer["errorCode"], "NotFound", "{answer}");
+    assert_eq!(lab.aws.stored().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_user_that_iam_does_not_know_yet_is_waited_for() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

@@ -162,6 +162,37 @@ async fn the_keys_of_others_survive_a_create_access_key_whose_answer_is_lost() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_used_or_is_older_than_the_lost_create_access_key_survives_it() {
+    let lab = Lab::start().await;
+    for user in ["alice", "bob"] {
+        lab.aws.create_user(user).await;
+    }
+    let older = lab.aws.create_access_key("bob").await;
+
+    // While ours is not being made, a person makes a key, and uses it.
+    lab.front.fault("CreateAccessKey", Fault::CutBefore);
+    let person = async {
+        let id = lab.aws.create_access_key("alice").await;
+        lab.aws.use_access_key(&id).await;
+        id
+    };
+    let request = create("operation-1", json!({"UserName": "alice"})).to_string();
+    let (used, answer) = tokio::join!(person, async {
+        // IAM shows it only when ours is looked for.
+        lab.front.fault_times("ListAccessKeys", 0, 1, Fault::HideKeys);
+        lab.function.invoke(request).await
+    });
+    assert!(answer["message"].as_str().unwrap().contains(&used), "{answer}");
+    assert_eq!(ids(&lab, "alice").await, BTreeSet::from([used]));
+
+    // By now this one is older than the clocks can differ.
+    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::HideKeys);
+    let answer = lab.invoke(&create("operation-2", json!({"UserName": "bob"}))).await;
+    assert!(answer["message"].as_str().unwrap().contains(&older), "{answer}");
+    assert_eq!(ids(&lab, "bob").await, BTreeSet::from([older]));
+}
+
+#[tokio::test]
 async fn a_key_that_an_interrupted_create_left_is_named_by_the_next_one() {
     let lab = Lab::start().await;
     lab.aws.create_user("alice").await;

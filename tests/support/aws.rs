@@ -63,6 +63,13 @@ impl Aws {
         answer.access_key.expect("a key").access_key_id
     }
 
+    /// Makes a call with a key, which IAM remembers. moto asks for no valid signature.
+    pub async fn use_access_key(&self, id: &str) {
+        let credentials = Credentials::new(id, "local", None, None, "test");
+        let with_key = aws_sdk_iam::Config::builder().credentials_provider(credentials);
+        self.iam.list_users().customize().config_override(with_key).send().await.expect("ListUsers");
+    }
+
     /// The ids of the user's keys, each with its status.
     pub async fn keys(&self, user: &str) -> Vec<(String, String)> {
         let answer = self.iam.list_access_keys().user_name(user).send().await.expect("ListAccessKeys");
