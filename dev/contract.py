@@ -40,7 +40,7 @@ def create_user(endpoint: str) -> None:
     boto3.client("iam", endpoint_url=endpoint, region_name=REGION, **credentials).create_user(UserName=USER)
 
 
-def contract_suite(lambda_port: int, function: str) -> int:
+def contract_suite(lambda_port: int, function_name: str) -> int:
     """Run the suite against a function behind a Lambda API, and return 1 unless each of its tests ended as expected.
 
     The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
@@ -61,7 +61,7 @@ def contract_suite(lambda_port: int, function: str) -> int:
             **AWS_ENVIRONMENT,
         }
         command: list[str | Path] = [TOOLS / "cfn", "test"]
-        command += ["--endpoint", f"http://{HOST}:{lambda_port}", "--function-name", function]
+        command += ["--endpoint", f"http://{HOST}:{lambda_port}", "--function-name", function_name]
         # CloudFormation's own limit for READ and LIST in seconds; the CLI doubles it for the others.
         command += ["--enforce-timeout", "30"]
         quiet = ["--", "--override-ini=log_cli=false", "--disable-warnings"]

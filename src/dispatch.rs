@@ -39,7 +39,8 @@ async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result
     let action: Action = wire.action.parse()?;
     info!(%action, stack_id = wire.stack_id, logical_resource_id = wire.logical_resource_id, "asked");
     let credentials = wire.credentials.clone().ok_or_else(no_credentials)?;
-    let region = wire.region.clone().ok_or_else(|| invalid("the request names no region"))?;
+    let region = wire.region.clone().filter(|region| is_host_label(region));
+    let region = region.ok_or_else(|| invalid("the request names no region, or none that could be one"))?;
     let request = typed(action, region, wire)?;
     let deadline = Deadline::after(time_left.saturating_sub(MARGIN).min(time_of(action)));
     let services = clients.services(&credentials, request.region.clone(), request.type_configuration.clone(), deadline);
@@ -94,6 +95,11 @@ fn type_configuration(configuration: Option<Value>) -> Result<TypeConfiguration>
             ),
         )
     })
+}
+
+/// A region is part of the host names that AWS is asked at.
+fn is_host_label(region: &str) -> bool {
+    !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn no_credentials() -> HandlerError {

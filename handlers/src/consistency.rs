@@ -24,6 +24,9 @@ pub(crate) const RESERVE: Duration =
 /// How long IAM must know nothing of a key, in two places, for the key to count as gone: it may be one second old.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 
+/// What must be left of an invocation to ask whose a key is, to try once more to delete it, and to delete its secret.
+const TIME_TO_RETRY: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(POLL_INTERVAL);
+
 /// How long to wait for IAM to say the same of a key in two places.
 const CONTRADICTION_WAIT: Duration = Duration::from_secs(10);
 
@@ -97,7 +100,7 @@ pub(crate) async fn delete_access_key(services: &Services, user: &UserName, id: 
             Err(error) if error.is_not_found() => {}
             outcome => return outcome,
         }
-        if services.deadline.remaining() < UNDO_TIME {
+        if services.deadline.remaining() < TIME_TO_RETRY {
             return Err(undecided(id, user));
         }
         match owner(services, id).await? {

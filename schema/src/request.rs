@@ -130,12 +130,12 @@ fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result:
         Number(usize),
         String(String),
     }
-    match Option::<Number>::deserialize(value).map_err(|_| D::Error::custom("maxResults is not a whole number"))? {
+    match Option::<Number>::deserialize(value).map_err(|_| D::Error::custom("not a whole number"))? {
         None => Ok(None),
         Some(Number::Number(number)) => Ok(Some(number)),
         Some(Number::String(digits)) => match digits.parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(D::Error::custom("maxResults is not a whole number")),
+            Err(_) => Err(D::Error::custom("not a whole number")),
         },
     }
 }

@@ -21,6 +21,12 @@ fn without(pointer: &str, field: &str) -> String {
     request.to_string()
 }
 
+fn in_region(region: &str) -> String {
+    let mut request = requests::registry("CREATE", json!({"UserName": "alice"}));
+    request["region"] = region.into();
+    request.to_string()
+}
+
 fn create(properties: Value) -> String {
     requests::registry("CREATE", properties).to_string()
 }
@@ -41,6 +47,8 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         (without("", "requestData"), "InvalidRequest", "requestData"),
         (without("", "action"), "InvalidRequest", "the request cannot be read: missing field `action`"),
         (without("", "region"), "InvalidRequest", "region"),
+        (in_region(""), "InvalidRequest", "names no region"),
+        (in_region("elsewhere.example/#"), "InvalidRequest", "names no region"),
         (requests::registry("EXPLODE", json!({})).to_string(), "InvalidRequest", "\"EXPLODE\" is none of CREATE"),
         (without("/requestData", "callerCredentials"), "InvalidCredentials", "caller credentials"),
         (
