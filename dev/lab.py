@@ -39,10 +39,19 @@ def engine(lambda_url: str, log: Path, *options: str) -> Iterator[int]:
             yield port
 
 
+class Server(ThreadingHTTPServer):
+    """An HTTP server that does not mind a client that has ended."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says what went wrong, unless it is that: the function is stopped while its connections are open."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
     """An HTTP server of this process on a free port."""
-    server = ThreadingHTTPServer((HOST, 0), handler)
+    server = Server((HOST, 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
