@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use access_key_handlers::{Deadline, Iam, OPERATION_TIMEOUT, SecretStore, Services};
-use access_key_schema::{Credentials, TypeConfiguration};
+use access_key_schema::{CallerCredentials, TypeConfiguration};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
 };
@@ -50,7 +50,7 @@ impl Clients {
     /// IAM and Secrets Manager with the credentials of one request's caller.
     pub(crate) fn services(
         &self,
-        caller: &Credentials,
+        caller: &CallerCredentials,
         region: String,
         type_configuration: TypeConfiguration,
         deadline: Deadline,

@@ -2,12 +2,12 @@
 
 use std::io::Read;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, RegistryRequest, Result, TestEntrypointRequest, WireRequest};
+use access_key_schema::{HandlerError, HandlerErrorCode, RequestContext, RequestPayload, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IntoDeserializer, Visitor, value::MapDeserializer},
+    de::{IntoDeserializer, Visitor, value::MapDeserializer},
     forward_to_deserialize_any,
 };
 use serde_json::{Error, Map, Value};
@@ -27,29 +27,40 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// The request in `event`.
+/// What the request in `event` asks for, and what it says about itself.
 ///
 /// # Errors
-/// `InvalidRequest`, saying what is wrong with it.
-pub(crate) fn decode(event: Event) -> Result<WireRequest> {
+/// `InvalidRequest` that says what is wrong and where, without the value: that may be a secret in the wrong place.
+pub(crate) fn decode(event: Event) -> Result<(RequestPayload, RequestContext)> {
     let event = event.0.map_err(|error| invalid(format!("the request is not JSON: {error}")))?;
-    let event = decompress(event)?;
-    let Value::Object(fields) = &event else { return Err(invalid("the request is not a JSON object")) };
-    let has = |name: &str| fields.keys().any(|field| field.eq_ignore_ascii_case(name));
-    if has("requestData") {
-        from_value::<RegistryRequest>(event).map(WireRequest::from)
-    } else if has("request") {
-        from_value::<TestEntrypointRequest>(event).map(WireRequest::from)
-    } else {
-        Err(invalid("the request has neither requestData, as CloudFormation sends it, nor request, as a test does"))
-    }
+    let Value::Object(event) = decompress(event)? else { return Err(invalid("the request is not a JSON object")) };
+    let fields = Value::Object(flatten(event)?);
+    Ok((deserialize(&fields)?, deserialize(&fields)?))
 }
 
-fn from_value<T: DeserializeOwned>(event: Value) -> Result<T> {
-    serde_path_to_error::deserialize(IgnoringCase(event)).map_err(|error| {
-        // Deeper than two levels, the names are the sender's own, such as tag keys.
-        let place: Vec<_> = error.path().iter().take(2).map(ToString::to_string).collect();
-        let place = if place.is_empty() { String::new() } else { place.join(".") + ": " };
+/// The fields of the event and those that `requestData` (registry) or `request` (test entry point) holds, as one object
+/// with names in lower case. Absent and `null` are the same. The inner field wins: the test entry point can name the
+/// region in both.
+fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
+    event.retain(|_, value| !value.is_null());
+    let envelope = ["requestData", "request"]
+        .into_iter()
+        .find_map(|name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned());
+    let envelope = envelope.and_then(|name| event.remove_entry(&name));
+    let Some((name, inner)) = envelope else {
+        return Err(invalid(
+            "the request has neither requestData, as CloudFormation sends it, nor request, as a test does",
+        ));
+    };
+    let Value::Object(inner) = inner else { return Err(invalid(format!("{name} is not a JSON object"))) };
+    let fields = event.into_iter().chain(inner).filter(|(_, value)| !value.is_null());
+    Ok(fields.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+}
+
+fn deserialize<'de, T: Deserialize<'de>>(fields: &'de Value) -> Result<T> {
+    serde_path_to_error::deserialize(IgnoringCase(fields)).map_err(|error| {
+        // Deeper down, the names are the sender's own, such as tag keys.
+        let place = error.path().iter().next().map(|field| format!("{field}: ")).unwrap_or_default();
         invalid(format!("the request cannot be read: {place}{}", without_value(error.inner())))
     })
 }
@@ -86,9 +97,9 @@ fn decompress(event: Value) -> Result<Value> {
 
 /// A JSON value whose objects match the fields of a struct without regard to case, as the official Java runtime
 /// does. What is read as plain JSON, such as the resource's properties, is left as it is.
-struct IgnoringCase(Value);
+struct IgnoringCase<'de>(&'de Value);
 
-impl<'de> Deserializer<'de> for IgnoringCase {
+impl<'de> Deserializer<'de> for IgnoringCase<'de> {
     type Error = Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -98,11 +109,10 @@ impl<'de> Deserializer<'de> for IgnoringCase {
         visitor: V,
     ) -> std::result::Result<V::Value, Error> {
         let Value::Object(object) = self.0 else { return self.0.deserialize_struct(name, fields, visitor) };
-        let declared = |field: String| match fields.iter().find(|declared| declared.eq_ignore_ascii_case(&field)) {
-            Some(declared) => (*declared).to_owned(),
-            None => field,
+        let declared = |field: &'de str| {
+            fields.iter().find(|declared| declared.eq_ignore_ascii_case(field)).map_or(field, |declared| declared)
         };
-        let object = object.into_iter().map(|(field, value)| (declared(field), IgnoringCase(value)));
+        let object = object.iter().map(|(field, value)| (declared(field), IgnoringCase(value)));
         visitor.visit_map(MapDeserializer::new(object))
     }
 
@@ -120,7 +130,7 @@ impl<'de> Deserializer<'de> for IgnoringCase {
     }
 }
 
-impl IntoDeserializer<'_, Error> for IgnoringCase {
+impl<'de> IntoDeserializer<'de, Error> for IgnoringCase<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

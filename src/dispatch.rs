@@ -7,7 +7,8 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use access_key_handlers::{Deadline, handle};
 use access_key_schema::{
-    Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, TypeConfiguration, WireRequest,
+    Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, RequestContext, RequestPayload, Result,
+    TypeConfiguration,
 };
 use futures_util::FutureExt;
 use serde_json::Value;
@@ -35,13 +36,13 @@ pub(crate) async fn answer(clients: &Clients, event: Event, time_left: Duration)
 }
 
 async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result<ProgressEvent> {
-    let wire = decode(event)?;
-    let action: Action = wire.action.parse()?;
-    info!(%action, stack_id = wire.stack_id, logical_resource_id = wire.logical_resource_id, "asked");
-    let credentials = wire.credentials.clone().ok_or_else(no_credentials)?;
-    let region = wire.region.clone().filter(|region| is_host_label(region));
+    let (payload, context) = decode(event)?;
+    let action: Action = payload.action.parse()?;
+    info!(%action, stack_id = context.stack_id, logical_resource_id = context.logical_resource_id, "asked");
+    let credentials = payload.caller_credentials.clone().ok_or_else(no_credentials)?;
+    let region = payload.region.clone().filter(|region| is_host_label(region));
     let region = region.ok_or_else(|| invalid("the request names no region, or none that could be one"))?;
-    let request = typed(action, region, wire)?;
+    let request = typed(action, region, payload, context)?;
     let deadline = Deadline::after(time_left.saturating_sub(MARGIN).min(time_of(action)));
     let services = clients.services(&credentials, request.region.clone(), request.type_configuration.clone(), deadline);
     handle(&services, &request).await
@@ -59,28 +60,21 @@ fn time_of(action: Action) -> Duration {
 }
 
 /// The request with its properties recast and, where the action demands it, validated.
-fn typed(action: Action, region: String, wire: WireRequest) -> Result<Request> {
+fn typed(action: Action, region: String, payload: RequestPayload, context: RequestContext) -> Result<Request> {
     let rules = match action {
-        _ if wire.callback_context.is_some() => Rules::Callback,
+        _ if context.callback_context.is_some() => Rules::Callback,
         Action::Create => Rules::Create,
         Action::Update => Rules::Update,
         Action::Read | Action::Delete | Action::List => Rules::Lookup,
     };
-    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Previous));
+    let previous = payload.previous_resource_properties;
     Ok(Request {
         action,
-        desired: model(properties(wire.properties)?, rules)?,
+        desired: model(properties(payload.resource_properties.unwrap_or_default())?, rules)?,
+        previous: previous.map(|previous| model(properties(previous)?, Rules::Previous)).transpose()?,
+        type_configuration: type_configuration(payload.type_configuration)?,
         region,
-        previous: previous.transpose()?,
-        type_configuration: type_configuration(wire.type_configuration)?,
-        callback_context: wire.callback_context,
-        client_request_token: wire.client_request_token,
-        stack_id: wire.stack_id,
-        logical_resource_id: wire.logical_resource_id,
-        tags: wire.tags,
-        previous_tags: wire.previous_tags,
-        next_token: wire.next_token,
-        max_results: wire.max_results,
+        context,
     })
 }
 
@@ -133,7 +127,7 @@ mod tests {
     use super::*;
 
     /// The whole request in `tests/requests`, as an UPDATE that carries the secret along.
-    fn update() -> WireRequest {
+    fn update() -> (RequestPayload, RequestContext) {
         let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
         let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "wJalrXUtnFEMI"});
         event["requestData"]["resourceProperties"] = properties.clone();
@@ -143,9 +137,9 @@ mod tests {
 
     #[test]
     fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
-        let wire = update();
-        let credentials = wire.credentials.clone().unwrap();
-        let request = typed(Action::Update, "us-east-1".to_owned(), wire).unwrap();
+        let (payload, context) = update();
+        let credentials = payload.caller_credentials.clone().unwrap();
+        let request = typed(Action::Update, "us-east-1".to_owned(), payload, context).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let clients = runtime.block_on(Clients::from_environment());
         let services = clients.services(

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use access_key_schema::{AccessKey, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Result, document};
+use access_key_schema::{AccessKey, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Result, registry_schema};
 use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize;
@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 /// The longest value, in bytes of JSON, that an error message quotes.
 const MAX_QUOTED: usize = 200;
 
-static SCHEMA: LazyLock<Value> = LazyLock::new(|| document(DEFAULT_TYPE_NAME));
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| registry_schema(DEFAULT_TYPE_NAME));
 
 static VALIDATOR: LazyLock<std::result::Result<Validator, String>> =
     LazyLock::new(|| jsonschema::options().with_draft(Draft::Draft7).build(&SCHEMA).map_err(|error| error.to_string()));

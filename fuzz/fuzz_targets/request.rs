@@ -14,7 +14,7 @@ use validate::Rules;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(event) = serde_json::from_slice(body) else { return };
-    let request = match decode::decode(event) {
+    let (payload, _) = match decode::decode(event) {
         Ok(request) => request,
         Err(error) => {
             assert!(!error.message.is_empty());
@@ -23,8 +23,8 @@ fuzz_target!(|body: &[u8]| {
             return;
         }
     };
-    let _ = request.action.parse::<Action>();
-    let Ok(properties) = decode::properties(request.properties) else { return };
+    let _ = payload.action.parse::<Action>();
+    let Ok(properties) = decode::properties(payload.resource_properties.unwrap_or_default()) else { return };
     for rules in [Rules::Create, Rules::Update, Rules::Callback, Rules::Previous, Rules::Lookup] {
         match validate::model(properties.clone(), rules) {
             Ok(model) => assert!(serde_json::to_value(&model).is_ok()),

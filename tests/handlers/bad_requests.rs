@@ -54,7 +54,7 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         (
             without("/requestData/callerCredentials", "secretAccessKey"),
             "InvalidRequest",
-            "requestData.callerCredentials: missing field `secretAccessKey`",
+            "callerCredentials: missing field `secretAccessKey`",
         ),
         (
             json!({"__COMPRESSED__": "!", "__COMPRESSION_METHOD__": "gzip_base64"}).to_string(),
