@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::{
-    Services, bare_model,
+    Services,
     iam::{KEYS_PER_USER, UserPage},
+    resource_model::of_iam,
 };
 
 /// How many keys a page holds at most, whatever the request says: that many users can be queried within the 30 seconds
@@ -79,7 +80,7 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     let listed = ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?);
     Ok(listed.with_message((!denied.is_empty()).then(|| {
         format!(
-            "the keys of {} of this page's users are left out, because the role may not call iam:ListAccessKeys for \
+            "The keys of {} of this page's users are left out, because the role may not call iam:ListAccessKeys for \
              them. If that is not intended, widen the role's policy",
             denied.len()
         )
@@ -87,21 +88,27 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
 }
 
 async fn keys_of(services: &Services, user: UserName) -> Result<Vec<AccessKey>> {
-    let keys = services.iam.list_access_keys(&user).await?;
-    Ok(keys.into_iter().map(|key| bare_model(&user, key)).collect())
+    let keys = services.iam.list_reachable_access_keys(&user).await?;
+    Ok(keys.into_iter().map(|key| of_iam(&user, key)).collect())
 }
 
 impl Position {
     fn from_token(token: &str) -> Result<Self> {
         let position = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok());
         position.ok_or_else(|| {
-            HandlerError::new(HandlerErrorCode::InvalidRequest, "nextToken is not one that this handler gave out")
+            HandlerError::new(
+                HandlerErrorCode::InvalidRequest,
+                "nextToken is not one that this handler has answered with",
+            )
         })
     }
 
     fn to_token(&self) -> Result<String> {
         let json = serde_json::to_vec(self).map_err(|_| {
-            HandlerError::new(HandlerErrorCode::InternalFailure, "the next page's position cannot be written")
+            HandlerError::new(
+                HandlerErrorCode::InternalFailure,
+                "The position of the next page could not be written as a token",
+            )
         })?;
         Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
     }
