@@ -42,10 +42,10 @@ struct CallbackContext {
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let user = request.user_name()?;
-    if let Some(context) = &request.callback_context {
+    if let Some(context) = &request.context.callback_context {
         return resume(services, request, user, context).await;
     }
-    refuse_what_cannot_be_stored(&request.desired, &request.tags)?;
+    refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
     // What is wrong with the key is said before AWS is called at all. What is wrong with Keybase, a replay need not mind.
     let encryption_key = match encryption_key(services, request).await {
         Err(error) if is_the_requests_fault(&error) => return Err(error),
@@ -90,7 +90,7 @@ async fn settle(
         Err(error) => return Err(undo(services, user, id, error, Stored::Refused).await),
     };
     let (stored, status, listed) = join!(
-        services.secret_store.put(credentials, &request.tags),
+        services.secret_store.put(credentials, &request.context.stack_tags),
         set_initial_status(services, user, id, request.desired.wanted_status()),
         services.iam.list_access_keys(user),
     );
@@ -133,9 +133,9 @@ fn credentials(
         serial: desired.serial,
         tags: desired.tags.clone(),
         create_date: key.create_date(),
-        stack_id: request.stack_id.clone(),
-        logical_resource_id: request.logical_resource_id.clone(),
-        client_request_token: request.client_request_token.clone(),
+        stack_id: request.context.stack_id.clone(),
+        logical_resource_id: request.context.logical_resource_id.clone(),
+        client_request_token: request.context.client_request_token.clone(),
     };
     let Some(encryption_key) = encryption_key else {
         return Ok(Credentials { secret_access_key: Some(secret_access_key), ..credentials });

@@ -8,6 +8,7 @@ use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::{
     Services, bare_model,
@@ -22,20 +23,20 @@ const MAX_RESULTS: usize = 100;
 const CONCURRENT_CALLS: usize = 8;
 
 /// Where a page ended, as the `nextToken` carries it.
+#[skip_serializing_none]
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Position {
     /// IAM's marker of the page of users that the next page of keys comes from; none is the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<String>,
     /// The last key of those users that was answered, when the page of keys was full before they were done.
-    #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<String>,
 }
 
 pub(crate) async fn list(services: &Services, request: &Request) -> Result<ProgressEvent> {
-    let position = request.next_token.as_deref().map(Position::from_token).transpose()?.unwrap_or_default();
-    let max_results = request.max_results.filter(|max| *max > 0).map_or(MAX_RESULTS, |max| max.min(MAX_RESULTS));
+    let position = request.context.next_token.as_deref().map(Position::from_token).transpose()?.unwrap_or_default();
+    let max_results =
+        request.context.max_results.filter(|max| *max > 0).map_or(MAX_RESULTS, |max| max.min(MAX_RESULTS));
     let page = match &request.desired.user_name {
         Some(user) => UserPage { users: vec![user.clone()], next_marker: None },
         // So many users that their keys fit into the page.

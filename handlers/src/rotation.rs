@@ -30,7 +30,7 @@ pub(crate) fn refuse_third_key(user: &UserName, keys: &[UserKey]) -> Result<()> 
 /// # Errors
 /// `InvalidRequest` that names both numbers.
 pub(crate) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Result<()> {
-    if request.stack_id.is_none() || request.logical_resource_id.is_none() {
+    if request.context.stack_id.is_none() || request.context.logical_resource_id.is_none() {
         return Ok(());
     }
     let serials = keys

@@ -9,6 +9,7 @@ use access_key_schema::{
 };
 use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError, types::Tag as SdkTag};
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use tokio::try_join;
 use zeroize::Zeroizing;
 
@@ -33,40 +34,30 @@ const MAX_DECLARED_BYTES: usize = 56_000;
 const MAX_TAGS: usize = 50;
 
 /// The value of a stored secret: what IAM never says again, and whom the key was made for.
+#[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Credentials {
     pub(crate) access_key_id: String,
     /// Absent where there is a `pgp_key`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    #[serde(serialize_with = "Secret::serialize_some")]
     pub(crate) secret_access_key: Option<Secret>,
     /// Only where there is a `pgp_key`, as are the fingerprint and the encrypted password.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) encrypted_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) encrypted_ses_smtp_password_v4: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_fingerprint: Option<String>,
     /// As the template has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pgp_key: Option<String>,
     /// As the template has it. The password for it is derived from the secret access key, never stored.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ses_smtp_region: Option<String>,
     pub(crate) user_name: UserName,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serial: Option<i64>,
     /// The resource's own tags, as declared. The secret carries them together with the stack's, and READ, which gets
     /// a key id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tags: Option<Vec<Tag>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) create_date: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stack_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) logical_resource_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_request_token: Option<String>,
 }
 
@@ -80,13 +71,13 @@ pub(crate) struct StoredCredentials {
 impl Credentials {
     /// Whether they were made for the resource that the request is about.
     pub(crate) fn are_of(&self, request: &Request) -> bool {
-        self.stack_id == request.stack_id && self.logical_resource_id == request.logical_resource_id
+        self.stack_id == request.context.stack_id && self.logical_resource_id == request.context.logical_resource_id
     }
 
     /// Whether they were made by the operation that the request is part of: CloudFormation sends the same token with
     /// every retry of it.
     pub(crate) fn were_made_by(&self, request: &Request) -> bool {
-        self.are_of(request) && self.client_request_token == request.client_request_token
+        self.are_of(request) && self.client_request_token == request.context.client_request_token
     }
 
     fn to_json(&self) -> Result<Zeroizing<String>> {

@@ -13,7 +13,7 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     if let Some(previous) = &request.previous {
         refuse_create_only_changes(previous, &request.desired)?;
     }
-    refuse_what_cannot_be_stored(&request.desired, &request.tags)?;
+    refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
     let user = request.user_name()?;
     let status = request.desired.wanted_status();
     let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
@@ -46,8 +46,8 @@ async fn retag(
         ));
     };
     let own_before = request.previous.as_ref().map_or(&stored.credentials.tags, |previous| &previous.tags);
-    let before = merged(&request.previous_tags, own_before.as_deref());
-    services.secret_store.retag(stored, own, &request.tags, before).await.map(Some)
+    let before = merged(&request.context.previous_stack_tags, own_before.as_deref());
+    services.secret_store.retag(stored, own, &request.context.stack_tags, before).await.map(Some)
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE

@@ -21,7 +21,8 @@ impl UserKey {
     /// Whether this very operation made the key. Without a token, nothing says that it is the same one.
     pub(crate) fn was_made_by(&self, request: &Request) -> bool {
         let stored = self.stored.as_ref();
-        request.client_request_token.is_some() && stored.is_some_and(|stored| stored.credentials.were_made_by(request))
+        request.context.client_request_token.is_some()
+            && stored.is_some_and(|stored| stored.credentials.were_made_by(request))
     }
 
     /// Whether another invocation may be about to store the key's secret.

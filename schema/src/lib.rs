@@ -1,22 +1,22 @@
 //! The shared model of `AWS::IAM::AccessKey` and the words CloudFormation and a handler exchange about it.
 //!
 //! Everything that says what the resource type *is* lives here and nowhere else: its properties and what
-//! `Ref` and `Fn::GetAtt` answer ([`AccessKey`]), the registry schema made from them ([`document()`]), the
+//! `Ref` and `Fn::GetAtt` answer ([`AccessKey`]), the registry schema made from them ([`registry_schema()`]), the
 //! request a handler gets ([`Request`]), the event it answers with ([`ProgressEvent`]) and the errors it may
 //! name ([`HandlerError`]). This crate knows no AWS SDK and no Lambda.
 
-mod document;
 mod error;
 mod model;
 mod progress;
+mod registry_schema;
 mod request;
 mod secret;
 mod type_configuration;
 
-pub use document::{DEFAULT_TYPE_NAME, document};
 pub use error::{HandlerError, HandlerErrorCode, Result};
 pub use model::{AccessKey, Status, Tag, UserName};
 pub use progress::{OperationStatus, ProgressEvent};
-pub use request::{Action, Credentials, RegistryRequest, Request, TestEntrypointRequest, WireRequest};
+pub use registry_schema::{DEFAULT_TYPE_NAME, registry_schema};
+pub use request::{Action, CallerCredentials, Request, RequestContext, RequestPayload};
 pub use secret::Secret;
 pub use type_configuration::TypeConfiguration;

@@ -4,84 +4,74 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::Secret;
 
 /// An IAM access key, as a template declares it and as a handler answers with it.
 ///
 /// The doc comments of the fields are the descriptions in the registry schema.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct AccessKey {
     /// The name of the IAM user that the key belongs to. Changing it replaces the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"))]
     pub user_name: Option<UserName>,
 
     /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new
     /// one, points everything that refers to it at the new one, and then deletes the old one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = i64::MIN, max = i64::MAX))]
     pub serial: Option<i64>,
 
     /// Whether the key can be used: `Active` (the default) or `Inactive`. Changed in place.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 
     /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
     /// of a binary key, an ASCII-armored key, or `keybase:NAME`. A long key fits when it is exported without what
     /// others signed (`--export-options export-minimal`). Changing it replaces the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 56_000))]
     pub pgp_key: Option<String>,
 
     /// The region whose Amazon SES SMTP endpoint the SMTP password is for; the stack's region where it is not
     /// given. Changing it replaces the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
     pub ses_smtp_region: Option<String>,
 
     /// Tags of the secret that `SecretArn` names, over those of the stack: an access key itself takes none. Changed
     /// in place.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("uniqueItems" = true, "insertionOrder" = false))]
     pub tags: Option<Vec<Tag>>,
 
     /// The access key id. `Ref` returns it, and import and read find the key by it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 
     /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
     /// `SecretArn` names. There is none with `PgpKey`, for a key that was imported, and when that secret was deleted.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    #[serde(serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 
     /// The ARN of the Secrets Manager secret that holds the credentials, for services that can read them
     /// there, so that no template and no parameter ever carries them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^arn:[a-z0-9-]+:secretsmanager:"))]
     pub secret_arn: Option<String>,
 
     /// When the key was created, as an RFC 3339 date and time in UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub create_date: Option<String>,
 
     /// Instead of `SecretAccessKey` where `PgpKey` is given: base64 of an OpenPGP message that
     /// `base64 --decode | gpg --decrypt` opens to the secret access key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted_secret: Option<String>,
 
     /// The fingerprint of the OpenPGP key that the secrets are encrypted to, in lower-case hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_fingerprint: Option<String>,
 
     /// The secret access key as a password for Amazon SES's SMTP endpoint in `SesSmtpRegion` (Signature
     /// Version 4). The SMTP user name is the access key id.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "Secret::serialize_some")]
+    #[serde(serialize_with = "Secret::serialize_some")]
     pub ses_smtp_password_v4: Option<Secret>,
 
     /// Instead of `SesSmtpPasswordV4` where `PgpKey` is given: encrypted as `EncryptedSecret` is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted_ses_smtp_password_v4: Option<String>,
 }
 

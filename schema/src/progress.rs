@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::{AccessKey, HandlerError, HandlerErrorCode};
 
@@ -18,6 +19,7 @@ pub enum OperationStatus {
 /// The answer to a handler request. What is absent is left out of the JSON, never `null`.
 ///
 /// The constructors are the only combinations that the protocol and its contract tests allow.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -25,25 +27,18 @@ pub struct ProgressEvent {
     /// Where the operation stands.
     pub status: OperationStatus,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<HandlerErrorCode>,
     /// Words for a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The access key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_model: Option<AccessKey>,
     /// The access keys of one page of a LIST.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_models: Option<Vec<AccessKey>>,
     /// Where the next page of a LIST starts.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
     /// What the next invocation of the same operation gets back. Never a secret: CloudFormation keeps it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_context: Option<Value>,
     /// Seconds until that next invocation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_delay_seconds: Option<u32>,
 }
 

@@ -2,27 +2,26 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 /// The type configuration: what an account sets with `SetTypeConfiguration`, for every resource of the type.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct TypeConfiguration {
     /// What the names of the stored secrets start with; the access key id follows. Default:
     /// `cloudformation/iam-access-key/`. Keys made under another prefix are not looked up again: set it
     /// before the first key is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256), regex(pattern = "^[A-Za-z0-9/_+=.@-]+$"))]
     pub secret_name_prefix: Option<String>,
 
     /// The KMS key (id, ARN or alias) that encrypts the stored secrets. Default: the account's
     /// `aws/secretsmanager` key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
 
     /// Where to look up the public key of a `PgpKey` of the form `keybase:NAME`: the base URL of a mirror of
     /// Keybase's API, with HTTPS. Default: `https://keybase.io`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
 }

@@ -16,9 +16,9 @@ pub const DEFAULT_TYPE_NAME: &str = "AWS::IAM::AccessKey";
 ///
 /// [resource type definition schema]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 #[must_use]
-pub fn document(type_name: &str) -> Value {
+pub fn registry_schema(type_name: &str) -> Value {
     let model = schema_of::<AccessKey>();
-    let mut document = json!({
+    let mut schema = json!({
         "typeName": type_name,
         "description":
             "Resource Type definition for an access key of an IAM user. The secret access key is kept in AWS Secrets Manager, \
@@ -62,8 +62,8 @@ pub fn document(type_name: &str) -> Value {
         },
     });
     // Whether objects keep their order is a feature of serde_json that any crate of a build may switch on.
-    document.sort_all_objects();
-    document
+    schema.sort_all_objects();
+    schema
 }
 
 /// The CloudFormation CLI's own schema does not take a `type` here.
@@ -117,15 +117,15 @@ mod tests {
     #[test]
     fn the_committed_schema_is_what_the_model_generates() {
         let committed = include_str!("../aws-iam-accesskey.json");
-        let generated = serde_json::to_string_pretty(&document(DEFAULT_TYPE_NAME)).unwrap() + "\n";
+        let generated = serde_json::to_string_pretty(&registry_schema(DEFAULT_TYPE_NAME)).unwrap() + "\n";
         assert!(committed == generated, "run `make schema` and commit schema/aws-iam-accesskey.json");
     }
 
     #[test]
     fn the_type_name_is_the_only_thing_that_a_registration_under_another_name_changes() {
-        let mut other = document("Acme::IAM::AccessKey");
+        let mut other = registry_schema("Acme::IAM::AccessKey");
         assert_eq!(other["typeName"], "Acme::IAM::AccessKey");
         other["typeName"] = DEFAULT_TYPE_NAME.into();
-        assert_eq!(other, document(DEFAULT_TYPE_NAME));
+        assert_eq!(other, registry_schema(DEFAULT_TYPE_NAME));
     }
 }
