@@ -14,30 +14,62 @@ mod cloudformation;
 mod handlers;
 mod invariants;
 mod life;
+mod many;
 mod others;
 mod plan;
 mod story;
 mod weather;
 mod world;
 
-use plan::{Plan, StackPlan, Step};
+use std::{env, str::FromStr};
+
+use plan::Plan;
+
+/// The lives of a test run that asks for no number: some 40 seconds on two cores.
+const LIVES: u64 = 2_000;
+
+/// `SEED` replays one life and tells its story whatever comes of it. `LIVES` says how many to play, `FIRST_SEED` from which on.
+#[test]
+fn nothing_is_lost_and_nothing_of_others_is_touched_in_any_life() {
+    if let Some(seed) = number("SEED") {
+        let verdict = life::play(Plan::draw(seed));
+        eprintln!("{:#?}\n\n{}", Plan::draw(seed), verdict.story);
+        assert!(verdict.violations.is_empty(), "{}", many::told(seed));
+        return;
+    }
+    let first = number("FIRST_SEED").unwrap_or_default();
+    if let Some(seed) = many::first_broken(first..first + number("LIVES").unwrap_or(LIVES)) {
+        panic!("{}", many::told(seed));
+    }
+}
 
 #[test]
-fn a_calm_life_breaks_nothing() {
-    let plan = Plan {
-        stacks: vec![StackPlan {
-            starts: std::time::Duration::ZERO,
-            region: plan::REGION,
-            prefix: plan::PREFIX,
-            user: "alice",
-            makes_user: false,
-            keys: 1,
-            status: access_key_schema::Status::Active,
-            steps: vec![Step::Rotate { rolls_back: false }, Step::Delete],
-        }],
-        ..Plan::default()
-    };
-    let verdict = life::play(plan);
-    assert!(verdict.violations.is_empty(), "{}", verdict.story);
-    eprintln!("{}", verdict.story);
+fn the_same_seed_is_the_same_life() {
+    for seed in (0..1_500).step_by(50) {
+        let [first, second] = [(); 2].map(|()| life::play(Plan::draw(seed)));
+        assert_eq!(first, second, "SEED={seed}");
+    }
+}
+
+/// # Panics
+/// When the variable holds something else.
+fn number<T: FromStr>(variable: &str) -> Option<T> {
+    let value = env::var(variable).ok().filter(|value| !value.is_empty())?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is a whole number, not {value:?}")))
+}
+
+/// Not a test of the handlers: which invariants break how often, over many lives.
+#[test]
+#[ignore = "a survey, for those who work on the simulation"]
+fn survey() {
+    let mut kinds = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    for seed in 0..number("LIVES").unwrap_or(LIVES) {
+        for violation in life::play(Plan::draw(seed)).violations {
+            let words = violation.split(' ').filter(|word| !word.chars().any(|c| c.is_ascii_digit() && word.len() > 2));
+            kinds.entry(words.collect::<Vec<_>>().join(" ")).or_default().push(seed);
+        }
+    }
+    for (kind, seeds) in kinds {
+        eprintln!("{:5} {kind}  {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
+    }
 }
