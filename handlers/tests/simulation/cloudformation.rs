@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 use crate::{
     aws::{iam::User, replica::Replicated},
     handlers::{Ask, request, services},
-    invariants::{Operation, Resource, judge_event},
+    invariants::{Operation, Resource, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step},
-    world::{Caller, World},
+    world::{Caller, State, World},
 };
 
 /// How long CloudFormation waits for a handler.
@@ -54,6 +54,8 @@ struct Order<'a> {
     resource: &'a str,
     desired: Value,
     previous: Option<Value>,
+    /// Whether nothing goes wrong any more.
+    is_calm: bool,
 }
 
 impl Stack {
@@ -99,7 +101,8 @@ impl Stack {
 
     /// The new key; or what is left to delete of it.
     async fn create(&self, name: &str, declared: Value) -> Result<Option<Key>, Option<Key>> {
-        let order = Order { action: Action::Create, resource: name, desired: declared.clone(), previous: None };
+        let desired = declared.clone();
+        let order = Order { action: Action::Create, resource: name, desired, previous: None, is_calm: false };
         let (event, id) = self.operate(order).await;
         let key = |model: Value, id: String| Key { name: name.to_owned(), declared: declared.clone(), id, model };
         match (event, id) {
@@ -136,8 +139,8 @@ impl Stack {
         let mut desired = declared.clone();
         desired["Id"] = json!(key.id);
         let previous = Some(key.model.clone());
-        let (event, _) =
-            self.operate(Order { action: Action::Update, resource: &key.name, desired, previous }).await;
+        let order = Order { action: Action::Update, resource: &key.name, desired, previous, is_calm: false };
+        let (event, _) = self.operate(order).await;
         if let Some(model) = event.as_ref().and_then(|event| event.resource_model.as_ref()) {
             key.model = json!(model);
         }
@@ -173,7 +176,7 @@ impl Stack {
     async fn clean_up(&self, key: &Key) {
         self.world.state().ledger.left_behind.insert(key.id.clone());
         for _ in 0..CLEANUPS {
-            if self.delete_key(key).await {
+            if self.delete_key(key, false).await {
                 return;
             }
         }
@@ -181,12 +184,12 @@ impl Stack {
 
     /// Deletes the stack; what fails, its owner tries again when nothing goes wrong any more.
     async fn delete(&self, keys: Vec<Key>) {
-        let deleted = join_all(keys.iter().map(|key| self.delete_key(key))).await;
+        let deleted = join_all(keys.iter().map(|key| self.delete_key(key, false))).await;
         for (key, deleted) in keys.iter().zip(deleted) {
             if !deleted {
                 self.tell("is deleted again by its owner");
                 sleep(self.until_calm() + Duration::from_mins(1)).await;
-                if !self.delete_key(key).await {
+                if !self.delete_key(key, true).await {
                     self.judge_undeleted(key);
                 }
             }
@@ -203,10 +206,10 @@ impl Stack {
     }
 
     /// Whether the key is gone.
-    async fn delete_key(&self, key: &Key) -> bool {
+    async fn delete_key(&self, key: &Key, is_calm: bool) -> bool {
         let by_id_alone = self.world.state().dice.u8(..4) == 0;
         let desired = if by_id_alone { json!({"Id": key.id}) } else { key.model.clone() };
-        let order = Order { action: Action::Delete, resource: &key.name, desired, previous: None };
+        let order = Order { action: Action::Delete, resource: &key.name, desired, previous: None, is_calm };
         let (event, _) = self.operate(order).await;
         let is_gone = event.is_some_and(|event| {
             event.status == OperationStatus::Success || event.error_code == Some(HandlerErrorCode::NotFound)
@@ -220,11 +223,15 @@ impl Stack {
     /// When nothing goes wrong, a deletion succeeds, or its last event says what a person has to do.
     fn judge_undeleted(&self, key: &Key) {
         let names_it = {
-            let ledger = &mut self.world.state().ledger;
+            let StackPlan { region, prefix, .. } = self.plan;
+            let State { iam, stores, ledger, .. } = &mut *self.world.state();
+            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
+            let is_left = iam.key(&key.id).is_some_and(|key| key.is_live())
+                || secret.is_some_and(|secret| secret.truth().is_some());
             ledger.left_behind.insert(key.id.clone());
             let deletions = ledger.operations.iter().filter(|operation| operation.resource == key.name);
             let message = deletions.last().and_then(|last| last.last.as_ref()?.message.clone()).unwrap_or_default();
-            message.contains(&key.id) && message.contains("aws ")
+            !is_left || message.contains(&key.id) && message.contains("aws ")
         };
         if !names_it {
             let Key { id, name, .. } = key;
@@ -234,7 +241,7 @@ impl Stack {
 
     /// One operation, to its end: its last event, and the id that CloudFormation knows for the resource.
     async fn operate(&self, order: Order<'_>) -> (Option<ProgressEvent>, Option<String>) {
-        let Order { action, resource, mut desired, previous } = order;
+        let Order { action, resource, mut desired, previous, mut is_calm } = order;
         let operation = {
             let ledger = &mut self.world.state().ledger;
             ledger.operations.push(Operation::new(resource.to_owned(), action, self.plan.user.to_owned()));
@@ -246,7 +253,7 @@ impl Stack {
         let mut tries = 0;
         loop {
             let ask = Ask { action, desired: desired.clone(), previous: previous.clone(), callback: callback.clone() };
-            let event = self.invoke(Some(operation), resource, ask, None).await;
+            let event = self.invoke(Some(operation), resource, ask, None, is_calm).await;
             let Some(event) = event else {
                 tries += 1;
                 if tries > 3 * TRIES {
@@ -271,13 +278,14 @@ impl Stack {
                 tries += 1;
                 if tries == TRIES {
                     sleep(self.until_calm()).await;
+                    is_calm = true;
                 }
                 sleep(Duration::from_secs(1 << (tries % TRIES))).await;
             } else {
                 if is_retried {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
-                self.judge_agreement(action, resource, &event, id.as_deref(), started).await;
+                self.judge_agreement(action, resource, &event, id.as_deref()).await;
                 return (Some(event), id);
             }
         }
@@ -290,16 +298,20 @@ impl Stack {
         resource: &str,
         event: &ProgressEvent,
         id: Option<&str>,
-        started: Duration,
     ) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
             || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
+            || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0);
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
-        let _ = started;
         let read = self.look(Action::Read, json!({"Id": id}), None).await;
         if action == Action::Delete {
-            if read.and_then(|read| read.error_code) != Some(HandlerErrorCode::NotFound) {
+            // IAM may say no more than AccessDenied of a key that is gone, and so READ says both.
+            let says_gone = |code| match code {
+                HandlerErrorCode::AccessDenied => self.world.plan.gone_keys_are_denied,
+                code => code == HandlerErrorCode::NotFound,
+            };
+            if !read.and_then(|read| read.error_code).is_some_and(says_gone) {
                 self.world.violated(format!("3: DELETE of {id} succeeds, and READ still finds it"));
             }
             if self.list().await.iter().any(|key| key.id.as_deref() == Some(id)) {
@@ -326,7 +338,7 @@ impl Stack {
 
     /// READ or LIST.
     async fn look(&self, action: Action, desired: Value, token: Option<String>) -> Option<ProgressEvent> {
-        self.invoke(None, "nothing", Ask { action, desired, previous: None, callback: None }, token).await
+        self.invoke(None, "nothing", Ask { action, desired, previous: None, callback: None }, token, true).await
     }
 
     /// One invocation: its event, unless it is interrupted.
@@ -336,6 +348,7 @@ impl Stack {
         resource: &str,
         ask: Ask,
         token: Option<String>,
+        is_calm: bool,
     ) -> Option<ProgressEvent> {
         let world = Arc::clone(&self.world);
         let invocation = {
@@ -344,9 +357,10 @@ impl Stack {
             ledger.invocations
         };
         let interruption = world.plan.interruptions.iter().copied();
-        let interruption = interruption.into_iter().find(|each| operation.is_some() && each.invocation == invocation);
+        let interruption = interruption.into_iter().find(|each| !is_calm && each.invocation == invocation);
         let caller = Caller {
             invocation,
+            is_calm,
             operation,
             action: ask.action,
             key: ask.desired["Id"].as_str().map(ToOwned::to_owned),
@@ -355,27 +369,29 @@ impl Stack {
         };
         let callback = if ask.callback.is_some() { " again" } else { "" };
         let key = caller.key.as_deref().unwrap_or_default();
-        world.story.line(format!("#{invocation} {}{callback} {resource} {key}", ask.action));
+        let name = caller.name();
+        world.story.line(format!("{name} {}{callback} {resource} {key}", ask.action));
         let services = services(&world, &caller);
         let request = request(&self.plan, resource, operation, ask, token);
         let user = self.plan.user;
         let started = world.now();
         let answering = {
-            let world = Arc::clone(&world);
+            let (world, caller, name) = (Arc::clone(&world), caller.clone(), name.clone());
             async move {
                 let event = handle(&services, &request).await.unwrap_or_else(ProgressEvent::from);
-                world.story.line(format!("#{invocation} {}", told(&event)));
+                world.story.line(format!("{name} {}", told(&event)));
                 judge_event(&world, &caller, user, started, &event);
                 event
             }
         };
         let mut running = tokio::spawn(answering);
         let patience = interruption.map_or(PATIENCE, |interruption| interruption.after);
-        let answered = match timeout(patience, &mut running).await {
+        let interrupted = match timeout(patience, &mut running).await {
             Ok(Ok(event)) => {
                 if let Some(operation) = operation {
                     world.state().ledger.operations[operation].answered.insert(invocation);
                 }
+                judge_heard(&world, &caller, &event);
                 return Some(event);
             }
             Ok(Err(_)) => {
@@ -384,8 +400,9 @@ impl Stack {
             }
             Err(_) => interruption.map(|interruption| interruption.how),
         };
-        world.story.line(format!("#{invocation} {}", answered.map_or("is given up".to_owned(), |how| format!("{how:?}"))));
-        match answered {
+        let fate = interrupted.map_or("is given up".to_owned(), |how| format!("{how:?}"));
+        world.story.line(format!("{name} {fate}"));
+        match interrupted {
             Some(How::Killed) => running.abort(),
             Some(How::Vanished) => {
                 running.abort();

@@ -31,6 +31,9 @@ pub(crate) struct Ledger {
     /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
     /// delete them.
     pub(crate) left_behind: BTreeSet<String>,
+    /// The keys to which something happened that no handler could know of: a call that was sent again had reached AWS,
+    /// and took effect when its invocation was over.
+    pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
     pub(crate) violations: Vec<String>,
@@ -98,6 +101,10 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         if let (Some(operation), Ok(body), true) = (caller.operation, answer, is_heard) {
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
+        }
+        let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
+        if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
+            ledger.haunted.extend(ids(&call.told()));
         }
         match answer {
             Err(refusal) if ["Bug", "InvalidAction", "UnknownOperationException"].contains(&refusal.code) => {
@@ -171,19 +178,6 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         if event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded) && !iam.was_full(user, started) {
             violations.push(format!("6: the quota of {user} was never full during this call"));
         }
-        let deleted = event.status == OperationStatus::Success || event.error_code == Some(HandlerErrorCode::NotFound);
-        let key = caller.key.as_deref().and_then(|id| iam.key(id));
-        if caller.action == Action::Delete && deleted && key.is_some_and(Key::is_live) {
-            violations.push("3: DELETE says that the key is gone, and it lives".to_owned());
-        }
-        if caller.action == Action::Create && event.status == OperationStatus::Success {
-            let model = event.resource_model.as_ref();
-            let key = model.and_then(|model| model.id.as_deref()).and_then(|id| iam.key(id));
-            let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
-            if !is_its || key.is_some_and(|key| !key.is_live() && !key.touched) {
-                violations.push("3: CREATE answers with a key that it did not make, or that is gone".to_owned());
-            }
-        }
         if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
             if event.error_code != Some(HandlerErrorCode::ServiceLimitExceeded) && !is_retried {
@@ -193,6 +187,30 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         }
     }
     for violation in violations {
+        world.violated(violation);
+    }
+}
+
+/// After an event that CloudFormation was still waiting for: it is the truth.
+pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent) {
+    let succeeded = event.status == OperationStatus::Success;
+    let violation = {
+        let State { iam, .. } = &*world.state();
+        let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
+        let key = caller.key.as_deref().or(model).and_then(|id| iam.key(id));
+        match caller.action {
+            Action::Create if succeeded => {
+                let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
+                let is_there = key.is_some_and(|key| key.is_live() || key.touched);
+                (!is_its || !is_there).then_some("3: CREATE answers with a key that it did not make, or that is gone")
+            }
+            Action::Delete if succeeded || event.error_code == Some(HandlerErrorCode::NotFound) => {
+                key.is_some_and(Key::is_live).then_some("3: DELETE says that the key is gone, and it lives")
+            }
+            _ => None,
+        }
+    };
+    if let Some(violation) = violation {
         world.violated(violation);
     }
 }
@@ -254,7 +272,7 @@ pub(crate) fn judge_life(world: &World) {
         }
         for (name, Resource { id, region, secret }) in &ledger.resources {
             let Some(key) = iam.key(id) else { continue };
-            if key.touched {
+            if key.touched || ledger.haunted.contains(id) {
                 continue;
             }
             if !key.is_live() {
@@ -272,7 +290,8 @@ pub(crate) fn judge_life(world: &World) {
         }
         for (name, secret) in stores.values().flat_map(|store| &store.secrets) {
             let Some(key) = ids(name).pop().and_then(|id| iam.key(&id)) else { continue };
-            let is_lost = secret.truth().is_some() && !key.is_live() && !key.touched;
+            let is_excused = key.touched || ledger.haunted.contains(&key.id);
+            let is_lost = secret.truth().is_some() && !key.is_live() && !is_excused;
             if is_lost && !ledger.is_named(&key.id) {
                 violations.push(format!("5: the secret {name} is kept without its key, and nobody is told"));
             }

@@ -237,23 +237,23 @@ impl Plan {
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut plans = vec![];
         for index in 0..self.troubles.len() {
-            plans.push(without(self, |plan| drop(plan.troubles.remove(index))));
+            plans.push(without(self, |plan| _ = plan.troubles.remove(index)));
         }
         for index in 0..self.interruptions.len() {
-            plans.push(without(self, |plan| drop(plan.interruptions.remove(index))));
+            plans.push(without(self, |plan| _ = plan.interruptions.remove(index)));
         }
         for index in 0..self.deeds.len() {
-            plans.push(without(self, |plan| drop(plan.deeds.remove(index))));
+            plans.push(without(self, |plan| _ = plan.deeds.remove(index)));
         }
         for index in 0..self.stacks.len() {
             if self.stacks.len() > 1 {
-                plans.push(without(self, |plan| drop(plan.stacks.remove(index))));
+                plans.push(without(self, |plan| _ = plan.stacks.remove(index)));
             }
             if self.stacks[index].keys > 1 {
                 plans.push(without(self, |plan| plan.stacks[index].keys = 1));
             }
             for step in 0..self.stacks[index].steps.len() {
-                plans.push(without(self, |plan| drop(plan.stacks[index].steps.remove(step))));
+                plans.push(without(self, |plan| _ = plan.stacks[index].steps.remove(step)));
             }
         }
         for lag in [Lag::None, Lag::Usual] {

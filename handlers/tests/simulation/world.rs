@@ -54,6 +54,8 @@ pub(crate) enum Maker {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) invocation: u32,
+    /// Whether nothing goes wrong for it.
+    pub(crate) is_calm: bool,
     /// The operation that it is part of. READs and LISTs that only look are part of none.
     pub(crate) operation: Option<usize>,
     pub(crate) action: Action,

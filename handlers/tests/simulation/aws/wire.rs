@@ -61,13 +61,12 @@ impl Wire {
         let (fault, there, back) = {
             let now = self.world.now();
             let State { weather, dice, .. } = &mut *self.world.state();
-            // Who only looks, does so in good weather.
-            let fault =
-                self.caller.operation.and_then(|_| weather.fault(&self.world.plan, &call.operation, now));
+            let is_calm = self.caller.is_calm;
+            let fault = if is_calm { None } else { weather.fault(&self.world.plan, &call.operation, now) };
             (fault, Duration::from_millis(dice.u64(3..30)), Duration::from_millis(dice.u64(3..30)))
         };
         if let Some(fault) = fault {
-            self.world.story.line(format!("  #{} {} meets {fault:?}", self.caller.invocation, call.told()));
+            self.world.story.line(format!("  {} {} meets {fault:?}", self.caller.name(), call.told()));
         }
         let is_query = matches!(call.input, Input::Iam(_));
         let instead = |status, query: &'static str, json: &'static str| {
@@ -109,8 +108,8 @@ impl Wire {
             Some(Fault::BreakOff) => {
                 let response = self.arrive(call, there, false).await;
                 sleep(back).await;
-                let body = response.body().bytes().unwrap_or_default();
-                Ok(HttpResponse::new(response.status(), SdkBody::from(body[..body.len() / 2].to_vec())))
+                // A body that fails when it is read.
+                Ok(HttpResponse::new(response.status(), SdkBody::taken()))
             }
             Some(Fault::NoConnection) => {
                 sleep(CONNECT_TIMEOUT).await;
@@ -152,13 +151,17 @@ impl Wire {
             Ok(body) => invariants::ids(body).join(" "),
             Err(refusal) => format!("{} {}", refusal.status, refusal.code),
         };
-        world.story.line(format!("  #{} {} -> {told}{unheard}", caller.invocation, call.told()));
+        world.story.line(format!("  {} {} -> {told}{unheard}", caller.name(), call.told()));
         invariants::judge_call(world, caller, call, &answer, is_heard);
         answer
     }
 }
 
 impl Caller {
+    pub(crate) fn name(&self) -> String {
+        if self.operation.is_some() { format!("#{}", self.invocation) } else { "(look)".to_owned() }
+    }
+
     fn maker(&self) -> Maker {
         self.operation.map_or(Maker::Person, Maker::Operation)
     }
@@ -195,7 +198,7 @@ impl Call {
     }
 
     /// The call in words, without a secret.
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let parameters = match &self.input {
             Input::Iam(form) => {
                 let told = form.iter().filter(|(name, _)| name != "Action" && name != "Version");
