@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use access_key_handlers::handle;
-use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent, Status};
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -244,7 +244,7 @@ impl Stack {
         let Order { action, resource, mut desired, previous, mut is_calm } = order;
         let operation = {
             let ledger = &mut self.world.state().ledger;
-            ledger.operations.push(Operation::new(resource.to_owned(), action, self.plan.user.to_owned()));
+            ledger.operations.push(Operation::new(resource.to_owned(), self.plan.user.to_owned()));
             ledger.operations.len() - 1
         };
         let started = self.world.now();

@@ -83,6 +83,8 @@ pub(crate) fn request(
         stack_id: Some(arn),
         logical_resource_id: Some(logical_id.to_owned()),
         client_request_token: Some(operation.map_or("look".to_owned(), |operation| format!("operation-{operation}"))),
+        stack_tags: [("stack".to_owned(), name.to_owned())].into(),
+        previous_stack_tags: [("stack".to_owned(), name.to_owned())].into(),
         callback_context: callback,
         next_token,
         ..RequestContext::default()

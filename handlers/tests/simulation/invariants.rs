@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use access_key_schema::{Action, HandlerErrorCode, OperationStatus, ProgressEvent};
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,7 +51,6 @@ pub(crate) struct Resource {
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) resource: String,
-    pub(crate) action: Action,
     pub(crate) user: String,
     /// The last event that CloudFormation got.
     pub(crate) last: Option<ProgressEvent>,
@@ -62,8 +61,8 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    pub(crate) fn new(resource: String, action: Action, user: String) -> Self {
-        Self { resource, action, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
+    pub(crate) fn new(resource: String, user: String) -> Self {
+        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
     }
 }
 
@@ -226,7 +225,12 @@ fn shown(action: Action, event: &ProgressEvent, log: &[String]) -> String {
 fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
     use OperationStatus::{Failed, InProgress, Success};
     let model = event.resource_model.as_ref();
+    let has_secret = |model: &AccessKey| {
+        let secrets = [&model.secret_access_key, &model.ses_smtp_password_v4];
+        secrets.into_iter().flatten().any(|secret| !secret.expose().is_empty())
+    };
     let rules = [
+        (event.status != Success && model.is_some_and(has_secret), "a model that is kept carries a secret"),
         (event.status == Success && event.error_code.is_some(), "SUCCESS carries an error code"),
         (event.status == Failed && event.error_code.is_none(), "FAILED carries no error code"),
         (event.status == Failed && message(event).is_empty(), "FAILED carries no message"),
