@@ -103,3 +103,9 @@ format: setup ## format everything
 	cargo fmt --all
 	ruff format cfn-plugin dev
 	ruff check --fix cfn-plugin dev
+
+.PHONY: simulate
+LIVES := 100000
+simulate: ## the handlers in LIVES=100000 lives full of faults, on simulated time; SEED=… replays one
+	LIVES=$(LIVES) SEED=$(SEED) cargo test --profile simulation --package access-key-handlers --test simulation -- \
+		--nocapture nothing_is_lost

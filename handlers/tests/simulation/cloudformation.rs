@@ -1,0 +1,449 @@
+//! A model of CloudFormation: stacks, the order of their operations, and how it calls the handlers.
+
+use std::{sync::Arc, time::Duration};
+
+use access_key_handlers::handle;
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    aws::{iam::User, replica::Replicated},
+    handlers::{Ask, request, services},
+    invariants::{Operation, Resource, judge_event, judge_heard},
+    plan::{How, Lag, REACHED_PATH, StackPlan, Step},
+    world::{Caller, State, World},
+};
+
+/// How long CloudFormation waits for a handler.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often an operation is called again after retriable errors, and once more so often when nothing goes wrong any
+/// more: lives in which CloudFormation gives up while AWS is down are not played.
+const TRIES: u32 = 5;
+
+/// How long an operation may be IN_PROGRESS.
+const STABILIZATION: Duration = Duration::from_hours(1);
+
+/// How often CloudFormation tries to delete what an update has replaced.
+const CLEANUPS: u32 = 3;
+
+/// One stack and its keys.
+pub(crate) struct Stack {
+    world: Arc<World>,
+    plan: StackPlan,
+    number: usize,
+}
+
+/// A resource of type `AWS::IAM::AccessKey`.
+#[derive(Clone)]
+struct Key {
+    /// Its stack and its logical id.
+    name: String,
+    /// What the template declares.
+    declared: Value,
+    id: String,
+    /// All properties, as the last event had them.
+    model: Value,
+}
+
+/// What CloudFormation asks for.
+struct Order<'a> {
+    action: Action,
+    resource: &'a str,
+    desired: Value,
+    previous: Option<Value>,
+    /// Whether nothing goes wrong any more.
+    is_calm: bool,
+}
+
+impl Stack {
+    pub(crate) fn new(world: &Arc<World>, number: usize) -> Self {
+        Self { world: Arc::clone(world), plan: world.plan.stacks[number].clone(), number }
+    }
+
+    /// Creates the stack and does with it what its owner does.
+    pub(crate) async fn live(self) {
+        sleep(self.plan.starts).await;
+        if self.plan.makes_user {
+            self.tell("creates user");
+            self.world.at_aws(|iam, _, moment| {
+                let user = Replicated::made(User { path: REACHED_PATH }, moment);
+                iam.users.insert(self.plan.user.to_owned(), user);
+            });
+            let settles = self.world.state().dice.u64(500..4_000);
+            sleep(Duration::from_millis(settles)).await;
+        }
+        let names: Vec<_> = (0..self.plan.keys).map(|key| format!("stack{}/Key{key}", self.number)).collect();
+        let declared = json!({"UserName": self.plan.user, "Status": self.plan.status, "Serial": 1});
+        let created = join_all(names.iter().map(|name| self.create(name, declared.clone()))).await;
+        let is_whole = created.iter().all(Result::is_ok);
+        let mut keys: Vec<_> = created.into_iter().filter_map(|key| key.unwrap_or_else(|key| key)).collect();
+        if !is_whole {
+            self.tell("rolls back its creation");
+            return self.delete(keys).await;
+        }
+        for step in &self.plan.steps {
+            match *step {
+                Step::Wait(time) => sleep(time).await,
+                Step::Status(status) => self.update(&mut keys[0], "Status", json!(status)).await,
+                Step::Tag(value) => {
+                    self.update(&mut keys[0], "Tags", json!([{"Key": "colour", "Value": value}])).await;
+                }
+                Step::Rotate { rolls_back } => self.rotate(&mut keys[0], rolls_back).await,
+                Step::Read => drop(self.look(Action::Read, json!({"Id": keys[0].id}), None).await),
+                Step::List => drop(self.list().await),
+                Step::Delete => return self.delete(keys).await,
+            }
+        }
+    }
+
+    /// The new key; or what is left to delete of it.
+    async fn create(&self, name: &str, declared: Value) -> Result<Option<Key>, Option<Key>> {
+        let desired = declared.clone();
+        let order = Order { action: Action::Create, resource: name, desired, previous: None, is_calm: false };
+        let (event, id) = self.operate(order).await;
+        let key = |model: Value, id: String| Key { name: name.to_owned(), declared: declared.clone(), id, model };
+        match (event, id) {
+            (Some(event), Some(id)) if event.status == OperationStatus::Success => {
+                let model = json!(event.resource_model);
+                self.register(name, &id);
+                Ok(Some(key(model, id)))
+            }
+            (_, id) => Err(id.map(|id| {
+                let mut model = declared.clone();
+                model["Id"] = json!(id);
+                key(model, id)
+            })),
+        }
+    }
+
+    async fn update(&self, key: &mut Key, property: &str, value: Value) {
+        let mut declared = key.declared.clone();
+        declared[property] = value;
+        if declared == key.declared {
+            return;
+        }
+        let event = self.change(key, &declared).await;
+        if event.as_ref().is_some_and(|event| event.status == OperationStatus::Success) {
+            key.declared = declared;
+        } else {
+            self.tell("rolls back its update");
+            let declared = key.declared.clone();
+            self.change(key, &declared).await;
+        }
+    }
+
+    async fn change(&self, key: &mut Key, declared: &Value) -> Option<ProgressEvent> {
+        let mut desired = declared.clone();
+        desired["Id"] = json!(key.id);
+        let previous = Some(key.model.clone());
+        let order = Order { action: Action::Update, resource: &key.name, desired, previous, is_calm: false };
+        let (event, _) = self.operate(order).await;
+        if let Some(model) = event.as_ref().and_then(|event| event.resource_model.as_ref()) {
+            key.model = json!(model);
+        }
+        event
+    }
+
+    /// A replacement: the new key, then the old one's deletion; or back, if something else in the stack fails.
+    async fn rotate(&self, key: &mut Key, rolls_back: bool) {
+        let mut declared = key.declared.clone();
+        declared["Serial"] = json!(declared["Serial"].as_i64().unwrap_or_default() + 1);
+        let old = key.clone();
+        match self.create(&key.name, declared).await {
+            Ok(Some(new)) if rolls_back => {
+                self.tell("rolls back its update");
+                self.clean_up(&new).await;
+                self.register(&old.name, &old.id);
+            }
+            Ok(Some(new)) => {
+                *key = new;
+                self.clean_up(&old).await;
+            }
+            Ok(None) => {}
+            Err(left) => {
+                self.tell("rolls back its update");
+                if let Some(left) = left {
+                    self.clean_up(&left).await;
+                }
+            }
+        }
+    }
+
+    /// Three tries, and then the key is left behind.
+    async fn clean_up(&self, key: &Key) {
+        self.world.state().ledger.left_behind.insert(key.id.clone());
+        for _ in 0..CLEANUPS {
+            if self.delete_key(key, false).await {
+                return;
+            }
+        }
+    }
+
+    /// Deletes the stack; what fails, its owner tries again when nothing goes wrong any more.
+    async fn delete(&self, keys: Vec<Key>) {
+        let deleted = join_all(keys.iter().map(|key| self.delete_key(key, false))).await;
+        for (key, deleted) in keys.iter().zip(deleted) {
+            if !deleted {
+                self.tell("is deleted again by its owner");
+                sleep(self.until_calm() + Duration::from_mins(1)).await;
+                if !self.delete_key(key, true).await {
+                    self.judge_undeleted(key);
+                }
+            }
+            self.unregister(key);
+        }
+        if self.plan.makes_user {
+            self.world.at_aws(|iam, _, moment| {
+                let has_keys = iam.keys_of(self.plan.user).next().is_some();
+                if let Some(user) = iam.users.get_mut(self.plan.user).filter(|_| !has_keys) {
+                    user.write(None, moment);
+                }
+            });
+        }
+    }
+
+    /// Whether the key is gone.
+    async fn delete_key(&self, key: &Key, is_calm: bool) -> bool {
+        let by_id_alone = self.world.state().dice.u8(..4) == 0;
+        let desired = if by_id_alone { json!({"Id": key.id}) } else { key.model.clone() };
+        let order = Order { action: Action::Delete, resource: &key.name, desired, previous: None, is_calm };
+        let (event, _) = self.operate(order).await;
+        let is_gone = event.is_some_and(|event| {
+            event.status == OperationStatus::Success || event.error_code == Some(HandlerErrorCode::NotFound)
+        });
+        if is_gone {
+            self.world.state().ledger.left_behind.remove(&key.id);
+        }
+        is_gone
+    }
+
+    /// When nothing goes wrong, a deletion succeeds, or its last event says what a person has to do.
+    fn judge_undeleted(&self, key: &Key) {
+        let names_it = {
+            let StackPlan { region, prefix, .. } = self.plan;
+            let State { iam, stores, ledger, .. } = &mut *self.world.state();
+            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
+            let is_left = iam.key(&key.id).is_some_and(|key| key.is_live())
+                || secret.is_some_and(|secret| secret.truth().is_some());
+            ledger.left_behind.insert(key.id.clone());
+            let deletions = ledger.operations.iter().filter(|operation| operation.resource == key.name);
+            let message = deletions.last().and_then(|last| last.last.as_ref()?.message.clone()).unwrap_or_default();
+            !is_left || message.contains(&key.id) && message.contains("aws ")
+        };
+        if !names_it {
+            let Key { id, name, .. } = key;
+            self.world.violated(format!("7: {name} cannot be deleted, and its event has no command for {id}"));
+        }
+    }
+
+    /// One operation, to its end: its last event, and the id that CloudFormation knows for the resource.
+    async fn operate(&self, order: Order<'_>) -> (Option<ProgressEvent>, Option<String>) {
+        let Order { action, resource, mut desired, previous, mut is_calm } = order;
+        let operation = {
+            let ledger = &mut self.world.state().ledger;
+            ledger.operations.push(Operation::new(resource.to_owned(), self.plan.user.to_owned()));
+            ledger.operations.len() - 1
+        };
+        let started = self.world.now();
+        let mut id = desired["Id"].as_str().map(ToOwned::to_owned);
+        let mut callback = None;
+        let mut tries = 0;
+        loop {
+            let ask = Ask { action, desired: desired.clone(), previous: previous.clone(), callback: callback.clone() };
+            let event = self.invoke(Some(operation), resource, ask, None, is_calm).await;
+            let Some(event) = event else {
+                tries += 1;
+                if tries > 3 * TRIES {
+                    return (None, id);
+                }
+                continue;
+            };
+            self.world.state().ledger.operations[operation].last = Some(event.clone());
+            if let Some(model) = &event.resource_model {
+                id = model.id.clone().or(id);
+            }
+            let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
+            if event.status == OperationStatus::InProgress {
+                if self.world.now() > started + STABILIZATION {
+                    self.world.violated(format!("7: {action} of {resource} does not end"));
+                    return (Some(event), id);
+                }
+                desired = json!(event.resource_model);
+                callback = event.callback_context;
+                sleep(Duration::from_secs(event.callback_delay_seconds.unwrap_or_default().into())).await;
+            } else if is_retried && tries < 2 * TRIES {
+                tries += 1;
+                if tries == TRIES {
+                    sleep(self.until_calm()).await;
+                    is_calm = true;
+                }
+                sleep(Duration::from_secs(1 << (tries % TRIES))).await;
+            } else {
+                if is_retried {
+                    self.world.violated(format!("7: {action} of {resource} fails again and again"));
+                }
+                self.judge_agreement(action, resource, &event, id.as_deref()).await;
+                return (Some(event), id);
+            }
+        }
+    }
+
+    /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
+    async fn judge_agreement(
+        &self,
+        action: Action,
+        resource: &str,
+        event: &ProgressEvent,
+        id: Option<&str>,
+    ) {
+        let is_disturbed = self.world.plan.lag == Lag::Flapping
+            || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
+            || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
+            || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0);
+        let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
+        let read = self.look(Action::Read, json!({"Id": id}), None).await;
+        if action == Action::Delete {
+            // IAM may say no more than AccessDenied of a key that is gone, and so READ says both.
+            let says_gone = |code| match code {
+                HandlerErrorCode::AccessDenied => self.world.plan.gone_keys_are_denied,
+                code => code == HandlerErrorCode::NotFound,
+            };
+            if !read.and_then(|read| read.error_code).is_some_and(says_gone) {
+                self.world.violated(format!("3: DELETE of {id} succeeds, and READ still finds it"));
+            }
+            if self.list().await.iter().any(|key| key.id.as_deref() == Some(id)) {
+                self.world.violated(format!("3: DELETE of {id} succeeds, and LIST still names it"));
+            }
+        } else if read.and_then(|read| read.resource_model) != event.resource_model {
+            self.world.violated(format!("3: {action} of {id} succeeds, and READ does not say the same"));
+        }
+    }
+
+    /// All pages of a LIST.
+    async fn list(&self) -> Vec<AccessKey> {
+        let (mut keys, mut token) = (vec![], None);
+        for _ in 0..20 {
+            let Some(page) = self.look(Action::List, json!({}), token).await else { break };
+            keys.extend(page.resource_models.unwrap_or_default());
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        keys
+    }
+
+    /// READ or LIST.
+    async fn look(&self, action: Action, desired: Value, token: Option<String>) -> Option<ProgressEvent> {
+        self.invoke(None, "nothing", Ask { action, desired, previous: None, callback: None }, token, true).await
+    }
+
+    /// One invocation: its event, unless it is interrupted.
+    async fn invoke(
+        &self,
+        operation: Option<usize>,
+        resource: &str,
+        ask: Ask,
+        token: Option<String>,
+        is_calm: bool,
+    ) -> Option<ProgressEvent> {
+        let world = Arc::clone(&self.world);
+        let invocation = {
+            let ledger = &mut world.state().ledger;
+            ledger.invocations += u32::from(operation.is_some());
+            ledger.invocations
+        };
+        let interruption = world.plan.interruptions.iter().copied();
+        let interruption = interruption.into_iter().find(|each| !is_calm && each.invocation == invocation);
+        let caller = Caller {
+            invocation,
+            is_calm,
+            operation,
+            action: ask.action,
+            key: ask.desired["Id"].as_str().map(ToOwned::to_owned),
+            region: self.plan.region,
+            prefix: self.plan.prefix,
+        };
+        let callback = if ask.callback.is_some() { " again" } else { "" };
+        let key = caller.key.as_deref().unwrap_or_default();
+        let name = caller.name();
+        world.story.line(format!("{name} {}{callback} {resource} {key}", ask.action));
+        let services = services(&world, &caller);
+        let request = request(&self.plan, resource, operation, ask, token);
+        let user = self.plan.user;
+        let started = world.now();
+        let answering = {
+            let (world, caller, name) = (Arc::clone(&world), caller.clone(), name.clone());
+            async move {
+                let event = handle(&services, &request).await.unwrap_or_else(ProgressEvent::from);
+                world.story.line(format!("{name} {}", told(&event)));
+                judge_event(&world, &caller, user, started, &event);
+                event
+            }
+        };
+        let mut running = tokio::spawn(answering);
+        let patience = interruption.map_or(PATIENCE, |interruption| interruption.after);
+        let interrupted = match timeout(patience, &mut running).await {
+            Ok(Ok(event)) => {
+                if let Some(operation) = operation {
+                    world.state().ledger.operations[operation].answered.insert(invocation);
+                }
+                judge_heard(&world, &caller, &event);
+                return Some(event);
+            }
+            Ok(Err(_)) => {
+                world.violated("8: the handler panics");
+                return None;
+            }
+            Err(_) => interruption.map(|interruption| interruption.how),
+        };
+        let fate = interrupted.map_or("is given up".to_owned(), |how| format!("{how:?}"));
+        world.story.line(format!("{name} {fate}"));
+        match interrupted {
+            Some(How::Killed) => running.abort(),
+            Some(How::Vanished) => {
+                running.abort();
+                sleep(PATIENCE.saturating_sub(patience)).await;
+            }
+            Some(How::Abandoned) | None => {
+                *world.state().ledger.abandoned.entry(resource.to_owned()).or_default() += 1;
+                let resource = resource.to_owned();
+                tokio::spawn(async move {
+                    let _ = running.await;
+                    *world.state().ledger.abandoned.entry(resource).or_default() -= 1;
+                });
+            }
+        }
+        None
+    }
+
+    fn until_calm(&self) -> Duration {
+        self.world.plan.calm_from().saturating_sub(self.world.now())
+    }
+
+    fn register(&self, name: &str, id: &str) {
+        let StackPlan { region, prefix, .. } = self.plan;
+        let resource = Resource { id: id.to_owned(), region, secret: format!("{prefix}{id}") };
+        self.world.state().ledger.resources.insert(name.to_owned(), resource);
+    }
+
+    fn unregister(&self, key: &Key) {
+        self.world.state().ledger.resources.remove(&key.name);
+    }
+
+    fn tell(&self, what: &str) {
+        self.world.story.line(format!("stack{} {what} {}", self.number, self.plan.user));
+    }
+}
+
+/// An event in words, without a secret.
+fn told(event: &ProgressEvent) -> String {
+    let id = event.resource_model.as_ref().and_then(|model| model.id.clone()).unwrap_or_default();
+    let code = event.error_code.map(|code| code.to_string()).unwrap_or_default();
+    let listed = event.resource_models.as_ref().map(|models| format!("{} keys", models.len())).unwrap_or_default();
+    let message = event.message.as_deref().unwrap_or_default();
+    format!("{:?} {id}{code}{listed} {message}", event.status).trim_end().to_owned()
+}

@@ -1,0 +1,101 @@
+//! The handlers as a function sets them up, with the wire of the simulation: the one place that knows how.
+
+use std::{sync::Arc, time::Duration};
+
+use access_key_handlers::{Clock, Deadline, Iam, Keybase, SecretStore, Services};
+use access_key_schema::{AccessKey, Request, RequestContext, TypeConfiguration};
+use aws_credential_types::Credentials;
+use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
+use aws_smithy_runtime::client::{identity::IdentityCache, retries::RetryPartition};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use serde_json::Value;
+
+use crate::{
+    aws::wire::Wire,
+    plan::StackPlan,
+    world::{Caller, World},
+};
+
+/// What CloudFormation asks of one invocation.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) action: Action,
+    pub(crate) desired: Value,
+    pub(crate) previous: Option<Value>,
+    pub(crate) callback: Option<Value>,
+}
+
+/// A client as `src/clients.rs` builds it, on simulated time.
+///
+/// Its bucket of retries is its own: the SDK's default ones are shared by the whole process, and lives must not know of
+/// each other.
+macro_rules! client {
+    ($sdk:ident, $world:expr, $caller:expr) => {{
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_secs(4))
+            .operation_timeout(Duration::from_secs(9))
+            .build();
+        let config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .credentials_provider(Credentials::for_tests())
+            .identity_cache(IdentityCache::no_cache())
+            .region($sdk::config::Region::from_static($caller.region))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .retry_partition(RetryPartition::custom("life").build())
+            .timeout_config(timeouts)
+            .time_source($world.function_clock())
+            .sleep_impl(TokioSleep::new())
+            .http_client(Wire::new(Arc::clone($world), $caller.clone()))
+            .build();
+        $sdk::Client::from_conf(config)
+    }};
+}
+
+/// What an invocation works with.
+pub(crate) fn services(world: &Arc<World>, caller: &Caller) -> Services {
+    let store = client!(aws_sdk_secretsmanager, world, caller);
+    Services {
+        iam: Iam::new(client!(aws_sdk_iam, world, caller)),
+        secret_store: SecretStore::new(store, type_configuration(caller.prefix)),
+        keybase: Keybase::new(|| unreachable!("no life has a PgpKey"), None),
+        clock: Clock::starting_at(world.function_clock().now()),
+        deadline: Deadline::of(caller.action, Duration::MAX),
+    }
+}
+
+/// The request of an invocation.
+pub(crate) fn request(
+    stack: &StackPlan,
+    resource: &str,
+    operation: Option<usize>,
+    ask: Ask,
+    next_token: Option<String>,
+) -> Request {
+    let Ask { action, desired, previous, callback } = ask;
+    let model = |properties: Value| -> AccessKey { serde_json::from_value(properties).unwrap() };
+    let (name, logical_id) = resource.split_once('/').unwrap_or((resource, resource));
+    let arn = format!("arn:aws:cloudformation:{}:123456789012:stack/{name}/1", stack.region);
+    let context = RequestContext {
+        stack_id: Some(arn),
+        logical_resource_id: Some(logical_id.to_owned()),
+        client_request_token: Some(operation.map_or("look".to_owned(), |operation| format!("operation-{operation}"))),
+        stack_tags: [("stack".to_owned(), name.to_owned())].into(),
+        previous_stack_tags: [("stack".to_owned(), name.to_owned())].into(),
+        callback_context: callback,
+        next_token,
+        ..RequestContext::default()
+    };
+    Request {
+        action,
+        desired: model(desired),
+        previous: previous.map(model),
+        type_configuration: type_configuration(stack.prefix),
+        region: stack.region.to_owned(),
+        context,
+    }
+}
+
+fn type_configuration(prefix: &str) -> TypeConfiguration {
+    TypeConfiguration { secret_name_prefix: Some(prefix.to_owned()), ..TypeConfiguration::default() }
+}

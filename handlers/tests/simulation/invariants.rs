@@ -1,0 +1,319 @@
+//! What must hold in every life, whatever goes wrong.
+//!
+//! Three judges: [`judge_call`] after every call to AWS, [`judge_event`] after every event that a handler answers, and
+//! [`judge_life`] when everything has come to rest. The [`Ledger`] is the truth about who did what, which no handler
+//! ever sees.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{
+        Answer,
+        iam::{Iam, Key},
+        wire::{Call, Input},
+    },
+    world::{Caller, Maker, State, World},
+};
+
+/// Who did what.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) invocations: u32,
+    /// The keys that are resources of stacks, by stack and logical id.
+    pub(crate) resources: BTreeMap<String, Resource>,
+    /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
+    /// delete them.
+    pub(crate) left_behind: BTreeSet<String>,
+    /// The keys to which something happened that no handler could know of: a call that was sent again had reached AWS,
+    /// and took effect when its invocation was over.
+    pub(crate) haunted: BTreeSet<String>,
+    /// How many invocations are running for a resource after CloudFormation gave up on them.
+    pub(crate) abandoned: BTreeMap<String, u32>,
+    pub(crate) violations: Vec<String>,
+}
+
+/// A key that is a resource of a stack, and where its secret is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    pub(crate) id: String,
+    pub(crate) region: &'static str,
+    pub(crate) secret: String,
+}
+
+/// An operation of CloudFormation on a resource: all the invocations with one token.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) resource: String,
+    pub(crate) user: String,
+    /// The last event that CloudFormation got.
+    pub(crate) last: Option<ProgressEvent>,
+    /// The ids of keys that AWS told an invocation of, by invocation.
+    told: BTreeSet<(u32, String)>,
+    /// The invocations that answered CloudFormation.
+    pub(crate) answered: BTreeSet<u32>,
+}
+
+impl Operation {
+    pub(crate) fn new(resource: String, user: String) -> Self {
+        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
+    }
+}
+
+impl Ledger {
+    fn is_named(&self, id: &str) -> bool {
+        let in_event = |event: &ProgressEvent| {
+            let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
+            message(event).contains(id) || model == Some(id) && event.status == OperationStatus::Failed
+        };
+        self.left_behind.contains(id)
+            || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
+    }
+
+    /// Whether the operation could not learn this key's id, and so says how to see the user's keys.
+    fn is_hinted_at(&self, operation: usize, id: &str) -> bool {
+        let operation = &self.operations[operation];
+        let learned = operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
+        let hint = format!("list-access-keys --user-name {}", operation.user);
+        !learned && operation.last.as_ref().is_some_and(|event| message(event).contains(&hint))
+    }
+}
+
+impl World {
+    /// Takes down that something must not be as it is.
+    pub(crate) fn violated(&self, what: impl AsRef<str>) {
+        self.story.line(format!("VIOLATION: {}", what.as_ref()));
+        self.state().ledger.violations.push(what.as_ref().to_owned());
+    }
+}
+
+/// After a call to AWS: nothing that is not provably ours was touched.
+pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, is_heard: bool) {
+    let verdict = {
+        let State { iam, ledger, .. } = &mut *world.state();
+        if let (Some(operation), Ok(body), true) = (caller.operation, answer, is_heard) {
+            let told = ids(body).into_iter().map(|id| (caller.invocation, id));
+            ledger.operations[operation].told.extend(told);
+        }
+        let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
+        if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
+            ledger.haunted.extend(ids(&call.told()));
+        }
+        match answer {
+            Err(refusal) if ["Bug", "InvalidAction", "UnknownOperationException"].contains(&refusal.code) => {
+                Some(format!("{}: {}", refusal.code, refusal.message))
+            }
+            Err(refusal) if refusal.code == "ValidationError" => {
+                Some(format!("{} acts on the caller's own keys: {}", call.operation, refusal.message))
+            }
+            Err(_) => None,
+            Ok(_) => touched(iam, ledger, caller, call),
+        }
+    };
+    if let Some(violation) = verdict {
+        world.violated(violation);
+    }
+}
+
+fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<String> {
+    let id = match (&*call.operation, &call.input) {
+        ("CreateAccessKey" | "CreateSecret", _) if caller.action == Action::Create => return None,
+        ("UpdateAccessKey" | "DeleteAccessKey", Input::Iam(form)) => {
+            form.iter().find(|(name, _)| name == "AccessKeyId").map(|(_, id)| id.clone())
+        }
+        ("CreateAccessKey" | "CreateSecret", _) => None,
+        (operation, Input::SecretsManager(input)) if !["GetSecretValue", "DescribeSecret"].contains(&operation) => {
+            ids(&input.to_string()).pop()
+        }
+        _ => return None,
+    };
+    let operation = caller.operation.map(|operation| &ledger.operations[operation]);
+    let made_by = |key: &Key| match key.maker {
+        Maker::Person => None,
+        Maker::Operation(operation) => Some(&ledger.operations[operation].resource),
+    };
+    let key = id.as_deref().and_then(|id| iam.key(id));
+    let is_ours = match caller.action {
+        Action::Create => key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker)),
+        Action::Update | Action::Delete => {
+            let is_the_resources = key.is_none_or(|key| made_by(key) == operation.map(|operation| &operation.resource));
+            id.is_some() && id == caller.key && is_the_resources
+        }
+        Action::Read | Action::List => false,
+    };
+    if is_ours {
+        return None;
+    }
+    let maker = key.map(|key| match made_by(key) {
+        None => "a person".to_owned(),
+        Some(resource) => format!("{resource}, {:?}", key.maker),
+    });
+    Some(format!(
+        "1: {} of {}, which {} made, by a {} of {}",
+        call.operation,
+        id.unwrap_or_default(),
+        maker.unwrap_or_else(|| "nobody".to_owned()),
+        caller.action,
+        operation.map_or("nothing", |operation| &operation.resource),
+    ))
+}
+
+/// After an event: it fits the protocol, holds no secret, and says nothing that is not so.
+pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: Duration, event: &ProgressEvent) {
+    let mut violations = protocol(caller.action, event);
+    let log = world.story.take_log();
+    {
+        let State { iam, ledger, .. } = &*world.state();
+        let shown = shown(caller.action, event, &log);
+        if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
+            violations.push("8: a secret is where it must not be".to_owned());
+        }
+        if event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded) && !iam.was_full(user, started) {
+            violations.push(format!("6: the quota of {user} was never full during this call"));
+        }
+        if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
+            let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
+            if event.error_code != Some(HandlerErrorCode::ServiceLimitExceeded) && !is_retried {
+                let resource = caller.operation.map(|operation| &ledger.operations[operation].resource);
+                violations.push(format!("7: {} of {resource:?} fails although nothing is wrong", caller.action));
+            }
+        }
+    }
+    for violation in violations {
+        world.violated(violation);
+    }
+}
+
+/// After an event that CloudFormation was still waiting for: it is the truth.
+pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent) {
+    let succeeded = event.status == OperationStatus::Success;
+    let violation = {
+        let State { iam, .. } = &*world.state();
+        let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
+        let key = caller.key.as_deref().or(model).and_then(|id| iam.key(id));
+        match caller.action {
+            Action::Create if succeeded => {
+                let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
+                let is_there = key.is_some_and(|key| key.is_live() || key.touched);
+                (!is_its || !is_there).then_some("3: CREATE answers with a key that it did not make, or that is gone")
+            }
+            Action::Delete if succeeded || event.error_code == Some(HandlerErrorCode::NotFound) => {
+                key.is_some_and(Key::is_live).then_some("3: DELETE says that the key is gone, and it lives")
+            }
+            _ => None,
+        }
+    };
+    if let Some(violation) = violation {
+        world.violated(violation);
+    }
+}
+
+/// What CloudFormation or a log keeps of an event.
+fn shown(action: Action, event: &ProgressEvent, log: &[String]) -> String {
+    let may_hold_secret = event.status == OperationStatus::Success && action != Action::List;
+    let model = event.resource_model.as_ref().filter(|_| !may_hold_secret);
+    let event = json!([event.message, event.callback_context, event.next_token, model, event.resource_models]);
+    format!("{event} {}", log.join(" "))
+}
+
+fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
+    use OperationStatus::{Failed, InProgress, Success};
+    let model = event.resource_model.as_ref();
+    let has_secret = |model: &AccessKey| {
+        let secrets = [&model.secret_access_key, &model.ses_smtp_password_v4];
+        secrets.into_iter().flatten().any(|secret| !secret.expose().is_empty())
+    };
+    let rules = [
+        (event.status != Success && model.is_some_and(has_secret), "a model that is kept carries a secret"),
+        (event.status == Success && event.error_code.is_some(), "SUCCESS carries an error code"),
+        (event.status == Failed && event.error_code.is_none(), "FAILED carries no error code"),
+        (event.status == Failed && message(event).is_empty(), "FAILED carries no message"),
+        (event.status == Failed && event.callback_delay_seconds.is_some(), "FAILED carries a delay"),
+        (event.status == Failed && event.resource_models.is_some(), "FAILED carries resourceModels"),
+        (message(event).chars().count() > 2048, "the message is longer than 2,048 characters"),
+        (
+            event.status == InProgress && matches!(action, Action::Read | Action::List),
+            "READ or LIST answers IN_PROGRESS",
+        ),
+        (event.status == InProgress && model.is_none_or(|model| model.id.is_none()), "IN_PROGRESS without an Id"),
+        (
+            event.status == Success && action == Action::Delete && model.is_some(),
+            "the SUCCESS of a DELETE carries a model",
+        ),
+        (
+            event.status == Success && action == Action::List && event.resource_models.is_none(),
+            "the SUCCESS of a LIST carries no resourceModels",
+        ),
+        (
+            event.status == Success
+                && !matches!(action, Action::Delete | Action::List)
+                && model.is_none_or(|model| model.id.is_none()),
+            "SUCCESS without an Id",
+        ),
+    ];
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| format!("8: {rule}")).collect()
+}
+
+/// When everything has come to rest: nothing is lost.
+pub(crate) fn judge_life(world: &World) {
+    let mut violations = vec![];
+    {
+        let State { iam, stores, ledger, .. } = &*world.state();
+        for key in iam.keys.iter().filter(|key| key.is_live()) {
+            let Maker::Operation(operation) = key.maker else { continue };
+            let id = &key.id;
+            let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
+            if !is_resource && !ledger.is_named(id) && !ledger.is_hinted_at(operation, id) {
+                let resource = &ledger.operations[operation].resource;
+                violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
+            }
+        }
+        for (name, Resource { id, region, secret }) in &ledger.resources {
+            let Some(key) = iam.key(id) else { continue };
+            if key.touched || ledger.haunted.contains(id) {
+                continue;
+            }
+            if !key.is_live() {
+                violations.push(format!("4: {name} is a resource, and its key {id} is gone"));
+            }
+            let stored = stores.get(region).and_then(|store| store.secrets.get(secret));
+            let was_touched = stored.is_some_and(|secret| secret.was(|state| state.touched));
+            let keeps = |string: &str| {
+                let value: Value = serde_json::from_str(string).unwrap_or_default();
+                value["SecretAccessKey"] == *key.secret && value["AccessKeyId"] == **id
+            };
+            if !was_touched && !stored.and_then(|secret| secret.truth()).is_some_and(|state| keeps(&state.string)) {
+                violations.push(format!("4: {name} is a resource, and its secret {secret} is not what it was"));
+            }
+        }
+        for (name, secret) in stores.values().flat_map(|store| &store.secrets) {
+            let Some(key) = ids(name).pop().and_then(|id| iam.key(&id)) else { continue };
+            let is_excused = key.touched || ledger.haunted.contains(&key.id);
+            let is_lost = secret.truth().is_some() && !key.is_live() && !is_excused;
+            if is_lost && !ledger.is_named(&key.id) {
+                violations.push(format!("5: the secret {name} is kept without its key, and nobody is told"));
+            }
+        }
+    }
+    for violation in violations {
+        world.violated(violation);
+    }
+}
+
+fn message(event: &ProgressEvent) -> &str {
+    event.message.as_deref().unwrap_or_default()
+}
+
+/// The access key ids in a text.
+pub(crate) fn ids(text: &str) -> Vec<String> {
+    let starts = text.match_indices("AKIA").map(|(start, _)| start);
+    let mut ids: Vec<_> = starts.filter_map(|start| text.get(start..start + 20)).map(ToOwned::to_owned).collect();
+    ids.dedup();
+    ids
+}

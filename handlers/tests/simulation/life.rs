@@ -1,0 +1,55 @@
+//! One life, from its plan to its verdict.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::{join, join_all};
+use tokio::{runtime::Builder, time::sleep};
+
+use crate::{
+    aws::{iam::User, replica::Replicated},
+    cloudformation::Stack,
+    invariants::judge_life,
+    others::act,
+    plan::{BYSTANDER, OLD_USERS, OTHER_PATH, Plan, REACHED_PATH},
+    world::{Maker, World},
+};
+
+/// How long after the last event everything has come to rest: no invocation runs any more, and all reads agree.
+const REST: Duration = Duration::from_mins(3);
+
+/// How a life went.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) story: String,
+    /// What must not have happened.
+    pub(crate) violations: Vec<String>,
+}
+
+/// Plays a life on this thread, in simulated time.
+pub(crate) fn play(plan: Plan) -> Verdict {
+    // The SDK draws its back-off from the thread's dice.
+    fastrand::seed(plan.dice);
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let world = World::new(plan);
+        let _listening = world.story.listen();
+        people(&world);
+        let stacks = (0..world.plan.stacks.len()).map(|number| Stack::new(&world, number).live());
+        let deeds = world.plan.deeds.iter().map(|deed| act(Arc::clone(&world), *deed));
+        join(join_all(stacks), join_all(deeds)).await;
+        sleep(REST).await;
+        judge_life(&world);
+        let violations = world.state().ledger.violations.clone();
+        Verdict { story: world.story.tell(), violations }
+    })
+}
+
+/// The users who have been there for long, one of them with a key of their own.
+fn people(world: &World) {
+    world.at_aws(|iam, _, moment| {
+        for (name, path) in [(OLD_USERS[0], REACHED_PATH), (OLD_USERS[1], REACHED_PATH), (BYSTANDER, OTHER_PATH)] {
+            iam.users.insert(name.to_owned(), Replicated::settled(User { path }));
+        }
+        drop(iam.create_access_key(BYSTANDER, Maker::Person, moment).map(|key| key.touched = true));
+    });
+}

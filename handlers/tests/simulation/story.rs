@@ -1,0 +1,104 @@
+//! What happened in a life, line by line, in simulated time; and what the handlers logged meanwhile.
+
+use std::{
+    fmt::{Debug, Write as _},
+    sync::{Arc, Mutex},
+};
+
+use tokio::time::Instant;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
+
+/// The lines of a life, the first first.
+#[derive(Debug)]
+pub(crate) struct Story {
+    start: Instant,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    lines: Vec<String>,
+    /// What the handlers have logged, for the search for secrets.
+    log: Vec<String>,
+}
+
+impl Story {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { start: Instant::now(), told: Mutex::default() })
+    }
+
+    pub(crate) fn line(&self, line: impl AsRef<str>) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        self.told.lock().unwrap().lines.push(format!("{seconds:9.3}  {}", line.as_ref()));
+    }
+
+    /// The whole story.
+    pub(crate) fn tell(&self) -> String {
+        self.told.lock().unwrap().lines.join("\n")
+    }
+
+    /// What was logged since this was asked last.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap().log)
+    }
+
+    /// Takes down what this thread logs, until the guard is dropped: from the handlers everything, from others what a
+    /// function logs.
+    pub(crate) fn listen(self: &Arc<Self>) -> tracing::subscriber::DefaultGuard {
+        let listener = Listener(Arc::clone(self)).with_filter(Loud);
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(listener))
+    }
+}
+
+/// Writes log events into the story.
+struct Listener(Arc<Story>);
+
+impl<S: Subscriber> Layer<S> for Listener {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.line(format!("     log {}:{}", event.metadata().level(), line.0));
+        self.0.told.lock().unwrap().log.push(line.0);
+    }
+}
+
+struct Loud;
+
+impl Loud {
+    fn hears(metadata: &Metadata<'_>) -> bool {
+        // The SDK asks for the connection behind an answer, to close it after a fault; the model's answers have none.
+        let is_about_connections = metadata.target().ends_with("connection_poisoning");
+        let is_loud = metadata.is_event() && *metadata.level() <= Level::INFO && !is_about_connections;
+        metadata.target().starts_with("access_key") || is_loud
+    }
+}
+
+impl<S> Filter<S> for Loud {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        Self::hears(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> tracing::subscriber::Interest {
+        if Self::hears(metadata) {
+            tracing::subscriber::Interest::always()
+        } else {
+            tracing::subscriber::Interest::never()
+        }
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, " {field}={value:?}");
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = write!(self.0, " {field}={value}");
+    }
+}
