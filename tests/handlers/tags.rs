@@ -39,7 +39,7 @@ fn update(model: &Value, own: [&Value; 2], stack: [&Value; 2]) -> Value {
 }
 
 #[tokio::test]
-async fn create_tags_the_secret_with_the_resources_tags_over_the_stacks_and_read_returns_the_resources() {
+async fn create_puts_the_resources_tags_over_the_stacks_and_read_returns_the_resources() {
     let own = tags(&[("team", "platform"), ("cost-center", "42")]);
     let (env, model) = with_tagged_key(&own).await;
     assert_eq!(model["Tags"], own);
