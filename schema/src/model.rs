@@ -117,7 +117,9 @@ impl AccessKey {
         self.id.as_deref()
     }
 
-    /// A key that `Tags` holds more than once, which a JSON schema, whose `uniqueItems` compares whole items, cannot forbid.
+    /// The first tag key that occurs more than once in `Tags`.
+    ///
+    /// The registry schema cannot forbid it: `uniqueItems` compares whole tags, not their keys.
     #[must_use]
     pub fn repeated_tag_key(&self) -> Option<&str> {
         let tags = self.tags.as_deref().unwrap_or_default();
@@ -126,7 +128,36 @@ impl AccessKey {
         repeated.map(|(_, tag)| tag.key.as_str())
     }
 
-    /// The status the key is to have: `Active` where the template does not say, as in IAM.
+    /// What a value must be that the registry schema refuses, in words for the person who wrote the template.
+    ///
+    /// `property` is a property's name; `Tags[]` stands for a tag, `Tags[].Key` and `Tags[].Value` for its parts.
+    /// `keyword` is the keyword of the JSON schema that the value violates.
+    #[must_use]
+    pub fn constraint(property: &str, keyword: &str) -> &'static str {
+        match (property, keyword) {
+            ("UserName", _) => UserName::CONSTRAINT,
+            ("Serial", _) => "a whole number is expected, of at most 64 bits",
+            ("Status", _) => "must be Active or Inactive",
+            ("PgpKey", "maxLength") => {
+                "at most 56,000 characters are expected; a long key fits when it is exported without what others signed \
+                 (gpg --export-options export-minimal)"
+            }
+            ("PgpKey", _) => {
+                "an OpenPGP public key is expected: base64 of a binary key, an ASCII-armored key, or keybase:NAME"
+            }
+            ("SesSmtpRegion", _) => "a region such as eu-central-1 is expected",
+            ("Tags", "maxItems") => "at most 50 tags are expected",
+            ("Tags", "uniqueItems") => "the same tag occurs more than once",
+            ("Tags", _) => "a list of tags is expected",
+            ("Tags[]", _) => "a tag with a Key and a Value is expected",
+            ("Tags[].Key", "pattern") => "keys that start with \"aws:\" are reserved by AWS",
+            ("Tags[].Key", _) => "a tag's key is 1 to 128 characters",
+            ("Tags[].Value", _) => "a tag's value is at most 256 characters",
+            _ => "a string is expected",
+        }
+    }
+
+    /// The status that the key is to have. The default is `Active`, as in IAM.
     #[must_use]
     pub fn wanted_status(&self) -> Status {
         self.status.unwrap_or_default()
@@ -165,14 +196,17 @@ pub struct Tag {
 /// The name of an IAM user: 1 to 128 ASCII letters, digits or any of `_+=,.@-` (`IAM` API reference, `CreateUser`
 /// and `CreateAccessKey`).
 ///
-/// A type of its own because an IAM call that leaves the name out, or sends an empty one, acts on the
-/// **caller's own** keys: a call that takes a `UserName` cannot be made without one.
+/// An IAM call without a name, or with an empty one, acts on the **caller's own** keys. This type makes such a call
+/// impossible: it is never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(inline)]
 pub struct UserName(String);
 
 impl UserName {
+    /// What a user's name must be, in words.
+    const CONSTRAINT: &str = "a user name is 1 to 128 letters, digits or any of _+=,.@-";
+
     /// The name as IAM takes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -188,7 +222,7 @@ impl TryFrom<String> for UserName {
         if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name))
         } else {
-            Err("a user name is 1 to 128 ASCII letters, digits or any of _+=,.@-")
+            Err(Self::CONSTRAINT)
         }
     }
 }
