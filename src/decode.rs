@@ -224,6 +224,10 @@ mod tests {
                 data("callerCredentials", json!({"accessKeyId": "ASIA"})),
                 "The request's callerCredentials cannot be read: missing field `secretAccessKey`",
             ),
+            (
+                data("callerCredentials", json!("wJalr")),
+                "The request's callerCredentials cannot be read: expected a JSON object",
+            ),
             (data("stackTags", json!({"wJalr": 1})), "The request's stackTags cannot be read: expected a string"),
             (data("maxResults", json!("wJalr")), "The request's maxResults cannot be read: expected a whole number"),
             (

@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn a_type_configuration_that_cannot_be_read_is_refused_without_its_values() {
         for (settings, reason) in [
-            (json!("wJalr"), "expected struct TypeConfiguration"),
+            (json!("wJalr"), "expected a JSON object"),
             (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
             (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`"),
         ] {

@@ -38,7 +38,7 @@ impl fmt::Display for Action {
 
 /// Temporary credentials of the resource type's execution role, for every call to IAM and Secrets Manager.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[allow(missing_docs)]
 pub struct CallerCredentials {
     pub access_key_id: String,

@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "a JSON object")]
 pub struct TypeConfiguration {
     /// The prefix of the stored secrets' names; the access key id follows it. Default:
     /// `cloudformation/iam-access-key/`. Set it before the first key is created: secrets under another prefix are
