@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{AccessKey, TypeConfiguration};
 
-/// The name of Amazon's own type. The registry reserves it: an account registers this type under a name of
-/// its own, and nothing but the schema's `typeName` changes.
+/// The name of Amazon's own type, which the registry reserves. An account registers this type under a name of its own,
+/// and only the schema's `typeName` changes.
 pub const DEFAULT_TYPE_NAME: &str = "AWS::IAM::AccessKey";
 
 /// The registry schema of the resource type under the name `type_name`, as `cfn submit` sends it.
@@ -61,12 +61,13 @@ pub fn registry_schema(type_name: &str) -> Value {
             "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys"] },
         },
     });
-    // Whether objects keep their order is a feature of serde_json that any crate of a build may switch on.
+    // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorted, they are
+    // always the same.
     schema.sort_all_objects();
     schema
 }
 
-/// The CloudFormation CLI's own schema does not take a `type` here.
+/// The schema of the type configuration, without the `type` that the CloudFormation CLI does not allow there.
 fn type_configuration() -> Value {
     let mut schema = schema_of::<TypeConfiguration>();
     if let Some(object) = schema.as_object_mut() {
@@ -75,8 +76,8 @@ fn type_configuration() -> Value {
     schema
 }
 
-/// The draft-07 schema of a type, without what the registry does not take: `$schema`, `title`, `null` types
-/// and number formats.
+/// The draft-07 schema of a type, without what the registry does not allow: `$schema`, `title`, `null` types and number
+/// formats.
 fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.meta_schema = None);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();

@@ -170,8 +170,8 @@ async fn a_key_that_cannot_be_encrypted_to_is_refused_before_any_call_to_aws() {
         (damaged, "damaged"),
         ("no key at all".to_owned(), "neither base64"),
         (BASE64_STANDARD.encode(b"no key at all"), "does not hold an OpenPGP public key"),
-        (String::new(), "shorter than 1 character"),
-        ("k".repeat(1_000_000), "longer than 56000 characters"),
+        (String::new(), "an OpenPGP public key is expected"),
+        ("k".repeat(1_000_000), "at most 56,000 characters"),
         ("keybase:not a name".to_owned(), "names no Keybase user"),
     ] {
         let event = env.fail(&create(pgp_key), "InvalidRequest", reason).await;
