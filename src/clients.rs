@@ -1,8 +1,10 @@
 //! The one place that builds AWS clients from credentials.
 
-use std::time::Duration;
+use std::time::SystemTime;
 
-use access_key_handlers::{Deadline, Iam, OPERATION_TIMEOUT, SecretStore, Services};
+use access_key_handlers::{
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
+};
 use access_key_schema::{CallerCredentials, Request};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
@@ -32,11 +34,9 @@ impl Clients {
 
     /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
     pub async fn with_http_client(http_client: SharedHttpClient) -> Self {
-        // Every handler's longest chain of calls fits into its 60 seconds, READ's into its 30. CREATE's chain can be
-        // longer: it looks at the time that is left before it starts what it must finish.
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(4))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
@@ -75,7 +75,11 @@ impl Clients {
                 aws_sdk_secretsmanager::Client::new(&config),
                 request.type_configuration.clone(),
             ),
-            http: || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
+            keybase: Keybase::new(
+                || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
+                request.type_configuration.keybase_url.clone(),
+            ),
+            clock: Clock::starting_at(SystemTime::now()),
             deadline,
         }
     }

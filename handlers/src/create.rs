@@ -10,10 +10,7 @@ mod orphan;
 mod preconditions;
 mod rollback;
 
-use std::panic::AssertUnwindSafe;
-
 use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName};
-use futures_util::FutureExt;
 use tokio::{
     join,
     time::{Instant, sleep},
@@ -22,6 +19,7 @@ use tokio::{
 use crate::{
     Services,
     iam::{CreatedKey, KeyMetadata},
+    panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::{not_found, success},
     secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
@@ -51,7 +49,6 @@ struct Shown {
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
-<<<<<<< HEAD
     let create = Create { services, request, user: request.user_name()? };
     match CallbackContext::of(request)? {
         None => create.begin().await,
@@ -78,134 +75,6 @@ impl Create<'_> {
             Creation::Existing(id) => self.go_on(&id, None).await,
             Creation::New(created) => self.finish(&before, created, encryption_key.as_ref()).await,
         }
-=======
-    let user = request.user_name()?;
-    if let Some(context) = &request.context.callback_context {
-        return resume(services, request, user, context).await;
-    }
-    refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
-    // What is wrong with the key is said before AWS is called at all. What is wrong with Keybase, a replay need not mind.
-    let encryption_key = match encryption_key(services, request).await {
-        Err(error) if is_the_requests_fault(&error) => return Err(error),
-        outcome => outcome,
-    };
-    let mut keys = keys_of_perhaps_new_user(services, user).await?;
-    if let Some(made) = keys.iter().position(|key| key.was_made_by(request)) {
-        return replay(services, request, user, keys.swap_remove(made)).await;
-    }
-    let encryption_key = encryption_key?;
-    refuse_lowered_serial(request, &keys)?;
-    refuse_third_key(user, &keys)?;
-    refuse_late_start(services.deadline)?;
-    let started = SystemTime::now();
-    let created = match services.iam.create_access_key(user).await {
-        Ok(created) => created,
-        Err(error) if leaves_open_what_it_did(&error) => {
-            return Err(lost_key::reclaim(services, user, &keys, started, error).await);
-        }
-        Err(error) => return Err(error),
-    };
-    let event = settle(services, request, user, &keys, created, encryption_key.as_ref()).await?;
-    Ok(event.with_message(lost_key::warning(user, &keys)))
-}
-
-/// Everything after the key exists: its secret is stored, its status set, and IAM shows it. Or it is taken back.
-///
-/// The calls run side by side and all of them to their end: a call given up halfway could still take effect
-/// behind the back of [`undo`].
-async fn settle(
-    services: &Services,
-    request: &Request,
-    user: &UserName,
-    before: &[UserKey],
-    key: CreatedKey,
-    encryption_key: Option<&EncryptionKey>,
-) -> Result<ProgressEvent> {
-    let CreatedKey { metadata, secret_access_key } = key;
-    let id = &metadata.id;
-    let credentials = match credentials(request, user, &metadata, secret_access_key, encryption_key) {
-        Ok(credentials) => credentials,
-        Err(error) => return Err(undo(services, user, id, error, Stored::Refused).await),
-    };
-    let (stored, status, listed) = join!(
-        services.secret_store.put(credentials, &request.context.stack_tags),
-        set_initial_status(services, user, id, request.desired.wanted_status()),
-        services.iam.list_access_keys(user),
-    );
-    let stored = match stored {
-        Ok(stored) => stored,
-        Err(error) => {
-            let stored = if error.code.is_retriable() { Stored::Perhaps } else { Stored::Refused };
-            return Err(undo(services, user, id, error, stored).await);
-        }
-    };
-    let event = async {
-        let status = status?;
-        let (mine, others): (Vec<_>, Vec<_>) = listed?.into_iter().partition(|key| key.id == *id);
-        refuse_twin(services, request, &metadata, others, before).await?;
-        // IAM has taken the status, and may have listed the key before it did.
-        let seen = mine.into_iter().next().map(|key| KeyMetadata { status: status.unwrap_or(key.status), ..key });
-        finish(services, request, user, seen, stored, 1).await
-    };
-    or_undo(services, user, id, event.await).await
-}
-
-/// What is kept of a new key. With an encryption key its secret ends here: what goes on is encrypted.
-fn credentials(
-    request: &Request,
-    user: &UserName,
-    key: &KeyMetadata,
-    secret_access_key: Secret,
-    encryption_key: Option<&EncryptionKey>,
-) -> Result<Credentials> {
-    let desired = &request.desired;
-    let credentials = Credentials {
-        access_key_id: key.id.clone(),
-        secret_access_key: None,
-        encrypted_secret: None,
-        encrypted_ses_smtp_password_v4: None,
-        key_fingerprint: None,
-        pgp_key: desired.pgp_key.clone(),
-        ses_smtp_region: desired.ses_smtp_region.clone(),
-        user_name: user.clone(),
-        serial: desired.serial,
-        tags: desired.tags.clone(),
-        create_date: key.create_date(),
-        stack_id: request.context.stack_id.clone(),
-        logical_resource_id: request.context.logical_resource_id.clone(),
-        client_request_token: request.context.client_request_token.clone(),
-    };
-    let Some(encryption_key) = encryption_key else {
-        return Ok(Credentials { secret_access_key: Some(secret_access_key), ..credentials });
-    };
-    let region = desired.ses_smtp_region.as_deref().unwrap_or(&request.region);
-    let password = ses_smtp::password(&secret_access_key, region)?;
-    Ok(Credentials {
-        encrypted_secret: Some(encryption_key.encrypt(&secret_access_key)?),
-        encrypted_ses_smtp_password_v4: Some(encryption_key.encrypt(&password)?),
-        key_fingerprint: Some(encryption_key.fingerprint().to_owned()),
-        ..credentials
-    })
-}
-
-/// The answer for a key whose secret is stored, once IAM shows it as it is to be; until then, a callback.
-async fn finish(
-    services: &Services,
-    request: &Request,
-    user: &UserName,
-    seen: Option<KeyMetadata>,
-    stored: StoredCredentials,
-    invocation: u32,
-) -> Result<ProgressEvent> {
-    let id = stored.credentials.access_key_id.clone();
-    match wait_until_visible(services, request, user, &id, seen).await? {
-        Some(metadata) => Ok(ProgressEvent::success(model(request, user, metadata, Some(stored))?)),
-        None if invocation < MAX_INVOCATIONS => Ok(call_again(request, id, invocation)),
-        None => Err(HandlerError::new(
-            HandlerErrorCode::NotStabilized,
-            format!("IAM does not show access key {id} of user {user}, although it created it minutes ago"),
-        )),
->>>>>>> sim
     }
 
     /// The user's keys, once IAM knows the user, and the store has had time to show the secret of every new key: a key
@@ -255,13 +124,7 @@ async fn finish(
         encryption_key: Option<&EncryptionKey>,
     ) -> Result<ProgressEvent> {
         let CreatedKey { metadata, secret_access_key } = created;
-        let work = self.store_and_show(before, &metadata, secret_access_key, encryption_key);
-        let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
-            Err(Unfinished::from(HandlerError::new(
-                HandlerErrorCode::InternalFailure,
-                "The handler failed because of a bug in it; its log says where",
-            )))
-        });
+        let outcome = contain_panics(self.store_and_show(before, &metadata, secret_access_key, encryption_key)).await;
         match outcome {
             Ok(event) => Ok(event),
             Err(unfinished) => Err(rollback::roll_back(self, &metadata, unfinished).await),

@@ -10,6 +10,7 @@ mod delete;
 mod iam;
 mod list;
 mod missing_key;
+mod panics;
 #[doc(hidden)]
 pub mod pgp;
 mod read;
@@ -26,6 +27,7 @@ use access_key_schema::{Action, ProgressEvent, Request, Result};
 
 pub use clock::Clock;
 pub use iam::Iam;
+pub use panics::contain_panics;
 pub use pgp::Keybase;
 pub use secret_store::SecretStore;
 pub use time_budget::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Deadline, OPERATION_TIMEOUT};

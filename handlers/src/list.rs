@@ -44,7 +44,7 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
     };
     let named = request.desired.user_name.is_some();
-    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user)).buffered(CONCURRENT_CALLS);
+    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user, named)).buffered(CONCURRENT_CALLS);
     let (mut keys, mut reached, mut denied) = (vec![], false, vec![]);
     while let Some(answer) = answers.next().await {
         match answer {
@@ -52,8 +52,8 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
                 reached = true;
                 keys.extend(found);
             }
-            // Deleted since the page of users was made.
-            Err(error) if error.is_not_found() && !named => {}
+            // A user who is gone has no keys.
+            Err(error) if error.is_not_found() => {}
             Err(error) if error.code == HandlerErrorCode::AccessDenied && !named => denied.push(error),
             Err(error) => return Err(error),
         }
@@ -87,8 +87,14 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     })))
 }
 
-async fn keys_of(services: &Services, user: UserName) -> Result<Vec<AccessKey>> {
-    let keys = services.iam.list_reachable_access_keys(&user).await?;
+/// The keys of a user. Whether a user exists whom the role does not reach is only asked for one whom the request names:
+/// `ListUsers` has just shown the others.
+async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
+    let keys = if named {
+        services.iam.list_access_keys(&user).await?
+    } else {
+        services.iam.list_reachable_access_keys(&user).await?
+    };
     Ok(keys.into_iter().map(|key| of_iam(&user, key)).collect())
 }
 

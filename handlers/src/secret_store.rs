@@ -17,10 +17,6 @@ use aws_sdk_secretsmanager::{
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
-<<<<<<< HEAD
-=======
-use tokio::try_join;
->>>>>>> sim
 use zeroize::Zeroizing;
 
 pub(crate) use ownership::Ownership;
@@ -35,22 +31,7 @@ pub struct SecretStore {
     configuration: TypeConfiguration,
 }
 
-<<<<<<< HEAD
 /// The value of a stored secret: what IAM never says again, and whom the key was created for.
-=======
-/// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager
-/// quotas]), and the rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
-///
-/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-const MAX_DECLARED_BYTES: usize = 56_000;
-
-/// How many tags a secret may carry ([Secrets Manager quotas]).
-///
-/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-const MAX_TAGS: usize = 50;
-
-/// The value of a stored secret: what IAM never says again, and whom the key was made for.
->>>>>>> sim
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -69,13 +50,8 @@ pub(crate) struct SecretValue {
     pub(crate) ses_smtp_region: Option<String>,
     pub(crate) user_name: UserName,
     pub(crate) serial: Option<i64>,
-<<<<<<< HEAD
     /// The resource's own tags, as declared. The secret carries them together with the stack's. READ, which gets a key
     /// id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
-=======
-    /// The resource's own tags, as declared. The secret carries them together with the stack's, and READ, which gets
-    /// a key id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
->>>>>>> sim
     pub(crate) tags: Option<Vec<Tag>>,
     pub(crate) create_date: Option<String>,
     pub(crate) stack_id: Option<String>,
@@ -92,7 +68,6 @@ pub(crate) struct StoredSecret {
     pub(crate) value: Value,
 }
 
-<<<<<<< HEAD
 /// The value of a stored secret, or why it cannot be read.
 #[derive(Debug)]
 pub(crate) enum Value {
@@ -117,18 +92,6 @@ impl SecretValue {
     pub(crate) fn created(&self) -> Option<SystemTime> {
         let created = DateTime::from_str(self.create_date.as_deref()?, Format::DateTime).ok()?;
         SystemTime::try_from(created).ok()
-=======
-impl Credentials {
-    /// Whether they were made for the resource that the request is about.
-    pub(crate) fn are_of(&self, request: &Request) -> bool {
-        self.stack_id == request.context.stack_id && self.logical_resource_id == request.context.logical_resource_id
-    }
-
-    /// Whether they were made by the operation that the request is part of: CloudFormation sends the same token with
-    /// every retry of it.
-    pub(crate) fn were_made_by(&self, request: &Request) -> bool {
-        self.are_of(request) && self.client_request_token == request.context.client_request_token
->>>>>>> sim
     }
 
     fn to_json(&self) -> Result<Zeroizing<String>> {

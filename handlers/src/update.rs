@@ -92,7 +92,6 @@ async fn wait_until_shown(
 /// stand in the way of another change, or of a rollback.
 fn refuse_tags_without_secret(request: &Request, id: &str) -> Result<()> {
     let own = request.desired.tags.as_deref();
-<<<<<<< HEAD
     let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
     if own.is_none_or(<[_]>::is_empty) || own == before {
         return Ok(());
@@ -104,24 +103,6 @@ fn refuse_tags_without_secret(request: &Request, id: &str) -> Result<()> {
              Leave Tags out, or increment Serial, which makes a key that has one"
         ),
     ))
-=======
-    let Some(stored) = stored else {
-        let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
-        if own.is_none_or(<[_]>::is_empty) || own == before {
-            return Ok(None);
-        }
-        return Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the \
-                 secret. Leave Tags out, or increment Serial, which makes a key that has one"
-            ),
-        ));
-    };
-    let own_before = request.previous.as_ref().map_or(&stored.credentials.tags, |previous| &previous.tags);
-    let before = merged(&request.context.previous_stack_tags, own_before.as_deref());
-    services.secret_store.retag(stored, own, &request.context.stack_tags, before).await.map(Some)
->>>>>>> sim
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE

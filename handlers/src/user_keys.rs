@@ -20,17 +20,9 @@ pub(crate) struct UserKey {
 }
 
 impl UserKey {
-<<<<<<< HEAD
     /// Whom the key was created for, where the store knows.
     pub(crate) fn owner(&self) -> Option<&Ownership> {
         self.entry.as_ref().and_then(|entry| entry.owner.as_ref())
-=======
-    /// Whether this very operation made the key. Without a token, nothing says that it is the same one.
-    pub(crate) fn was_made_by(&self, request: &Request) -> bool {
-        let stored = self.stored.as_ref();
-        request.context.client_request_token.is_some()
-            && stored.is_some_and(|stored| stored.credentials.were_made_by(request))
->>>>>>> sim
     }
 
     /// Whether this very operation created the key, in another invocation. Without a token, nothing says so.

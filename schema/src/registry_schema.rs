@@ -42,23 +42,26 @@ pub fn registry_schema(type_name: &str) -> Value {
         "typeConfiguration": type_configuration(),
         "handlers": {
             "create": { "permissions": [
-                "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+                "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey", "iam:GetUser",
                 "iam:GetAccessKeyLastUsed",
-                "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:GetSecretValue",
-                "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
+                "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
             ]},
             "read": { "permissions": [
-                "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "secretsmanager:GetSecretValue", "kms:Decrypt",
+                "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "kms:Decrypt",
             ]},
             "update": { "permissions": [
-                "iam:UpdateAccessKey", "iam:ListAccessKeys", "secretsmanager:GetSecretValue",
-                "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource",
-                "kms:GenerateDataKey", "kms:Decrypt",
+                "iam:UpdateAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:UpdateSecret",
+                "secretsmanager:TagResource", "secretsmanager:UntagResource", "kms:GenerateDataKey", "kms:Decrypt",
             ]},
             "delete": { "permissions": [
-                "iam:GetAccessKeyLastUsed", "iam:DeleteAccessKey", "secretsmanager:DeleteSecret",
+                "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+                "secretsmanager:RemoveRegionsFromReplication", "kms:Decrypt",
             ]},
-            "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys"] },
+            "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"] },
         },
     });
     // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorted, they are

@@ -6,7 +6,10 @@ use access_key_handlers::handle;
 use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::spawn_local,
+    time::{sleep, timeout},
+};
 
 use crate::{
     aws::{iam::User, replica::Replicated},
@@ -292,13 +295,7 @@ impl Stack {
     }
 
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
-    async fn judge_agreement(
-        &self,
-        action: Action,
-        resource: &str,
-        event: &ProgressEvent,
-        id: Option<&str>,
-    ) {
+    async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
             || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
@@ -384,7 +381,7 @@ impl Stack {
                 event
             }
         };
-        let mut running = tokio::spawn(answering);
+        let mut running = spawn_local(answering);
         let patience = interruption.map_or(PATIENCE, |interruption| interruption.after);
         let interrupted = match timeout(patience, &mut running).await {
             Ok(Ok(event)) => {
@@ -411,7 +408,7 @@ impl Stack {
             Some(How::Abandoned) | None => {
                 *world.state().ledger.abandoned.entry(resource.to_owned()).or_default() += 1;
                 let resource = resource.to_owned();
-                tokio::spawn(async move {
+                spawn_local(async move {
                     let _ = running.await;
                     *world.state().ledger.abandoned.entry(resource).or_default() -= 1;
                 });

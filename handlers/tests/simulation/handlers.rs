@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use access_key_handlers::{Clock, Deadline, Iam, Keybase, SecretStore, Services};
-use access_key_schema::{AccessKey, Request, RequestContext, TypeConfiguration};
+use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use aws_smithy_runtime::client::{identity::IdentityCache, retries::RetryPartition};

@@ -79,7 +79,8 @@ impl Ledger {
     /// Whether the operation could not learn this key's id, and so says how to see the user's keys.
     fn is_hinted_at(&self, operation: usize, id: &str) -> bool {
         let operation = &self.operations[operation];
-        let learned = operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
+        let learned =
+            operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
         let hint = format!("list-access-keys --user-name {}", operation.user);
         !learned && operation.last.as_ref().is_some_and(|event| message(event).contains(&hint))
     }

@@ -66,9 +66,9 @@ impl Iam {
         moment: &mut Moment<'_>,
     ) -> Answer {
         let required = |name: &'static str| {
-            parameter(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-                Refusal::new(400, "ValidationError", format!("{name} is missing"))
-            })
+            parameter(name)
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| Refusal::new(400, "ValidationError", format!("{name} is missing")))
         };
         match operation {
             "ListAccessKeys" => self.list_access_keys(required("UserName")?, moment),
@@ -279,9 +279,7 @@ impl Key {
             if with_secret { format!("<SecretAccessKey>{}</SecretAccessKey>", self.secret) } else { String::new() };
         let created = world::date(self.created);
         let id = &self.id;
-        format!(
-            "<AccessKeyId>{id}</AccessKeyId><Status>{status}</Status>{secret}<CreateDate>{created}</CreateDate>"
-        )
+        format!("<AccessKeyId>{id}</AccessKeyId><Status>{status}</Status>{secret}<CreateDate>{created}</CreateDate>")
     }
 }
 
