@@ -58,9 +58,18 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
 
 impl Create<'_> {
     async fn begin(&self) -> Result<ProgressEvent> {
-        let Self { services, request, .. } = self;
+        let Self { request, .. } = self;
         refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
         let pgp_key = request.desired.pgp_key.as_deref().map(PgpKey::parse).transpose()?;
+        match self.replay_or_create(pgp_key).await {
+            Err(error) if !error.code.is_retriable() => Err(orphan::name_suspects(self, error).await),
+            event => event,
+        }
+    }
+
+    /// Goes on with the key that an earlier invocation of this operation created, or creates one.
+    async fn replay_or_create(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
+        let Self { services, request, .. } = self;
         let before = self.keys_of_user().await?;
         if let Some(existing) = concurrent::first_of_this_operation(request, &before) {
             return self.go_on(&existing.metadata.id, None).await;
@@ -257,6 +266,9 @@ impl Create<'_> {
         let others = concurrent::unknown(others, before, &services.clock);
         let Some(others) = unless_passing(with_entries(services, others).await)? else { return Ok(None) };
         concurrent::give_way(self, &key, &others)?;
+        if unless_passing(concurrent::delete_later(self, &key, &others).await)? != Some(true) {
+            return Ok(None);
+        }
         let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
         Ok(if is_underway { None } else { Some(Shown { key, stored, others }) })
     }

@@ -42,13 +42,13 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     if gone? { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
 }
 
-/// The owner of a key of which only the id is known.
+/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names.
 async fn owner(services: &Services, id: &str) -> Result<UserName> {
-    let entry = services.secret_store.entry(id).await?;
-    match entry.and_then(|entry| entry.owner) {
-        Some(owner) => Ok(owner.user_name),
-        None => services.iam.owner(id).await,
+    if let Some(owner) = services.secret_store.entry(id).await?.and_then(|entry| entry.owner) {
+        return Ok(owner.user_name);
     }
+    let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
+    poll(services, UNKNOWN_WAIT, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
 }
 
 /// Whether neither READ nor LIST shows the key any more.

@@ -125,6 +125,14 @@ impl StoredSecret {
     }
 }
 
+impl Entry {
+    fn new(owner: Option<Ownership>, described: &DescribeSecretOutput) -> Self {
+        let created = described.created_date.and_then(|created| SystemTime::try_from(created).ok());
+        let replicas = described.replication_status.iter().flatten();
+        Self { owner, created, replica_regions: replicas.filter_map(|replica| replica.region.clone()).collect() }
+    }
+}
+
 impl SecretStore {
     /// The store behind `client`, under the prefix and KMS key that `configuration` names.
     #[must_use]
@@ -179,19 +187,27 @@ impl SecretStore {
         }
     }
 
-    /// What the store knows of a key without decrypting, or `None` as for [`SecretStore::get`].
+    /// What the store knows of a key, without decrypting where that can be avoided, or `None` as for
+    /// [`SecretStore::get`].
     ///
-    /// A secret of the layout before this one has its owner in its value alone.
+    /// `GetSecretValue` is asked as well where `DescribeSecret` does not show the secret yet, and for the owner of a secret
+    /// of the layout before this one, which stands in its value alone.
     pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>> {
-        let Some(described) = self.describe(id).await? else { return Ok(None) };
-        let mut owner = described.description.as_deref().and_then(Ownership::from_description);
-        if owner.is_none() {
-            owner = self.get(id).await?.as_ref().and_then(StoredSecret::readable).map(Ownership::of);
+        let described = self.describe(id).await?;
+        let description = described.as_ref().and_then(|described| described.description.as_deref());
+        if let (Some(owner), Some(described)) = (description.and_then(Ownership::from_description), &described) {
+            return Ok(Some(Entry::new(Some(owner), described)));
         }
-        let replicas = described.replication_status.unwrap_or_default();
-        let replica_regions = replicas.into_iter().filter_map(|replica| replica.region).collect();
-        let created = described.created_date.and_then(|created| SystemTime::try_from(created).ok());
-        Ok(Some(Entry { owner, created, replica_regions }))
+        let stored = self.get(id).await?;
+        let value = stored.as_ref().and_then(StoredSecret::readable);
+        let owner = value.map(Ownership::of);
+        Ok(match (described, stored.is_some()) {
+            (Some(described), _) => Some(Entry::new(owner, &described)),
+            (None, true) => {
+                Some(Entry { owner, created: value.and_then(SecretValue::created), replica_regions: vec![] })
+            }
+            (None, false) => None,
+        })
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.

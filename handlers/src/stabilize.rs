@@ -89,7 +89,7 @@ pub(crate) fn call_again(
         ));
     }
     tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
-    let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.clone() };
+    let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.declared() };
     let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations });
     Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
 }

@@ -111,6 +111,20 @@ impl AccessKey {
         "Tags"
     }
 
+    /// What a template can declare of this key: every property but the read-only ones, and so no secret.
+    #[must_use]
+    pub fn declared(&self) -> Self {
+        Self {
+            user_name: self.user_name.clone(),
+            serial: self.serial,
+            status: self.status,
+            pgp_key: self.pgp_key.clone(),
+            ses_smtp_region: self.ses_smtp_region.clone(),
+            tags: self.tags.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The key's id, which `Ref` returns, once it has one.
     #[must_use]
     pub fn reference(&self) -> Option<&str> {
@@ -277,6 +291,11 @@ mod tests {
             assert!(properties.get(name).is_some(), "{name}");
         }
         assert_eq!(properties[AccessKey::ref_property()], json!(whole.reference()));
+        let declared = serde_json::to_value(whole.declared()).unwrap();
+        for name in properties.as_object().unwrap().keys() {
+            let is_read_only = AccessKey::get_att_properties().contains(&name.as_str());
+            assert_eq!(declared.get(name).is_none(), is_read_only, "{name}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Keys that other invocations of the same operation created.
 //!
 //! CloudFormation calls again when it has given up on an invocation, which may be running still. Every invocation
-//! orders the operation's keys alike, by creation and then by id: the first one stays, and whoever created another one
-//! rolls it back.
+//! orders the operation's keys alike, by creation and then by id: the first one stays. Whoever created another one rolls it
+//! back, and whoever sees another one beside the first deletes it.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
 
@@ -29,6 +29,25 @@ pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKe
         )),
         _ => Ok(()),
     }
+}
+
+/// Deletes the keys that other invocations of this operation created after this one. They are proven to be this
+/// operation's by their entries in the store. Returns whether none is left.
+///
+/// The invocation that created such a key would give way, but it may have ended before it could see this one.
+pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKey]) -> Result<bool> {
+    let is_later = |key: &&UserKey| key.is_by(create.request) && order(&key.metadata) > order(ours);
+    let mut is_alone = true;
+    for UserKey { metadata, .. } in others.iter().filter(is_later) {
+        is_alone = false;
+        let id = &metadata.id;
+        tracing::warn!(access_key_id = id, "deleting the key of another invocation of this operation");
+        match create.services.iam.delete_access_key(create.user, id).await {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => create.services.secret_store.delete(id).await?,
+        }
+    }
+    Ok(is_alone)
 }
 
 /// The keys of which it was not known before whose they are: new ones, and those whose secret may have been on its way.

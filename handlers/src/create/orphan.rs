@@ -14,7 +14,7 @@ use crate::{
     iam::KeyMetadata,
     stabilize::poll,
     time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPICION},
-    user_keys::{UserKey, delete_command, with_entries},
+    user_keys::{UserKey, delete_command, user_keys, with_entries},
 };
 
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
@@ -146,6 +146,17 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
          it is, an interrupted CREATE left it: {keys}",
         create.user
     ))
+}
+
+/// The error of a CREATE that CloudFormation does not call again, with the keys that an earlier invocation of it may have
+/// left and that the error does not name yet.
+pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
+    let Ok(keys) = create.services.deadline.bound(user_keys(create.services, create.user)).await else { return error };
+    let unnamed = keys.iter().filter(|key| !error.message.contains(&key.metadata.id));
+    match warning(create, unnamed) {
+        Some(warning) => HandlerError { message: format!("{}. {warning}", error.message), ..error },
+        None => error,
+    }
 }
 
 fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {
