@@ -52,7 +52,7 @@ contract: setup ## when a handler's answers change: the CloudFormation CLI's con
 	python dev/contract.py target/debug/iam-access-key
 
 schema: setup ## when the model changes: write the registry schema, the type reference and the role
-	python dev/generate.py
+	cfn generate
 
 faults: setup ## when the handling of faults changes: write the table of outcomes, every fault at every call
 	rm -f target/tmp/outcomes.md
