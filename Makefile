@@ -21,17 +21,20 @@ doctor: ## say what this machine lacks, and how to install it
 
 ##@ To change it
 
+define LINTS
+cargo fmt --all --check
+cargo clippy --workspace --all-targets -- -D warnings
+ruff format --check cfn-plugin dev
+ruff check cfn-plugin dev
+endef
+
 check: gnupg setup ## before a commit, under a minute: format, lints, unit tests, are generated files current
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	$(LINTS)
 	cargo test --quiet --workspace --lib --bins
-	ruff format --check cfn-plugin dev
-	ruff check cfn-plugin dev
 	cd dev && pytest --quiet tests/test_generated.py
 
 test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every check and every test
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	$(LINTS)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
 	cfn validate
@@ -40,8 +43,6 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 	rm -rf target/examples && mkdir -p target/examples
 	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
 	cfn-lint --registry-schemas schema -- target/examples/*.yml
-	ruff format --check cfn-plugin dev
-	ruff check cfn-plugin dev
 	cd cfn-plugin && mypy && pytest --quiet
 	$(MAKE) contract
 	$(MAKE) package-size
