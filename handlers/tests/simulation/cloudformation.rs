@@ -445,5 +445,6 @@ fn told(event: &ProgressEvent) -> String {
     let code = event.error_code.map(|code| code.to_string()).unwrap_or_default();
     let listed = event.resource_models.as_ref().map(|models| format!("{} keys", models.len())).unwrap_or_default();
     let message = event.message.as_deref().unwrap_or_default();
-    format!("{:?} {id}{code}{listed} {message}", event.status).trim_end().to_owned()
+    let words = [format!("{:?}", event.status), id, code, listed, message.to_owned()];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -36,6 +36,8 @@ pub(crate) struct Ledger {
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
+    /// The invocation that made a key.
+    made_in: BTreeMap<String, u32>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -76,12 +78,19 @@ impl Ledger {
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
     }
 
-    /// Whether the operation could not learn this key's id, and so says how to see the user's keys.
-    fn is_hinted_at(&self, operation: usize, id: &str) -> bool {
-        let operation = &self.operations[operation];
-        let learned = operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
-        let hint = format!("list-access-keys --user-name {}", operation.user);
-        !learned && operation.last.as_ref().is_some_and(|event| message(event).contains(&hint))
+    /// Whether the operation did what can be done about a key whose id it could not learn: no invocation that answered
+    /// CloudFormation was told of it.
+    ///
+    /// One that did answer must say that there may be a key, and how to see the user's keys. When one that made a key
+    /// ended without an answer, another cannot know, unless the user's quota is full.
+    fn could_not_know(&self, operation: usize, id: &str) -> bool {
+        let Operation { user, last, told, answered, .. } = &self.operations[operation];
+        let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
+        let hint = format!("list-access-keys --user-name {user}");
+        let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
+        let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
+        let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
+        !was_told && (is_hinted_at || !maker_answered && !is_full)
     }
 }
 
@@ -100,6 +109,9 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         if let (Some(operation), Ok(body), true) = (caller.operation, answer, is_heard) {
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
+        }
+        if let ("CreateAccessKey", Ok(body)) = (&*call.operation, answer) {
+            ledger.made_in.extend(ids(body).into_iter().map(|id| (id, caller.invocation)));
         }
         let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
         if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
@@ -169,7 +181,7 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
     let mut violations = protocol(caller.action, event);
     let log = world.story.take_log();
     {
-        let State { iam, ledger, .. } = &*world.state();
+        let State { iam, .. } = &*world.state();
         let shown = shown(caller.action, event, &log);
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
@@ -179,9 +191,10 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         }
         if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
-            if event.error_code != Some(HandlerErrorCode::ServiceLimitExceeded) && !is_retried {
-                let resource = caller.operation.map(|operation| &ledger.operations[operation].resource);
-                violations.push(format!("7: {} of {resource:?} fails although nothing is wrong", caller.action));
+            let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
+            let is_user_there = iam.users.get(user).is_some_and(|user| user.truth().is_some());
+            if is_user_there && !is_full && !is_retried {
+                violations.push(format!("7: {} fails although nothing is wrong", caller.action));
             }
         }
     }
@@ -269,7 +282,7 @@ pub(crate) fn judge_life(world: &World) {
             let Maker::Operation(operation) = key.maker else { continue };
             let id = &key.id;
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
-            if !is_resource && !ledger.is_named(id) && !ledger.is_hinted_at(operation, id) {
+            if !is_resource && !ledger.is_named(id) && !ledger.could_not_know(operation, id) {
                 let resource = &ledger.operations[operation].resource;
                 violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
             }
