@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    aws::{iam::User, replica::Replicated},
+    aws::{self, iam::User, replica::Replicated},
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step},
@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// How long CloudFormation waits for a handler.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often an operation is called again after retriable errors, and once more so often when nothing goes wrong any
 /// more: lives in which CloudFormation gives up while AWS is down are not played.
 const TRIES: u32 = 5;
 
-/// How long an operation may be IN_PROGRESS.
+/// How long an operation may be in progress.
 const STABILIZATION: Duration = Duration::from_hours(1);
 
 /// How often CloudFormation tries to delete what an update has replaced.
@@ -226,11 +226,11 @@ impl Stack {
             let StackPlan { region, prefix, .. } = self.plan;
             let State { iam, stores, ledger, .. } = &mut *self.world.state();
             let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
-            let is_left = iam.key(&key.id).is_some_and(|key| key.is_live())
+            let is_left = iam.key(&key.id).is_some_and(aws::iam::Key::is_live)
                 || secret.is_some_and(|secret| secret.truth().is_some());
             ledger.left_behind.insert(key.id.clone());
-            let deletions = ledger.operations.iter().filter(|operation| operation.resource == key.name);
-            let message = deletions.last().and_then(|last| last.last.as_ref()?.message.clone()).unwrap_or_default();
+            let deletion = ledger.operations.iter().rfind(|operation| operation.resource == key.name);
+            let message = deletion.and_then(|deletion| deletion.last.as_ref()?.message.clone()).unwrap_or_default();
             !is_left || message.contains(&key.id) && message.contains("aws ")
         };
         if !names_it {
@@ -292,13 +292,7 @@ impl Stack {
     }
 
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
-    async fn judge_agreement(
-        &self,
-        action: Action,
-        resource: &str,
-        event: &ProgressEvent,
-        id: Option<&str>,
-    ) {
+    async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
             || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))

@@ -7,7 +7,7 @@
 //! hours pass in milliseconds. [`invariants`] judges, and the [`story`] of a life in which one is broken is printed.
 //!
 //! The same seed always is the same life: `make simulate SEED=…`. `make simulate LIVES=…` plays many.
-#![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
 mod aws;
 mod cloudformation;

@@ -73,7 +73,9 @@ pub(crate) enum Step {
     /// UPDATE of the first key to one tag with this value.
     Tag(&'static str),
     /// Replacement of the first key; with `rolls_back`, something else in the stack then fails.
-    Rotate { rolls_back: bool },
+    Rotate {
+        rolls_back: bool,
+    },
     Read,
     List,
     Delete,

@@ -92,9 +92,11 @@ impl<T> Replicated<T> {
     /// What a read of this kind is told. While replicas flap, it may be any of the versions on their way.
     pub(crate) fn seen(&self, read: Read, moment: &mut Moment<'_>) -> Option<&T> {
         let flaps = moment.lag == Lag::Flapping;
-        let seen = self.versions.iter().rev().find(|version| {
-            version.visible[read as usize] <= moment.now || flaps && moment.dice.bool()
-        });
+        let seen = self
+            .versions
+            .iter()
+            .rev()
+            .find(|version| version.visible[read as usize] <= moment.now || flaps && moment.dice.bool());
         seen?.state.as_ref()
     }
 }
