@@ -1,43 +1,49 @@
 //! The one place that builds AWS clients from credentials.
 
-use std::time::Duration;
+use std::time::SystemTime;
 
-use access_key_handlers::{Deadline, Iam, OPERATION_TIMEOUT, SecretStore, Services};
-use access_key_schema::{Credentials, TypeConfiguration};
+use access_key_handlers::{
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
+};
+use access_key_schema::{CallerCredentials, Request};
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_credential_types::{Credentials as SdkCredentials, provider::SharedCredentialsProvider};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::{
     Builder, Connector,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 
 const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 
-/// What all invocations share: settings, and the HTTP client with its connections. No credentials.
+/// What all invocations share: settings, and the HTTP client with its connections. It holds no credentials.
 #[derive(Debug)]
-pub(crate) struct Clients {
+pub struct Clients {
     shared: SdkConfig,
 }
 
 impl Clients {
-    /// Reads what the environment says of endpoints (`AWS_ENDPOINT_URL`, FIPS, dual stack), once per process.
+    /// Clients that reach AWS over HTTPS.
     ///
-    /// The times are such that every handler's chain of calls fits into the 60 seconds that it has, and READ's into its
-    /// 30. CREATE, whose chain can be longer, looks at the time that is left before it starts what it has to finish.
-    pub(crate) async fn from_environment() -> Self {
+    /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, FIPS, dual stack).
+    pub async fn from_environment() -> Self {
+        Self::with_http_client(Builder::new().tls_provider(TLS).build_https()).await
+    }
+
+    /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
+    pub async fn with_http_client(http_client: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(4))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let http_client = Builder::new().tls_provider(TLS).build_https();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .no_credentials()
-            // A static set of credentials needs no cache, and one that lives on would keep every caller's.
+            // A cache would keep every caller's credentials in memory, and static ones need none.
             .identity_cache(IdentityCache::no_cache())
+            // Keeps the SDK from looking for a region: each request brings its own.
             .region(Region::from_static("us-east-1"))
             .http_client(http_client)
             .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -47,16 +53,10 @@ impl Clients {
         Self { shared }
     }
 
-    /// IAM and Secrets Manager with the credentials of one request's caller.
-    pub(crate) fn services(
-        &self,
-        caller: &Credentials,
-        region: String,
-        type_configuration: TypeConfiguration,
-        deadline: Deadline,
-    ) -> Services {
+    /// What a handler needs for `request`: IAM and Secrets Manager with its caller's credentials.
+    pub(crate) fn services(&self, caller: &CallerCredentials, request: &Request, deadline: Deadline) -> Services {
         let session_token = caller.session_token.as_ref().map(|token| token.expose().to_owned());
-        let credentials = SdkCredentials::new(
+        let credentials = Credentials::new(
             &caller.access_key_id,
             caller.secret_access_key.expose(),
             session_token,
@@ -67,12 +67,19 @@ impl Clients {
             .shared
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .region(Region::new(region))
+            .region(Region::new(request.region.clone()))
             .build();
         Services {
             iam: Iam::new(aws_sdk_iam::Client::new(&config)),
-            secret_store: SecretStore::new(aws_sdk_secretsmanager::Client::new(&config), type_configuration),
-            http: || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
+            secret_store: SecretStore::new(
+                aws_sdk_secretsmanager::Client::new(&config),
+                request.type_configuration.clone(),
+            ),
+            keybase: Keybase::new(
+                || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
+                request.type_configuration.keybase_url.clone(),
+            ),
+            clock: Clock::starting_at(SystemTime::now()),
             deadline,
         }
     }

@@ -1,25 +1,27 @@
-//! From the bytes that Lambda hands over to a request, whichever shape it has.
+//! From the event of an invocation to what it asks for, whichever of the two shapes it has.
+//!
+//! An error names the place, never the value: that may be a secret in the wrong place.
 
 use std::io::Read;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, RegistryRequest, Result, TestEntrypointRequest, WireRequest};
+use access_key_schema::{HandlerError, HandlerErrorCode, RequestContext, RequestPayload, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IntoDeserializer, Visitor, value::MapDeserializer},
+    de::{IntoDeserializer, Visitor, value::MapDeserializer},
     forward_to_deserialize_any,
 };
 use serde_json::{Error, Map, Value};
 
-/// How many bytes a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
+/// The most bytes that a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
 const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 
-/// The event of an invocation. Deserializing it never fails: what is no JSON is answered with a FAILED event too,
-/// where the Lambda runtime would answer with an error of its own that CloudFormation cannot read.
+/// The event of an invocation: JSON, or why it is not.
 ///
-/// It has no `Debug`: it holds credentials.
-pub(crate) struct Event(std::result::Result<Value, String>);
+/// Deserializing it never fails. The Lambda runtime would answer an event that is not JSON with an error of its own,
+/// which CloudFormation cannot read. It has no `Debug`, because it holds credentials.
+pub struct Event(std::result::Result<Value, String>);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -27,52 +29,24 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// The request in `event`.
+/// What the invocation asks for, and what it says about itself.
 ///
 /// # Errors
-/// `InvalidRequest`, saying what is wrong with it.
-pub(crate) fn decode(event: Event) -> Result<WireRequest> {
-    let event = event.0.map_err(|error| invalid(format!("the request is not JSON: {error}")))?;
-    let event = decompress(event)?;
-    let Value::Object(fields) = &event else { return Err(invalid("the request is not a JSON object")) };
-    let has = |name: &str| fields.keys().any(|field| field.eq_ignore_ascii_case(name));
-    if has("requestData") {
-        from_value::<RegistryRequest>(event).map(WireRequest::from)
-    } else if has("request") {
-        from_value::<TestEntrypointRequest>(event).map(WireRequest::from)
-    } else {
-        Err(invalid("the request has neither requestData, as CloudFormation sends it, nor request, as a test does"))
-    }
+/// `InvalidRequest` that says what is wrong, and where.
+pub fn decode(event: Event) -> Result<(RequestPayload, RequestContext)> {
+    let event = event.0.map_err(|error| invalid(format!("The request is not JSON: {error}")))?;
+    let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
+    let fields = Value::Object(flatten(event)?);
+    Ok((deserialize(&fields)?, deserialize(&fields)?))
 }
 
-fn from_value<T: DeserializeOwned>(event: Value) -> Result<T> {
-    serde_path_to_error::deserialize(IgnoringCase(event)).map_err(|error| {
-        // Deeper than two levels, the names are the sender's own, such as tag keys.
-        let place: Vec<_> = error.path().iter().take(2).map(ToString::to_string).collect();
-        let place = if place.is_empty() { String::new() } else { place.join(".") + ": " };
-        invalid(format!("the request cannot be read: {place}{}", without_value(error.inner())))
-    })
-}
-
-/// What is wrong, but not with which value: that may be a secret in the wrong place.
-pub(crate) fn without_value(error: &Error) -> String {
-    let reason = error.to_string();
-    // What is there stands in front of what was expected.
-    reason.rsplit_once(", expected ").map_or(reason.clone(), |(_, expected)| format!("expected {expected}"))
-}
-
-fn invalid(message: impl Into<String>) -> HandlerError {
-    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
-}
-
-/// CloudFormation may send a large request as base64 of gzip of the JSON.
+/// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON.
 fn decompress(event: Value) -> Result<Value> {
     let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
-    let method = event.get("__COMPRESSION_METHOD__").and_then(Value::as_str).unwrap_or("none");
-    if method != "gzip_base64" {
-        return Err(invalid(format!("the compression method {method:?} is not gzip_base64")));
+    if event.get("__COMPRESSION_METHOD__").and_then(Value::as_str) != Some("gzip_base64") {
+        return Err(invalid("The request's compression method is not gzip_base64, the only one supported"));
     }
-    let broken = |what: &str| invalid(format!("the compressed request is broken: {what}"));
+    let broken = |what: &str| invalid(format!("The compressed request cannot be read: {what}"));
     let compressed = compressed.as_str().ok_or_else(|| broken("it is not a string"))?;
     let gzip = BASE64_STANDARD.decode(compressed).map_err(|_| broken("it is not base64"))?;
     let mut json = Vec::new();
@@ -84,11 +58,47 @@ fn decompress(event: Value) -> Result<Value> {
     serde_json::from_slice(&json).map_err(|error| broken(&format!("it is not JSON: {error}")))
 }
 
-/// A JSON value whose objects match the fields of a struct without regard to case, as the official Java runtime
-/// does. What is read as plain JSON, such as the resource's properties, is left as it is.
-struct IgnoringCase(Value);
+/// One object of the event's own fields and those in its `requestData` (registry) or `request` (test entry point), with
+/// names in lower case and without `null`s. An inner field wins over an outer one: the test entry point can name the
+/// region in both.
+fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
+    event.retain(|_, value| !value.is_null());
+    let find = |name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned();
+    let Some(name) = find("requestData").or_else(|| find("request")) else {
+        return Err(invalid(
+            "The request has neither requestData, as from CloudFormation, nor request, as from a test",
+        ));
+    };
+    let Some(Value::Object(inner)) = event.remove(&name) else {
+        return Err(invalid(format!("The request's {name} is not a JSON object")));
+    };
+    let fields = event.into_iter().chain(inner).filter(|(_, value)| !value.is_null());
+    Ok(fields.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+}
 
-impl<'de> Deserializer<'de> for IgnoringCase {
+fn deserialize<'de, T: Deserialize<'de>>(fields: &'de Value) -> Result<T> {
+    serde_path_to_error::deserialize(IgnoringCase(fields)).map_err(|error| {
+        // Only the outermost name: those further down can be the sender's own, such as tag keys.
+        let place = error.path().iter().next().map(|field| format!("'s {field}")).unwrap_or_default();
+        invalid(format!("The request{place} cannot be read: {}", without_value(error.inner())))
+    })
+}
+
+/// What serde says is wrong, without the value that it quotes in front of what it expected.
+pub(crate) fn without_value(error: &Error) -> String {
+    let reason = error.to_string();
+    reason.rsplit_once(", expected ").map_or(reason.clone(), |(_, expected)| format!("expected {expected}"))
+}
+
+fn invalid(message: impl Into<String>) -> HandlerError {
+    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
+}
+
+/// A JSON value whose field names match those of a struct without regard to case, as in the official Java runtime.
+/// What is read as plain JSON, such as the resource's properties, is left as it is.
+struct IgnoringCase<'de>(&'de Value);
+
+impl<'de> Deserializer<'de> for IgnoringCase<'de> {
     type Error = Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -98,16 +108,24 @@ impl<'de> Deserializer<'de> for IgnoringCase {
         visitor: V,
     ) -> std::result::Result<V::Value, Error> {
         let Value::Object(object) = self.0 else { return self.0.deserialize_struct(name, fields, visitor) };
-        let declared = |field: String| match fields.iter().find(|declared| declared.eq_ignore_ascii_case(&field)) {
-            Some(declared) => (*declared).to_owned(),
-            None => field,
+        let declared = |field: &'de str| {
+            fields.iter().find(|declared| declared.eq_ignore_ascii_case(field)).map_or(field, |declared| declared)
         };
-        let object = object.into_iter().map(|(field, value)| (declared(field), IgnoringCase(value)));
+        let object = object.iter().map(|(field, value)| (declared(field), IgnoringCase(value)));
         visitor.visit_map(MapDeserializer::new(object))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> std::result::Result<V::Value, Error> {
+        self.0.deserialize_enum(name, variants, visitor)
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
@@ -116,11 +134,11 @@ impl<'de> Deserializer<'de> for IgnoringCase {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 
-impl IntoDeserializer<'_, Error> for IgnoringCase {
+impl<'de> IntoDeserializer<'de, Error> for IgnoringCase<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -128,11 +146,96 @@ impl IntoDeserializer<'_, Error> for IgnoringCase {
     }
 }
 
-/// The properties of a resource as an object; none is an empty one.
-pub(crate) fn properties(value: Value) -> Result<Map<String, Value>> {
-    match value {
-        Value::Object(properties) => Ok(properties),
-        Value::Null => Ok(Map::new()),
-        _ => Err(invalid("the resource's properties are not a JSON object")),
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn decoded(event: Value) -> std::result::Result<(RequestPayload, RequestContext), String> {
+        decode(Event(Ok(event))).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn both_shapes_decode_into_the_same_request() {
+        let credentials = json!({"accessKeyId": "ASIA", "secretAccessKey": "wJalr"});
+        let (registry, registry_context) = decoded(json!({
+            "action": "UPDATE", "region": "us-east-1", "bearerToken": "token", "stackId": "stack", "maxResults": "5",
+            "requestData": {
+                "callerCredentials": credentials, "logicalResourceId": "DeployKey", "stackTags": {"team": "payments"},
+                "resourceProperties": {"Serial": "2"}, "previousResourceProperties": {"Serial": "1"},
+            },
+        }))
+        .unwrap();
+        let (test, test_context) = decoded(json!({
+            "action": "UPDATE", "region": "eu-west-1", "credentials": credentials,
+            "request": {
+                "region": "us-east-1", "clientRequestToken": "token", "stackId": "stack", "maxResults": 5,
+                "logicalResourceIdentifier": "DeployKey", "desiredResourceTags": {"team": "payments"},
+                "desiredResourceState": {"Serial": "2"}, "previousResourceState": {"Serial": "1"},
+            },
+        }))
+        .unwrap();
+        assert_eq!(format!("{registry_context:?}"), format!("{test_context:?}"));
+        assert_eq!(registry_context.max_results, Some(5));
+        assert_eq!((registry.action, &registry.region), (test.action, &test.region));
+        assert_eq!(registry.caller_credentials, test.caller_credentials);
+        assert_eq!(registry.resource_properties, test.resource_properties);
+        assert_eq!(registry.previous_resource_properties, test.previous_resource_properties);
+    }
+
+    #[test]
+    fn field_names_match_in_any_case_but_properties_are_left_as_they_are() {
+        let (payload, context) = decoded(json!({
+            "ACTION": "CREATE", "STACKID": "stack",
+            "RequestDATA": {
+                "callercredentials": {"ACCESSKEYID": "ASIA", "secretaccesskey": "wJalr"},
+                "RESOURCEPROPERTIES": {"username": null},
+            },
+        }))
+        .unwrap();
+        assert_eq!(payload.caller_credentials.unwrap().access_key_id, "ASIA");
+        assert_eq!(payload.resource_properties, Some(json!({"username": null})));
+        assert_eq!(context.stack_id.as_deref(), Some("stack"));
+    }
+
+    #[test]
+    fn an_inner_null_does_not_hide_an_outer_field() {
+        let event = json!({"action": "READ", "region": "us-east-1", "request": {"region": null}});
+        assert_eq!(decoded(event).unwrap().0.region.as_deref(), Some("us-east-1"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_without_its_value() {
+        let data = |field: &str, value: Value| json!({"action": "CREATE", "requestData": {field: value}});
+        for (event, expected) in [
+            (json!([]), "The request is not a JSON object"),
+            (
+                json!({"action": "CREATE"}),
+                "The request has neither requestData, as from CloudFormation, nor request, as from a test",
+            ),
+            (json!({"RequestData": "wJalr"}), "The request's RequestData is not a JSON object"),
+            (json!({"requestData": {}}), "The request cannot be read: missing field `action`"),
+            (
+                json!({"action": "wJalr", "requestData": {}}),
+                "The request's action cannot be read: expected one of `CREATE`, `READ`, `UPDATE`, `DELETE`, `LIST`",
+            ),
+            (
+                data("callerCredentials", json!({"accessKeyId": "ASIA"})),
+                "The request's callerCredentials cannot be read: missing field `secretAccessKey`",
+            ),
+            (
+                data("callerCredentials", json!("wJalr")),
+                "The request's callerCredentials cannot be read: expected a JSON object",
+            ),
+            (data("stackTags", json!({"wJalr": 1})), "The request's stackTags cannot be read: expected a string"),
+            (data("maxResults", json!("wJalr")), "The request's maxResults cannot be read: expected a whole number"),
+            (
+                json!({"__COMPRESSED__": "", "__COMPRESSION_METHOD__": "wJalr"}),
+                "The request's compression method is not gzip_base64, the only one supported",
+            ),
+        ] {
+            assert_eq!(decoded(event).err().unwrap(), expected);
+        }
     }
 }

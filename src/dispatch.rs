@@ -1,140 +1,70 @@
-//! From an event to the progress event that answers it: decode, recast, validate, hand on to the handler.
+//! From an event to the progress event that answers it.
 //!
-//! Whatever goes wrong on the way, a panic included, becomes a FAILED event: CloudFormation cannot read anything
-//! else.
+//! Whatever goes wrong on the way, a panic included, becomes a FAILED event: CloudFormation cannot read anything else.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
-use access_key_handlers::{Deadline, handle};
-use access_key_schema::{
-    Action, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, TypeConfiguration, WireRequest,
-};
-use futures_util::FutureExt;
-use serde_json::Value;
+use access_key_handlers::{Deadline, contain_panics, handle};
+use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Result};
 use tracing::{error, info};
 
 use crate::{
     clients::Clients,
-    decode::{Event, decode, properties, without_value},
-    validate::{Rules, model},
+    decode::{Event, decode},
+    validate::validate,
 };
 
-/// Answers an event, `time_left` before Lambda ends the invocation.
-pub(crate) async fn answer(clients: &Clients, event: Event, time_left: Duration) -> ProgressEvent {
-    let answer = contain_panics(respond(clients, event, time_left)).await;
-    match answer {
+/// The answer to an event, `time_left` before Lambda ends the invocation.
+pub async fn answer(clients: &Clients, event: Event, time_left: Duration) -> ProgressEvent {
+    match contain_panics(respond(clients, event, time_left)).await {
         Ok(event) => {
-            info!(status = ?event.status, "answered");
+            info!(status = ?event.status, "request completed");
             event
         }
         Err(error) => {
-            error!(code = %error.code, error.message, "failed");
+            error!(code = %error.code, error.message, "request failed");
             error.into()
         }
     }
 }
 
 async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result<ProgressEvent> {
-    let wire = decode(event)?;
-    let action: Action = wire.action.parse()?;
-    info!(%action, stack_id = wire.stack_id, logical_resource_id = wire.logical_resource_id, "asked");
-    let credentials = wire.credentials.clone().ok_or_else(no_credentials)?;
-    let region = wire.region.clone().filter(|region| is_host_label(region));
-    let region = region.ok_or_else(|| invalid("the request names no region, or none that could be one"))?;
-    let request = typed(action, region, wire)?;
-    let deadline = Deadline::after(time_left.saturating_sub(MARGIN).min(time_of(action)));
-    let services = clients.services(&credentials, request.region.clone(), request.type_configuration.clone(), deadline);
-    handle(&services, &request).await
-}
-
-/// What is kept of an invocation's time to write the answer.
-const MARGIN: Duration = Duration::from_secs(1);
-
-/// How long CloudFormation waits for a handler, less some time to answer: 60 seconds, 30 for READ and LIST.
-fn time_of(action: Action) -> Duration {
-    match action {
-        Action::Read | Action::List => Duration::from_secs(27),
-        Action::Create | Action::Update | Action::Delete => Duration::from_secs(57),
-    }
-}
-
-/// The request with its properties recast and, where the action demands it, validated.
-fn typed(action: Action, region: String, wire: WireRequest) -> Result<Request> {
-    let rules = match action {
-        _ if wire.callback_context.is_some() => Rules::Callback,
-        Action::Create => Rules::Create,
-        Action::Update => Rules::Update,
-        Action::Read | Action::Delete | Action::List => Rules::Lookup,
-    };
-    let previous = wire.previous_properties.map(|previous| model(properties(previous)?, Rules::Previous));
-    Ok(Request {
-        action,
-        desired: model(properties(wire.properties)?, rules)?,
-        region,
-        previous: previous.transpose()?,
-        type_configuration: type_configuration(wire.type_configuration)?,
-        callback_context: wire.callback_context,
-        client_request_token: wire.client_request_token,
-        stack_id: wire.stack_id,
-        logical_resource_id: wire.logical_resource_id,
-        tags: wire.tags,
-        previous_tags: wire.previous_tags,
-        next_token: wire.next_token,
-        max_results: wire.max_results,
-    })
-}
-
-fn type_configuration(configuration: Option<Value>) -> Result<TypeConfiguration> {
-    let Some(configuration) = configuration else { return Ok(TypeConfiguration::default()) };
-    serde_json::from_value(configuration).map_err(|error| {
-        HandlerError::new(
-            HandlerErrorCode::InvalidTypeConfiguration,
-            format!(
-                "the type configuration cannot be used: {}. Set it with SetTypeConfiguration",
-                without_value(&error)
-            ),
-        )
-    })
-}
-
-/// A region is part of the host names that AWS is asked at.
-fn is_host_label(region: &str) -> bool {
-    !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    let (mut payload, context) = decode(event)?;
+    info!(
+        action = %payload.action,
+        stack_id = context.stack_id,
+        logical_resource_id = context.logical_resource_id,
+        "request received"
+    );
+    let caller = payload.caller_credentials.take().ok_or_else(no_credentials)?;
+    let request = validate(payload, context)?;
+    let deadline = Deadline::of(request.action, time_left);
+    let services = clients.services(&caller, &request, deadline);
+    // Boxed: the compiler refuses a type as deep as the handlers' futures in those of the Lambda runtime.
+    Box::pin(handle(&services, &request)).await
 }
 
 fn no_credentials() -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::InvalidCredentials,
-        "the request carries no caller credentials: register the type with an execution role, or pass credentials",
+        "The request carries no caller credentials: register the type with an execution role (ExecutionRoleArn), or \
+         pass credentials to the test entry point",
     )
-}
-
-fn invalid(message: &str) -> HandlerError {
-    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
-}
-
-/// The process outlives a handler that panics. The panic hook has logged where it happened.
-async fn contain_panics(work: impl Future<Output = Result<ProgressEvent>>) -> Result<ProgressEvent> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
-        Err(HandlerError::new(
-            HandlerErrorCode::InternalFailure,
-            "the handler failed because of a bug in it; its log says where",
-        ))
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use access_key_schema::OperationStatus;
+    use access_key_schema::{RequestContext, RequestPayload};
     use proptest::prelude::*;
     use serde::Deserialize;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     /// The whole request in `tests/requests`, as an UPDATE that carries the secret along.
-    fn update() -> WireRequest {
+    fn update() -> (RequestPayload, RequestContext) {
         let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+        event["action"] = "UPDATE".into();
         let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "wJalrXUtnFEMI"});
         event["requestData"]["resourceProperties"] = properties.clone();
         event["requestData"]["previousResourceProperties"] = properties;
@@ -143,31 +73,17 @@ mod tests {
 
     #[test]
     fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
-        let wire = update();
-        let credentials = wire.credentials.clone().unwrap();
-        let request = typed(Action::Update, "us-east-1".to_owned(), wire).unwrap();
+        let (payload, context) = update();
+        let credentials = payload.caller_credentials.clone().unwrap();
+        let request = validate(payload, context).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let clients = runtime.block_on(Clients::from_environment());
-        let services = clients.services(
-            &credentials,
-            request.region.clone(),
-            request.type_configuration.clone(),
-            Deadline::after(Duration::from_secs(1)),
-        );
+        let services = clients.services(&credentials, &request, Deadline::after(Duration::from_secs(1)));
         let debug = format!("{credentials:?} {request:#?} {clients:#?} {services:#?}");
         assert!(debug.contains("alice"), "{debug}");
         for secret in ["ThatMustNotBeLogged", "wJalr"] {
             assert!(!debug.contains(secret), "{debug}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
-        let error = contain_panics(async { panic!("wJalrXUtnFEMI") }).await.unwrap_err();
-        assert_eq!(error.code, HandlerErrorCode::InternalFailure);
-        assert!(!error.message.contains("wJalr"));
-        let event = ProgressEvent::from(error);
-        assert_eq!(event.status, OperationStatus::Failed);
     }
 
     /// Any JSON, a few levels deep.

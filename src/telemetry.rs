@@ -1,16 +1,16 @@
-//! What the function logs: JSON lines on standard output, where Lambda collects them.
+//! What the function logs: JSON lines on standard output, which Lambda collects.
 
 use std::{env, panic};
 
 use tracing::{Level, error, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging, and makes panics log lines.
+/// Starts logging, and logs where a panic happens.
 ///
-/// `AWS_LAMBDA_LOG_LEVEL`, as set by Lambda's log settings, is the level of this project's own lines, `INFO` where
-/// it is not set. Every other crate is kept at warnings, whatever it says: the AWS SDK, hyper and the Lambda
-/// runtime write whole requests and responses at finer levels, secrets and credentials included.
-pub(crate) fn start() {
+/// The level of this project's own lines is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's log settings set, and `INFO` by
+/// default. Other crates never log below `WARN`: at finer levels the AWS SDK, hyper and the Lambda runtime write whole
+/// requests and responses, with their secrets and credentials.
+pub fn start() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
@@ -19,9 +19,9 @@ pub(crate) fn start() {
         .with_target("access_key_schema", level);
     tracing_subscriber::registry().with(fmt::layer().json().flatten_event(true)).with(targets).init();
 
-    // The place only: a panic's message can quote the data it is about.
+    // A panic's message can quote a secret, so only the place is logged.
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        error!(place, "panicked");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(location, "handler panicked");
     }));
 }

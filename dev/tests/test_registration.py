@@ -26,20 +26,23 @@ def test_the_execution_role_allows_exactly_what_the_handlers_of_the_schema_need(
 def test_every_action_is_allowed_on_no_more_than_it_is_for() -> None:
     keys = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:user${IamUserPath}*"}
     secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretNamePrefix}*"
-    kms_key = {"Ref": "KmsKeyArn"}
+    kms_key = {"Ref": "KmsKeyArns"}
     assert {action: statement["Resource"] for statement in policies() for action in statement["Action"]} == {
         "iam:CreateAccessKey": keys,
         "iam:DeleteAccessKey": keys,
         "iam:ListAccessKeys": keys,
         "iam:UpdateAccessKey": keys,
         "iam:GetAccessKeyLastUsed": "*",
+        "iam:GetUser": "*",
         "iam:ListUsers": "*",
         "secretsmanager:CreateSecret": {"Fn::Sub": secrets},
         "secretsmanager:DeleteSecret": {"Fn::Sub": secrets},
+        "secretsmanager:DescribeSecret": {"Fn::Sub": secrets},
         "secretsmanager:GetSecretValue": {"Fn::Sub": secrets},
-        "secretsmanager:PutSecretValue": {"Fn::Sub": secrets},
+        "secretsmanager:RemoveRegionsFromReplication": {"Fn::Sub": secrets},
         "secretsmanager:TagResource": {"Fn::Sub": secrets},
         "secretsmanager:UntagResource": {"Fn::Sub": secrets},
+        "secretsmanager:UpdateSecret": {"Fn::Sub": secrets},
         "kms:Decrypt": kms_key,
         "kms:GenerateDataKey": kms_key,
     }

@@ -1,14 +1,9 @@
 //! Any bytes at all as a PgpKey: refused with words for a person, or an encryption key that encrypts.
 #![no_main]
 
-#[path = "../../handlers/src"]
-mod handlers {
-    pub(crate) mod openpgp;
-}
-
+use access_key_handlers::pgp::EncryptionKey;
 use access_key_schema::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use handlers::openpgp::EncryptionKey;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|key: &[u8]| {

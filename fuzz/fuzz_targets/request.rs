@@ -1,34 +1,31 @@
-//! Any bytes at all: decoded, recast and validated as a request, under the rules of every action.
+//! Any bytes at all: decoded, and validated as a request of every action, called for the first time and called back.
 //!
 //! Nothing may panic, and whatever is refused is refused with words for a person.
 #![no_main]
 
-#[path = "../../src/decode.rs"]
-mod decode;
-#[path = "../../src/validate.rs"]
-mod validate;
-
-use access_key_schema::{Action, ProgressEvent};
+use access_key_schema::{Action, HandlerError, ProgressEvent, RequestContext, RequestPayload};
+use iam_access_key::{decode, validate};
 use libfuzzer_sys::fuzz_target;
-use validate::Rules;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(event) = serde_json::from_slice(body) else { return };
-    let request = match decode::decode(event) {
-        Ok(request) => request,
-        Err(error) => {
-            assert!(!error.message.is_empty());
-            let event = ProgressEvent::from(error);
-            assert!(serde_json::to_string(&event).is_ok());
-            return;
-        }
+    let (payload, context) = match decode(event) {
+        Ok(decoded) => decoded,
+        Err(error) => return assert_well_formed(error),
     };
-    let _ = request.action.parse::<Action>();
-    let Ok(properties) = decode::properties(request.properties) else { return };
-    for rules in [Rules::Create, Rules::Update, Rules::Callback, Rules::Previous, Rules::Lookup] {
-        match validate::model(properties.clone(), rules) {
-            Ok(model) => assert!(serde_json::to_value(&model).is_ok()),
-            Err(error) => assert!(!error.message.is_empty()),
+    for action in [Action::Create, Action::Read, Action::Update, Action::Delete, Action::List] {
+        for callback_context in [None, Some(true.into())] {
+            let payload = RequestPayload { action, ..payload.clone() };
+            let context = RequestContext { callback_context, ..context.clone() };
+            match validate(payload, context) {
+                Ok(request) => assert!(serde_json::to_value(&request.desired).is_ok()),
+                Err(error) => assert_well_formed(error),
+            }
         }
     }
 });
+
+fn assert_well_formed(error: HandlerError) {
+    assert!(!error.message.is_empty());
+    assert!(serde_json::to_string(&ProgressEvent::from(error)).is_ok());
+}

@@ -1,27 +1,108 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
 use access_key_schema::{ProgressEvent, Request, Result, UserName};
+use tokio::{
+    join,
+    time::{Instant, sleep},
+};
 
-use crate::{Services, consistency::delete_access_key};
+use crate::{
+    Services,
+    iam::KeyMetadata,
+    missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
+    resource_model::not_found,
+    stabilize::{CallbackContext, call_again, poll, unless_passing},
+    time_budget::{
+        CONTRADICTION_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE_AGAIN,
+        UNKNOWN_WAIT,
+    },
+};
 
 pub(crate) async fn delete(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
-    match delete_key(services, request.desired.user_name.as_ref(), id).await {
-        Err(error) if !error.is_not_found() => Err(error),
-        outcome => {
+    let context = CallbackContext::of(request)?;
+    let deleted = match &request.desired.user_name {
+        // The key was deleted before the first callback, and its owner came with it.
+        Some(user) if context.is_some() => Ok(user.clone()),
+        Some(user) => delete_access_key(services, user, id, None).await,
+        None => match owner(services, id).await {
+            Ok(owner) => delete_access_key(services, &owner, id, None).await,
+            Err(error) => Err(error),
+        },
+    };
+    let user = match deleted {
+        Err(error) if error.is_not_found() => {
             services.secret_store.delete(id).await?;
-            outcome.map(|()| ProgressEvent::deleted())
+            return Err(error);
         }
+        deleted => deleted?,
+    };
+    let (secret, gone) = join!(services.secret_store.delete(id), wait_until_gone(services, &user, id));
+    secret?;
+    if gone? { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
+}
+
+/// The owner of a key of which only the id is known.
+async fn owner(services: &Services, id: &str) -> Result<UserName> {
+    let entry = services.secret_store.entry(id).await?;
+    match entry.and_then(|entry| entry.owner) {
+        Some(owner) => Ok(owner.user_name),
+        None => services.iam.owner(id).await,
     }
 }
 
-/// Deletes the key of the user that the request names, or else of the one that IAM names.
+/// Whether neither READ nor LIST shows the key any more.
+async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
+    poll(
+        services,
+        STABILIZE_WAIT,
+        OPERATION_TIMEOUT,
+        |gone| *gone,
+        async || match services.iam.find_access_key(user, id).await {
+            Err(error) if error.is_not_found() => Ok(true),
+            shown => Ok(unless_passing(shown)?.is_some_and(|shown| shown.is_none())),
+        },
+    )
+    .await
+}
+
+/// Deletes a key, of which IAM may not know yet. Returns the user who had it.
+///
+/// `created` is what IAM answered when this invocation created the key. For any other key, what the store knows of it is
+/// the proof that it is this type's, and may be deleted under the name that its user has by now.
 ///
 /// # Errors
-/// As [`delete_access_key`].
-async fn delete_key(services: &Services, named: Option<&UserName>, id: &str) -> Result<()> {
-    match named {
-        Some(user) => delete_access_key(services, user, id).await,
-        None => delete_access_key(services, &services.iam.owner(id).await?, id).await,
+/// - `NotFound`: IAM shows the key nowhere, and it is old enough to be shown.
+/// - `InvalidRequest`: the key is another user's, and nothing proves that it is this type's.
+/// - `ResourceConflict`: IAM contradicts itself, and the key may live; or there is no time to find out.
+pub(crate) async fn delete_access_key(
+    services: &Services,
+    user: &UserName,
+    id: &str,
+    created: Option<&KeyMetadata>,
+) -> Result<UserName> {
+    let start = Instant::now();
+    let mut user = user.clone();
+    loop {
+        match services.iam.delete_access_key(&user, id).await {
+            Err(error) if error.is_not_found() => {}
+            outcome => return outcome.map(|()| user),
+        }
+        if !services.deadline.leaves(TIME_TO_DELETE_AGAIN) {
+            return Err(undecided(id, &user));
+        }
+        let (place, entry) = join!(whereabouts(services, &user, id), services.secret_store.entry(id));
+        // What the store does not tell is no reason to give up.
+        let entry = entry.ok().flatten();
+        let clock = &services.clock;
+        let is_young = created.is_some_and(|key| key.is_younger_than(PROPAGATION, clock))
+            || entry.as_ref().and_then(|entry| entry.created).is_some_and(|stored| clock.age(stored) < PROPAGATION);
+        match place? {
+            Whereabouts::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
+            Whereabouts::Elsewhere(owner) => return Err(of_another_user(id, &user, &owner)),
+            Whereabouts::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
+            Whereabouts::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
+            Whereabouts::Here | Whereabouts::Nowhere => sleep(POLL_INTERVAL).await,
+        }
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_iam::{
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
-use crate::{OPERATION_TIMEOUT, service_error::failed};
+use crate::{clock::Clock, sdk_error::failed, time_budget::OPERATION_TIMEOUT};
 
 /// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).
 ///
@@ -39,13 +39,6 @@ pub(crate) struct CreatedKey {
     pub(crate) secret_access_key: Secret,
 }
 
-/// Who owns a key, and whether anybody has used it.
-#[derive(Debug)]
-pub(crate) struct KeyUse {
-    pub(crate) owner: UserName,
-    pub(crate) used: bool,
-}
-
 /// One page of the account's users.
 #[derive(Debug)]
 pub(crate) struct UserPage {
@@ -61,11 +54,49 @@ impl Iam {
     }
 
     /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
+    ///
+    /// # Errors
+    /// `NotFound` when IAM knows no such user.
     pub(crate) async fn list_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
+        match self.list_reachable_access_keys(user).await {
+            Err(error) => Err(self.explain_denial(user, error).await),
+            keys => keys,
+        }
+    }
+
+    /// The same, without asking whether a user exists whom the role does not reach.
+    ///
+    /// # Errors
+    /// `AccessDenied` for every user whom the role does not reach.
+    pub(crate) async fn list_reachable_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
         let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
         let keys =
             answer.map_err(|error| failed("ListAccessKeys", &format!("user {user}"), &error))?.access_key_metadata;
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
+    }
+
+    /// `NotFound` instead of `AccessDenied` where the user does not exist.
+    ///
+    /// A role that is limited to the users under a path gets `AccessDenied` for a user who does not exist: IAM cannot
+    /// tell that user's path. `GetUser`, which such a role may call for everybody, tells the two apart.
+    async fn explain_denial(&self, user: &UserName, error: HandlerError) -> HandlerError {
+        if error.code != HandlerErrorCode::AccessDenied {
+            return error;
+        }
+        match self.user_created(user).await {
+            Err(missing) if missing.is_not_found() => missing,
+            _ => error,
+        }
+    }
+
+    /// When the user was created.
+    ///
+    /// # Errors
+    /// `NotFound` when IAM knows no such user.
+    pub(crate) async fn user_created(&self, user: &UserName) -> Result<Option<SystemTime>> {
+        let answer = self.client.get_user().user_name(user.as_str()).send().await;
+        let answer = answer.map_err(|error| failed("GetUser", &format!("user {user}"), &error))?;
+        Ok(answer.user.and_then(|user| SystemTime::try_from(user.create_date).ok()))
     }
 
     /// The user's key with this id, if IAM shows it.
@@ -83,7 +114,13 @@ impl Iam {
         let timeout = TimeoutConfig::builder().operation_attempt_timeout(OPERATION_TIMEOUT).build();
         let once = Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeout);
         let call = self.client.create_access_key().user_name(user.as_str()).customize().config_override(once);
-        let answer = call.send().await.map_err(|error| failed("CreateAccessKey", &format!("user {user}"), &error))?;
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = failed("CreateAccessKey", &format!("user {user}"), &error);
+                return Err(self.explain_denial(user, error).await);
+            }
+        };
         let Some(key) = answer.access_key else {
             return Err(HandlerError::new(
                 HandlerErrorCode::ServiceInternalError,
@@ -107,30 +144,29 @@ impl Iam {
             Status::Inactive => StatusType::Inactive,
         };
         let call = self.client.update_access_key().user_name(user.as_str()).access_key_id(id).status(status);
-        call.send().await.map_err(|error| failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error))?;
-        Ok(())
+        match call.send().await.map_err(|error| failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error))
+        {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.explain_denial(user, error).await),
+        }
     }
 
     /// Deletes a key.
     pub(crate) async fn delete_access_key(&self, user: &UserName, id: &str) -> Result<()> {
         let call = self.client.delete_access_key().user_name(user.as_str()).access_key_id(id);
-        call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))?;
-        Ok(())
+        match call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))
+        {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.explain_denial(user, error).await),
+        }
     }
 
-    /// The user that a key belongs to: the only way from a bare key id to its user.
+    /// The user that a key belongs to: the way from a bare key id to its user, for keys that the secret store does not
+    /// know.
     ///
     /// # Errors
-    /// As [`Iam::key_use`].
+    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is gone, or of another account.
     pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
-        Ok(self.key_use(id).await?.owner)
-    }
-
-    /// The user that a key belongs to, and whether the key was ever used.
-    ///
-    /// # Errors
-    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is not of this account.
-    pub(crate) async fn key_use(&self, id: &str) -> Result<KeyUse> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
             let error = failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
             if error.code != HandlerErrorCode::AccessDenied {
@@ -143,15 +179,13 @@ impl Iam {
             );
             HandlerError { message, ..error }
         })?;
-        let used = answer.access_key_last_used.is_some_and(|last_used| last_used.last_used_date.is_some());
         let owner = answer.user_name.unwrap_or_default();
-        match UserName::try_from(owner.clone()) {
-            Ok(owner) => Ok(KeyUse { owner, used }),
-            Err(_) => Err(HandlerError::new(
+        UserName::try_from(owner.clone()).map_err(|_| {
+            HandlerError::new(
                 HandlerErrorCode::NotFound,
-                format!("access key {id} belongs to {owner:?}, which is not an IAM user of this account"),
-            )),
-        }
+                format!("Access key {id} belongs to {owner:?}, which is not an IAM user of this account"),
+            )
+        })
     }
 
     /// A page of the account's users, `max_items` (1 to 1000) at most, from `marker` on.
@@ -167,10 +201,11 @@ impl Iam {
 }
 
 impl KeyMetadata {
-    /// How long the key has existed, zero when its clock is ahead of ours.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        let created = SystemTime::try_from(self.created?).ok()?;
-        Some(SystemTime::now().duration_since(created).unwrap_or_default())
+    /// Whether the key is younger than `time`, clocks that differ included.
+    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
+        self.created
+            .and_then(|created| SystemTime::try_from(created).ok())
+            .is_some_and(|created| clock.age(created) < time)
     }
 
     /// When the key was created, as RFC 3339.

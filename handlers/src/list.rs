@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::{
-    Services, bare_model,
+    Services,
     iam::{KEYS_PER_USER, UserPage},
+    resource_model::of_iam,
 };
 
 /// How many keys a page holds at most, whatever the request says: that many users can be queried within the 30 seconds
@@ -43,7 +44,7 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
     };
     let named = request.desired.user_name.is_some();
-    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user)).buffered(CONCURRENT_CALLS);
+    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user, named)).buffered(CONCURRENT_CALLS);
     let (mut keys, mut reached, mut denied) = (vec![], false, vec![]);
     while let Some(answer) = answers.next().await {
         match answer {
@@ -51,8 +52,8 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
                 reached = true;
                 keys.extend(found);
             }
-            // Deleted since the page of users was made.
-            Err(error) if error.is_not_found() && !named => {}
+            // A user who is gone has no keys.
+            Err(error) if error.is_not_found() => {}
             Err(error) if error.code == HandlerErrorCode::AccessDenied && !named => denied.push(error),
             Err(error) => return Err(error),
         }
@@ -79,29 +80,41 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     let listed = ProgressEvent::listed(keys, next.map(|position| position.to_token()).transpose()?);
     Ok(listed.with_message((!denied.is_empty()).then(|| {
         format!(
-            "the keys of {} of this page's users are left out, because the role may not call iam:ListAccessKeys for \
+            "The keys of {} of this page's users are left out, because the role may not call iam:ListAccessKeys for \
              them. If that is not intended, widen the role's policy",
             denied.len()
         )
     })))
 }
 
-async fn keys_of(services: &Services, user: UserName) -> Result<Vec<AccessKey>> {
-    let keys = services.iam.list_access_keys(&user).await?;
-    Ok(keys.into_iter().map(|key| bare_model(&user, key)).collect())
+/// The keys of a user. Whether a user exists whom the role does not reach is only asked for one whom the request names:
+/// `ListUsers` has just shown the others.
+async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
+    let keys = if named {
+        services.iam.list_access_keys(&user).await?
+    } else {
+        services.iam.list_reachable_access_keys(&user).await?
+    };
+    Ok(keys.into_iter().map(|key| of_iam(&user, key)).collect())
 }
 
 impl Position {
     fn from_token(token: &str) -> Result<Self> {
         let position = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok());
         position.ok_or_else(|| {
-            HandlerError::new(HandlerErrorCode::InvalidRequest, "nextToken is not one that this handler gave out")
+            HandlerError::new(
+                HandlerErrorCode::InvalidRequest,
+                "nextToken is not one that this handler has answered with",
+            )
         })
     }
 
     fn to_token(&self) -> Result<String> {
         let json = serde_json::to_vec(self).map_err(|_| {
-            HandlerError::new(HandlerErrorCode::InternalFailure, "the next page's position cannot be written")
+            HandlerError::new(
+                HandlerErrorCode::InternalFailure,
+                "The position of the next page could not be written as a token",
+            )
         })?;
         Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
     }

@@ -1,30 +1,92 @@
 //! READ: the key as IAM has it, with its secret, from the primary identifier alone.
 
-use access_key_schema::{ProgressEvent, Request, Result, UserName};
-use tokio::try_join;
+use access_key_schema::{HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use tokio::join;
 
-use crate::{KeyMetadata, Services, model, not_found};
+use crate::{
+    Services,
+    clock::Clock,
+    iam::KeyMetadata,
+    resource_model::{not_found, success},
+    secret_store::StoredSecret,
+    stabilize::poll,
+    time_budget::{OPERATION_TIMEOUT, PROPAGATION, READ_WAIT},
+};
 
 pub(crate) async fn read(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
-    let (stored, (user, key)) =
-        try_join!(services.secret_store.get(id), find(services, request.desired.user_name.as_ref(), id))?;
-    Ok(ProgressEvent::success(model(request, &user, key, stored)?))
+    let named = request.desired.user_name.as_ref();
+    let is_enough = |seen: &Seen| !seen.may_be_incomplete(&services.clock);
+    let seen =
+        poll(services, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || look(services, named, id).await).await?;
+    let (user, key) = seen.key?;
+    success(request, &user, key, seen.stored)
 }
 
-/// The key and its user. A request that names the user saves a round trip, but the id alone decides: a user may
-/// have been renamed since.
-async fn find(services: &Services, named: Option<&UserName>, id: &str) -> Result<(UserName, KeyMetadata)> {
-    if let Some(user) = named {
-        match services.iam.find_access_key(user, id).await {
-            Ok(Some(key)) => return Ok((user.clone(), key)),
-            Err(error) if !error.is_not_found() => return Err(error),
-            _ => {}
+/// What the store and IAM show of a key.
+struct Seen {
+    stored: Option<StoredSecret>,
+    /// The key and its owner, or why there is none: `NotFound`, or `AccessDenied` where IAM says no more than that.
+    key: Result<(UserName, KeyMetadata)>,
+}
+
+impl Seen {
+    /// Whether one of the two is missing that a key a few seconds old will have.
+    fn may_be_incomplete(&self, clock: &Clock) -> bool {
+        match (&self.key, &self.stored) {
+            (Ok((_, key)), None) => key.is_younger_than(PROPAGATION, clock),
+            (Err(_), Some(stored)) => stored.is_younger_than(PROPAGATION, clock),
+            _ => false,
         }
     }
-    let user = services.iam.owner(id).await?;
-    match services.iam.find_access_key(&user, id).await? {
-        Some(key) => Ok((user, key)),
-        None => Err(not_found(id, &user)),
+}
+
+/// One look. A request that names the user saves a round trip.
+async fn look(services: &Services, named: Option<&UserName>, id: &str) -> Result<Seen> {
+    let under_named = async {
+        match named {
+            Some(user) => find(services, user, id).await,
+            None => Ok(None),
+        }
+    };
+    let (stored, under_named) = join!(services.secret_store.get(id), under_named);
+    let stored = stored?;
+    let key = match under_named? {
+        Some(key) => Ok(key),
+        None => find_anywhere(services, stored.as_ref(), id).await,
+    };
+    match key {
+        Err(error) if !matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => Err(error),
+        key => Ok(Seen { stored, key }),
+    }
+}
+
+/// The key and its owner: the one that the store names, or else the one that IAM names. A user may have been renamed
+/// since the key was created.
+async fn find_anywhere(
+    services: &Services,
+    stored: Option<&StoredSecret>,
+    id: &str,
+) -> Result<(UserName, KeyMetadata)> {
+    let owner = stored.and_then(StoredSecret::readable).map(|value| &value.user_name);
+    if let Some(owner) = owner
+        && let Some(found) = find(services, owner, id).await?
+    {
+        return Ok(found);
+    }
+    let owner = match (services.iam.owner(id).await, owner) {
+        // IAM does not show the key under its owner, and AWS may answer so for a key that is gone.
+        (Err(error), Some(owner)) if error.code == HandlerErrorCode::AccessDenied => return Err(not_found(id, owner)),
+        (owner, _) => owner?,
+    };
+    find(services, &owner, id).await?.ok_or_else(|| not_found(id, &owner))
+}
+
+/// The key, if this user has it.
+async fn find(services: &Services, user: &UserName, id: &str) -> Result<Option<(UserName, KeyMetadata)>> {
+    match services.iam.find_access_key(user, id).await {
+        Ok(key) => Ok(key.map(|key| (user.clone(), key))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }

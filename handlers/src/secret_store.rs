@@ -1,19 +1,28 @@
 //! Where the secrets are kept that IAM reveals only once, and where READ finds them by the key id alone.
 //!
-//! The only place that knows the stored secret's name and layout.
+//! The only place that knows a stored secret's name and layout.
 
-use std::collections::BTreeMap;
+mod ownership;
+mod tags;
 
-use access_key_schema::{
-    AccessKey, HandlerError, HandlerErrorCode, Request, Result, Secret, Tag, TypeConfiguration, UserName,
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
 };
-use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError, types::Tag as SdkTag};
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
+use aws_sdk_secretsmanager::{
+    Client, operation::delete_secret::DeleteSecretError, operation::describe_secret::DescribeSecretOutput,
+};
+use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
-use tokio::try_join;
 use zeroize::Zeroizing;
 
-use crate::service_error::failed;
+pub(crate) use ownership::Ownership;
+pub(crate) use tags::refuse_what_cannot_be_stored;
+
+use crate::{clock::Clock, sdk_error::failed};
 
 /// The secrets in AWS Secrets Manager, in the stack's account and region, with the caller's credentials.
 #[derive(Clone, Debug)]
@@ -22,22 +31,11 @@ pub struct SecretStore {
     configuration: TypeConfiguration,
 }
 
-/// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager
-/// quotas]), and the rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
-///
-/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-const MAX_DECLARED_BYTES: usize = 56_000;
-
-/// How many tags a secret may carry ([Secrets Manager quotas]).
-///
-/// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-const MAX_TAGS: usize = 50;
-
-/// The value of a stored secret: what IAM never says again, and whom the key was made for.
+/// The value of a stored secret: what IAM never says again, and whom the key was created for.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Credentials {
+pub(crate) struct SecretValue {
     pub(crate) access_key_id: String,
     /// Absent where there is a `pgp_key`.
     #[serde(serialize_with = "Secret::serialize_some")]
@@ -52,8 +50,8 @@ pub(crate) struct Credentials {
     pub(crate) ses_smtp_region: Option<String>,
     pub(crate) user_name: UserName,
     pub(crate) serial: Option<i64>,
-    /// The resource's own tags, as declared. The secret carries them together with the stack's, and READ, which gets
-    /// a key id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
+    /// The resource's own tags, as declared. The secret carries them together with the stack's. READ, which gets a key
+    /// id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
     pub(crate) tags: Option<Vec<Tag>>,
     pub(crate) create_date: Option<String>,
     pub(crate) stack_id: Option<String>,
@@ -63,31 +61,47 @@ pub(crate) struct Credentials {
 
 /// A stored secret.
 #[derive(Debug)]
-pub(crate) struct StoredCredentials {
+pub(crate) struct StoredSecret {
+    /// The access key id.
+    pub(crate) id: String,
     pub(crate) arn: String,
-    pub(crate) credentials: Credentials,
+    pub(crate) value: Value,
 }
 
-impl Credentials {
-    /// Whether they were made for the resource that the request is about.
-    pub(crate) fn are_of(&self, request: &Request) -> bool {
-        self.stack_id == request.context.stack_id && self.logical_resource_id == request.context.logical_resource_id
-    }
+/// The value of a stored secret, or why it cannot be read.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Readable(Box<SecretValue>),
+    /// Its KMS key is disabled or out of the role's reach, or somebody changed the secret by hand.
+    Unreadable(String),
+}
 
-    /// Whether they were made by the operation that the request is part of: CloudFormation sends the same token with
-    /// every retry of it.
-    pub(crate) fn were_made_by(&self, request: &Request) -> bool {
-        self.are_of(request) && self.client_request_token == request.context.client_request_token
+/// What the store knows of a key without decrypting its secret.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// `None` where the secret is of an older layout and cannot be read, or was described anew by hand.
+    pub(crate) owner: Option<Ownership>,
+    /// When the secret was stored, which is when the key was created, give or take seconds.
+    pub(crate) created: Option<SystemTime>,
+    /// The regions that somebody replicated the secret to.
+    replica_regions: Vec<String>,
+}
+
+impl SecretValue {
+    /// When the key was created.
+    pub(crate) fn created(&self) -> Option<SystemTime> {
+        let created = DateTime::from_str(self.create_date.as_deref()?, Format::DateTime).ok()?;
+        SystemTime::try_from(created).ok()
     }
 
     fn to_json(&self) -> Result<Zeroizing<String>> {
         serde_json::to_string(self).map(Zeroizing::new).map_err(|_| {
-            let message = format!("the credentials of {} cannot be written", self.access_key_id);
+            let message = format!("The secret of access key {} could not be written as JSON", self.access_key_id);
             HandlerError::new(HandlerErrorCode::InternalFailure, message)
         })
     }
 
-    /// A service may quote the value it refuses.
+    /// Removes the secret from an error: a service may quote the value that it refuses.
     fn redact(&self, mut error: HandlerError) -> HandlerError {
         if let Some(secret) = &self.secret_access_key {
             error.message = error.message.replace(secret.expose(), "[redacted]");
@@ -96,9 +110,18 @@ impl Credentials {
     }
 }
 
-impl StoredCredentials {
-    fn id(&self) -> &str {
-        &self.credentials.access_key_id
+impl StoredSecret {
+    /// Whether the key was created less than `time` ago, as far as the secret can be read.
+    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
+        self.readable().and_then(SecretValue::created).is_some_and(|created| clock.age(created) < time)
+    }
+
+    /// The value, where it can be read.
+    pub(crate) fn readable(&self) -> Option<&SecretValue> {
+        match &self.value {
+            Value::Readable(value) => Some(value),
+            Value::Unreadable(_) => None,
+        }
     }
 }
 
@@ -109,123 +132,117 @@ impl SecretStore {
         Self { client, configuration }
     }
 
-    /// The name of the secret that holds a key's credentials.
+    /// The name of the secret of a key.
     pub(crate) fn name(&self, id: &str) -> String {
         format!("{}{id}", self.configuration.secret_name_prefix())
     }
 
-    /// Stores the credentials of a new key, tagged with their own tags over the stack's.
-    pub(crate) async fn put(
-        &self,
-        credentials: Credentials,
-        stack_tags: &BTreeMap<String, String>,
-    ) -> Result<StoredCredentials> {
-        let id = &credentials.access_key_id;
-        let value = credentials.to_json()?;
-        let tags = merged(stack_tags, credentials.tags.as_deref());
+    /// Stores the secret of a new key, tagged with its own tags over the stack's.
+    pub(crate) async fn put(&self, value: &SecretValue, stack_tags: &BTreeMap<String, String>) -> Result<()> {
+        let id = &value.access_key_id;
+        let json = value.to_json()?;
+        let tags = tags::merged(stack_tags, value.tags.as_deref());
         let call = self
             .client
             .create_secret()
             .name(self.name(id))
-            .description(format!("Access key {id} of IAM user {}, kept by CloudFormation", credentials.user_name))
-            .secret_string(value.as_str())
+            .description(Ownership::of(value).describe(id))
+            .secret_string(json.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
-            .set_tags((!tags.is_empty()).then(|| sdk(&tags)));
-        let answer =
-            call.send().await.map_err(|error| credentials.redact(failed("CreateSecret", &self.subject(id), &error)))?;
-        Ok(StoredCredentials { arn: answer.arn.unwrap_or_else(|| self.name(id)), credentials })
+            .set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
+        call.send().await.map_err(|error| value.redact(failed("CreateSecret", &self.subject(id), &error)))?;
+        Ok(())
     }
 
-    /// The stored credentials of a key, or `None`: it was not created by this type, or somebody deleted them.
-    pub(crate) async fn get(&self, id: &str) -> Result<Option<StoredCredentials>> {
-        let answer = match self.client.get_secret_value().secret_id(self.name(id)).send().await {
-            Ok(answer) => answer,
-            // A secret that is scheduled for deletion is there, but cannot be read (GetSecretValue answers
-            // InvalidRequestException): for a reader it is gone.
-            Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_invalid_request_exception) => {
-                return Ok(None);
+    /// The stored secret of a key, or `None`: it was not created by this type, or somebody deleted the secret.
+    ///
+    /// # Errors
+    /// `AccessDenied` when the role may neither read nor describe the secret.
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<StoredSecret>> {
+        let error = match self.client.get_secret_value().secret_id(self.name(id)).send().await {
+            Ok(answer) => {
+                let json = Zeroizing::new(answer.secret_string.unwrap_or_default());
+                let arn = answer.arn.unwrap_or_else(|| self.name(id));
+                return Ok(Some(StoredSecret { id: id.to_owned(), arn, value: self.parse(id, &json) }));
             }
-            Err(error) => {
-                let error = failed("GetSecretValue", &self.subject(id), &error);
-                return if error.is_not_found() { Ok(None) } else { Err(error) };
-            }
+            Err(error) => failed("GetSecretValue", &self.subject(id), &error),
         };
-        let value = Zeroizing::new(answer.secret_string.unwrap_or_default());
-        // What the parser has to say could quote the secret.
-        let credentials: Credentials = serde_json::from_str(&value).map_err(|_| self.unreadable(id))?;
-        let holds_a_secret = credentials.secret_access_key.is_some() || credentials.encrypted_secret.is_some();
-        if credentials.access_key_id != id || !holds_a_secret {
-            return Err(self.unreadable(id));
+        match error.code {
+            HandlerErrorCode::NotFound => Ok(None),
+            code if code.is_retriable() || code == HandlerErrorCode::InvalidCredentials => Err(error),
+            // The secret is scheduled for deletion, or it is there and cannot be decrypted.
+            _ => Ok(self.describe(id).await?.map(|described| StoredSecret {
+                id: id.to_owned(),
+                arn: described.arn.unwrap_or_else(|| self.name(id)),
+                value: Value::Unreadable(error.message),
+            })),
         }
-        Ok(Some(StoredCredentials { arn: answer.arn.unwrap_or_else(|| self.name(id)), credentials }))
     }
 
-    /// Sets the tags of a stored secret: `own` over the stack's. `before` are the tags that it had, as far as the
-    /// request knows.
-    pub(crate) async fn retag(
-        &self,
-        mut stored: StoredCredentials,
-        own: Option<&[Tag]>,
-        stack_tags: &BTreeMap<String, String>,
-        mut before: BTreeMap<String, String>,
-    ) -> Result<StoredCredentials> {
-        let tags = merged(stack_tags, own);
-        let kept = stored.credentials.tags.as_deref() == own;
-        if kept && tags == before {
-            return Ok(stored);
+    /// What the store knows of a key without decrypting, or `None` as for [`SecretStore::get`].
+    ///
+    /// A secret of the layout before this one has its owner in its value alone.
+    pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>> {
+        let Some(described) = self.describe(id).await? else { return Ok(None) };
+        let mut owner = described.description.as_deref().and_then(Ownership::from_description);
+        if owner.is_none() {
+            owner = self.get(id).await?.as_ref().and_then(StoredSecret::readable).map(Ownership::of);
         }
-        // An UPDATE that failed halfway may have left what the request does not know of.
-        before.extend(merged(&BTreeMap::new(), stored.credentials.tags.as_deref()));
-        let gone: Vec<String> = before.into_keys().filter(|key| !tags.contains_key(key)).collect();
-        stored.credentials.tags = own.map(<[Tag]>::to_vec);
-        if tags.len() + gone.len() > MAX_TAGS {
-            // There is no room for the new ones beside the old ones.
-            self.untag(&stored, gone).await?;
-            self.tag(&stored, &tags).await?;
-        } else {
-            try_join!(self.tag(&stored, &tags), self.untag(&stored, gone))?;
-        }
-        // The value last: while it has not changed, the next UPDATE does all of this again.
-        if !kept {
-            self.replace(&stored.credentials).await?;
-        }
-        Ok(stored)
+        let replicas = described.replication_status.unwrap_or_default();
+        let replica_regions = replicas.into_iter().filter_map(|replica| replica.region).collect();
+        let created = described.created_date.and_then(|created| SystemTime::try_from(created).ok());
+        Ok(Some(Entry { owner, created, replica_regions }))
     }
 
-    async fn tag(&self, stored: &StoredCredentials, tags: &BTreeMap<String, String>) -> Result<()> {
-        if tags.is_empty() {
-            return Ok(());
+    /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
+    async fn describe(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
+        let answer = self.client.describe_secret().secret_id(self.name(id)).send().await;
+        match answer.map_err(|error| failed("DescribeSecret", &self.subject(id), &error)) {
+            Ok(described) => Ok(Some(described).filter(|described| described.deleted_date.is_none())),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
-        let call = self.client.tag_resource().secret_id(&stored.arn).set_tags(Some(sdk(tags)));
-        call.send().await.map_err(|error| failed("TagResource", &self.subject(stored.id()), &error))?;
+    }
+
+    /// Writes a changed value, in the layout of today.
+    async fn replace(&self, value: &SecretValue) -> Result<()> {
+        let id = &value.access_key_id;
+        let json = value.to_json()?;
+        let description = Ownership::of(value).describe(id);
+        let call = self.client.update_secret().secret_id(self.name(id)).description(description);
+        let call = call.secret_string(json.as_str());
+        call.send().await.map_err(|error| value.redact(failed("UpdateSecret", &self.subject(id), &error)))?;
         Ok(())
     }
 
-    async fn untag(&self, stored: &StoredCredentials, keys: Vec<String>) -> Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let call = self.client.untag_resource().secret_id(&stored.arn).set_tag_keys(Some(keys));
-        call.send().await.map_err(|error| failed("UntagResource", &self.subject(stored.id()), &error))?;
-        Ok(())
-    }
-
-    async fn replace(&self, credentials: &Credentials) -> Result<()> {
-        let id = &credentials.access_key_id;
-        let value = credentials.to_json()?;
-        let call = self.client.put_secret_value().secret_id(self.name(id)).secret_string(value.as_str());
-        call.send().await.map_err(|error| credentials.redact(failed("PutSecretValue", &self.subject(id), &error)))?;
-        Ok(())
-    }
-
-    /// Deletes the stored credentials of a key for good. Nothing stored is fine.
+    /// Deletes the stored secret of a key for good, its replicas in other regions too. Nothing stored is fine.
     ///
     /// Without a recovery window: a dead key's secret is worth nothing, and the name would stay taken.
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
+        let Some(refusal) = self.force_delete(id).await? else { return Ok(()) };
+        let regions = self.entry(id).await?.map(|entry| entry.replica_regions).unwrap_or_default();
+        if regions.is_empty() {
+            return Err(refusal);
+        }
+        let call = self.client.remove_regions_from_replication().secret_id(self.name(id));
+        let answer = call.set_remove_replica_regions(Some(regions)).send().await;
+        answer.map_err(|error| failed("RemoveRegionsFromReplication", &self.subject(id), &error))?;
+        match self.force_delete(id).await? {
+            None => Ok(()),
+            // The replicas are on their way out.
+            Some(refusal) => Err(HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal }),
+        }
+    }
+
+    /// `Some`: the secret cannot be deleted as it is, because somebody replicated it to other regions.
+    async fn force_delete(&self, id: &str) -> Result<Option<HandlerError>> {
         let call = self.client.delete_secret().secret_id(self.name(id)).force_delete_without_recovery(true);
-        match call.send().await.map_err(|error| failed("DeleteSecret", &self.subject(id), &error)) {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
+        let Err(error) = call.send().await else { return Ok(None) };
+        let is_refused = error.as_service_error().is_some_and(DeleteSecretError::is_invalid_request_exception);
+        match failed("DeleteSecret", &self.subject(id), &error) {
+            error if error.is_not_found() => Ok(None),
+            error if is_refused => Ok(Some(error)),
+            error => Err(error),
         }
     }
 
@@ -233,82 +250,19 @@ impl SecretStore {
         format!("secret {}", self.name(id))
     }
 
-    fn unreadable(&self, id: &str) -> HandlerError {
-        HandlerError::new(
-            HandlerErrorCode::GeneralServiceException,
-            format!(
-                "the secret {} does not hold the credentials of access key {id}: somebody changed it. \
-                 Restore its previous version, or delete it",
+    fn parse(&self, id: &str, json: &str) -> Value {
+        // What the parser has to say could quote the secret.
+        let value = serde_json::from_str::<SecretValue>(json).ok();
+        let holds_the_secret = |value: &SecretValue| {
+            value.access_key_id == id && (value.secret_access_key.is_some() || value.encrypted_secret.is_some())
+        };
+        match value.filter(holds_the_secret) {
+            Some(value) => Value::Readable(Box::new(value)),
+            None => Value::Unreadable(format!(
+                "The secret {} does not hold the credentials of access key {id}: somebody changed it. Restore its \
+                 previous version, or increment Serial, which makes a key with a new secret",
                 self.name(id)
-            ),
-        )
-    }
-}
-
-/// What Secrets Manager would refuse when the key exists already.
-///
-/// # Errors
-/// `InvalidRequest`: there are too many tags, or `PgpKey` and `Tags` are too long.
-pub(crate) fn refuse_what_cannot_be_stored(desired: &AccessKey, stack_tags: &BTreeMap<String, String>) -> Result<()> {
-    let tags = merged(stack_tags, desired.tags.as_deref()).len();
-    let declared = serde_json::to_string(&(&desired.pgp_key, &desired.tags)).map_or(usize::MAX, |json| json.len());
-    let message = if tags > MAX_TAGS {
-        format!("Tags and the stack's tags are {tags} together, and a secret carries {MAX_TAGS} at most")
-    } else if declared > MAX_DECLARED_BYTES {
-        let hint = if desired.pgp_key.is_some() {
-            ". Leave out of the key what others signed: gpg --export --export-options export-minimal KEY | base64"
-        } else {
-            ""
-        };
-        format!("PgpKey and Tags take {declared} bytes together, and there is room for {MAX_DECLARED_BYTES}{hint}")
-    } else {
-        return Ok(());
-    };
-    Err(HandlerError::new(HandlerErrorCode::InvalidRequest, message))
-}
-
-/// The tags of a stored secret: the resource's own over its stack's.
-pub(crate) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>) -> BTreeMap<String, String> {
-    let own = own.unwrap_or_default().iter().map(|tag| (tag.key.clone(), tag.value.clone()));
-    stack_tags.clone().into_iter().chain(own).collect()
-}
-
-fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
-    tags.iter().map(|(key, value)| SdkTag::builder().key(key).value(value).build()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_secrets_manager_has_no_room_for_is_refused() {
-        let tags = |count: usize, value: &str| {
-            let tag = |number: usize| Tag { key: number.to_string(), value: value.to_owned() };
-            Some((0..count).map(tag).collect::<Vec<_>>())
-        };
-        let key = |length: usize| Some("k".repeat(length));
-        let stack_tags: BTreeMap<_, _> = (40..50).map(|number| (number.to_string(), String::new())).collect();
-        let check = |pgp_key, tags| {
-            let desired = AccessKey { pgp_key, tags, ..AccessKey::default() };
-            refuse_what_cannot_be_stored(&desired, &stack_tags)
-        };
-        for (pgp_key, tags) in [(None, None), (key(55_000), None), (None, tags(50, "v")), (None, tags(40, "v"))] {
-            assert_eq!(check(pgp_key, tags), Ok(()));
-        }
-        let one_more = tags(41, "").map(|mut tags| {
-            tags[40].key = "one more".to_owned();
-            tags
-        });
-        for (pgp_key, tags, reason) in [
-            (key(56_000), None, "export-minimal"),
-            (Some("\n".repeat(30_000)), None, "export-minimal"),
-            (key(45_000), tags(50, &"v".repeat(256)), "PgpKey and Tags take 5"),
-            (None, one_more, "51 together"),
-        ] {
-            let error = check(pgp_key, tags).unwrap_err();
-            assert_eq!(error.code, HandlerErrorCode::InvalidRequest);
-            assert!(error.message.contains(reason) && error.message.len() < 300, "{}", error.message);
+            )),
         }
     }
 }

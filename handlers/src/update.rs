@@ -1,13 +1,19 @@
 //! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result};
-use tokio::try_join;
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use tokio::join;
 
 use crate::{
-    KeyMetadata, Services, StoredCredentials, model, not_found,
-    secret_store::{merged, refuse_what_cannot_be_stored},
+    Services,
+    iam::KeyMetadata,
+    missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
+    resource_model::{not_found, success},
+    secret_store::{StoredSecret, refuse_what_cannot_be_stored},
+    stabilize::{CallbackContext, call_again, poll, unless_passing},
+    time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT},
 };
 
+/// Writes the same again in every callback: the status and the tags are what they are declared to be.
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
     if let Some(previous) = &request.previous {
@@ -15,39 +21,88 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     }
     refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
     let user = request.user_name()?;
+    let context = CallbackContext::of(request)?;
+    let (status, stored) = join!(set_status(services, request, user, id), services.secret_store.get(id));
+    status?;
+    let stored = match stored? {
+        Some(stored) => Some(services.secret_store.retag(stored, request).await?),
+        None => refuse_tags_without_secret(request, id).map(|()| None)?,
+    };
+    match wait_until_shown(services, request, user, id, stored.as_ref()).await? {
+        Some(key) => success(request, user, key, stored),
+        None => call_again(request, user, id, context.as_ref()),
+    }
+}
+
+/// Sets the status of the key, of which IAM may not know everywhere yet.
+async fn set_status(services: &Services, request: &Request, user: &UserName, id: &str) -> Result<()> {
     let status = request.desired.wanted_status();
-    let ((), stored) = try_join!(services.iam.update_access_key(user, id, status), services.secret_store.get(id))?;
-    let (key, stored) = try_join!(services.iam.find_access_key(user, id), retag(services, request, id, stored))?;
-    let Some(key) = key else { return Err(not_found(id, user)) };
-    // IAM may still list the status of a moment ago.
-    Ok(ProgressEvent::success(model(request, user, KeyMetadata { status, ..key }, stored)?))
+    let is_set = poll(
+        services,
+        STABILIZE_WAIT,
+        OPERATION_TIMEOUT,
+        |is_set| *is_set,
+        async || {
+            match services.iam.update_access_key(user, id, status).await {
+                Err(error) if error.is_not_found() => {}
+                outcome => return outcome.map(|()| true),
+            }
+            match whereabouts(services, user, id).await? {
+                Whereabouts::Here => Ok(false),
+                Whereabouts::Elsewhere(owner) => Err(of_another_user(id, user, &owner)),
+                Whereabouts::Nowhere if is_young(services, id).await => Ok(false),
+                Whereabouts::Nowhere => Err(not_found(id, user)),
+            }
+        },
+    );
+    if is_set.await? { Ok(()) } else { Err(undecided(id, user)) }
+}
+
+/// Whether the key is so young that IAM may not show it yet.
+async fn is_young(services: &Services, id: &str) -> bool {
+    let entry = services.secret_store.entry(id).await.ok().flatten();
+    entry.and_then(|entry| entry.created).is_some_and(|stored| services.clock.age(stored) < PROPAGATION)
+}
+
+/// The key, once READ would answer with what was written: its status, and its tags where these changed.
+async fn wait_until_shown(
+    services: &Services,
+    request: &Request,
+    user: &UserName,
+    id: &str,
+    written: Option<&StoredSecret>,
+) -> Result<Option<KeyMetadata>> {
+    let status = request.desired.wanted_status();
+    let changes_tags = request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags);
+    let declared = written.and_then(StoredSecret::readable).filter(|_| changes_tags).map(|value| &value.tags);
+    poll(services, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
+        let are_tags_shown = async {
+            let Some(declared) = declared else { return Ok::<_, HandlerError>(true) };
+            let stored = unless_passing(services.secret_store.get(id).await)?.flatten();
+            Ok(stored.as_ref().and_then(StoredSecret::readable).is_some_and(|value| value.tags == *declared))
+        };
+        let (shown, are_tags_shown) = join!(services.iam.find_access_key(user, id), are_tags_shown);
+        let (shown, are_tags_shown) = (unless_passing(shown)?.flatten(), are_tags_shown?);
+        Ok(shown.filter(|key| key.status == status && are_tags_shown))
+    })
+    .await
 }
 
 /// The tags are those of the stored secret, so a key without one takes no new ones. Those that it already had do not
 /// stand in the way of another change, or of a rollback.
-async fn retag(
-    services: &Services,
-    request: &Request,
-    id: &str,
-    stored: Option<StoredCredentials>,
-) -> Result<Option<StoredCredentials>> {
+fn refuse_tags_without_secret(request: &Request, id: &str) -> Result<()> {
     let own = request.desired.tags.as_deref();
-    let Some(stored) = stored else {
-        let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
-        if own.is_none_or(<[_]>::is_empty) || own == before {
-            return Ok(None);
-        }
-        return Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the \
-                 secret. Leave Tags out, or increment Serial, which makes a key that has one"
-            ),
-        ));
-    };
-    let own_before = request.previous.as_ref().map_or(&stored.credentials.tags, |previous| &previous.tags);
-    let before = merged(&request.context.previous_stack_tags, own_before.as_deref());
-    services.secret_store.retag(stored, own, &request.context.stack_tags, before).await.map(Some)
+    let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
+    if own.is_none_or(<[_]>::is_empty) || own == before {
+        return Ok(());
+    }
+    Err(HandlerError::new(
+        HandlerErrorCode::InvalidRequest,
+        format!(
+            "Access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the secret. \
+             Leave Tags out, or increment Serial, which makes a key that has one"
+        ),
+    ))
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE

@@ -1,54 +1,69 @@
-//! A user's keys, each with what the secret store keeps of it.
-
-use std::time::Duration;
+//! A user's keys, each with what the secret store knows of it.
 
 use access_key_schema::{Request, Result, UserName};
 use futures_util::future::try_join_all;
 
-use crate::{KeyMetadata, Services, StoredCredentials};
+use crate::{
+    Services,
+    clock::Clock,
+    iam::KeyMetadata,
+    secret_store::{Entry, Ownership},
+    time_budget::STORING_TIME,
+};
 
-/// How long an invocation takes at most.
-const INVOCATION: Duration = Duration::from_mins(1);
-
-/// A key of a user. Without stored credentials, this type did not make it, or did not get to store its secret.
+/// A key of a user. Without an entry in the store, this type did not create it under this prefix in this region, or did
+/// not get to store its secret.
 #[derive(Debug)]
 pub(crate) struct UserKey {
     pub(crate) metadata: KeyMetadata,
-    pub(crate) stored: Option<StoredCredentials>,
+    pub(crate) entry: Option<Entry>,
 }
 
 impl UserKey {
-    /// Whether this very operation made the key. Without a token, nothing says that it is the same one.
-    pub(crate) fn was_made_by(&self, request: &Request) -> bool {
-        let stored = self.stored.as_ref();
-        request.context.client_request_token.is_some()
-            && stored.is_some_and(|stored| stored.credentials.were_made_by(request))
+    /// Whom the key was created for, where the store knows.
+    pub(crate) fn owner(&self) -> Option<&Ownership> {
+        self.entry.as_ref().and_then(|entry| entry.owner.as_ref())
     }
 
-    /// Whether another invocation may be about to store the key's secret.
-    pub(crate) fn may_be_underway(&self) -> bool {
-        self.stored.is_none() && self.metadata.age().is_none_or(|age| age < INVOCATION)
+    /// Whether this very operation created the key, in another invocation. Without a token, nothing says so.
+    pub(crate) fn is_by(&self, request: &Request) -> bool {
+        request.context.client_request_token.is_some() && self.owner().is_some_and(|owner| owner.is_by(request))
+    }
+
+    /// Whether another invocation may be about to store the key's secret, or the store does not show it yet.
+    pub(crate) fn may_be_underway(&self, clock: &Clock) -> bool {
+        self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)
     }
 
     /// The key in words: id, status, creation, and that its secret is unknown, where it is.
     pub(crate) fn describe(&self) -> String {
         let KeyMetadata { id, status, .. } = &self.metadata;
         let created = self.metadata.create_date().unwrap_or_else(|| "at an unknown time".to_owned());
-        let secret = if self.stored.is_some() { "" } else { ", no secret stored here" };
+        let secret = if self.entry.is_some() { "" } else { ", no secret stored here" };
         format!("{id} ({status}, created {created}{secret})")
+    }
+
+    /// The key in words, with the command that deletes it.
+    pub(crate) fn describe_with_command(&self, user: &UserName) -> String {
+        format!("{}, to delete it: {}", self.describe(), delete_command(user, &self.metadata.id))
     }
 }
 
-/// The user's keys: `ListAccessKeys`, then what is stored of each, side by side.
-pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
-    with_stored(services, services.iam.list_access_keys(user).await?).await
+/// The command with which a person deletes a key.
+pub(crate) fn delete_command(user: &UserName, id: &str) -> String {
+    format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
 }
 
-/// The keys with what is stored of each.
-pub(crate) async fn with_stored(services: &Services, keys: Vec<KeyMetadata>) -> Result<Vec<UserKey>> {
+/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side.
+pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
+    with_entries(services, services.iam.list_access_keys(user).await?).await
+}
+
+/// The keys, each with its entry in the store.
+pub(crate) async fn with_entries(services: &Services, keys: Vec<KeyMetadata>) -> Result<Vec<UserKey>> {
     try_join_all(keys.into_iter().map(|metadata| async move {
-        let stored = services.secret_store.get(&metadata.id).await?;
-        Ok(UserKey { metadata, stored })
+        let entry = services.secret_store.entry(&metadata.id).await?;
+        Ok(UserKey { metadata, entry })
     }))
     .await
 }

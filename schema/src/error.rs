@@ -1,4 +1,4 @@
-//! What a handler says when it cannot do what it was asked.
+//! The error of an operation that failed.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use serde::Serialize;
 
 use crate::AccessKey;
 
-/// What a handler returns.
+/// The result of a handler, or of one of its steps.
 pub type Result<T> = std::result::Result<T, HandlerError>;
 
 /// A failed operation, in CloudFormation's terms. It becomes a `FAILED` progress event.
 ///
-/// The message is for the person who reads the stack event: what failed, for which user and key, and what to
-/// do next. It never holds a secret.
+/// The message is for the person who reads the stack event: what failed, for which user and key, and what to do next. It
+/// never holds a secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct HandlerError {
-    /// Why, in one of the words CloudFormation knows.
+    /// Why, as one of CloudFormation's error codes.
     pub code: HandlerErrorCode,
     /// Why, in words for a person.
     pub message: String,
-    /// What is left of the resource, when something is: its `Id` lets CloudFormation's rollback delete it.
+    /// The model of a key that a failed CREATE leaves behind. Its `Id` lets CloudFormation's rollback delete it.
     pub resource_model: Option<Box<AccessKey>>,
 }
 

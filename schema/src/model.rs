@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 
 use crate::Secret;
 
-/// An IAM access key, as a template declares it and as a handler answers with it.
+/// An IAM access key, as a template declares it and as a handler returns it.
 ///
 /// The doc comments of the fields are the descriptions in the registry schema.
 #[skip_serializing_none]
@@ -19,8 +19,8 @@ pub struct AccessKey {
     #[schemars(required, length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"))]
     pub user_name: Option<UserName>,
 
-    /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new
-    /// one, points everything that refers to it at the new one, and then deletes the old one.
+    /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new key,
+    /// updates everything that refers to the old one, and then deletes the old one.
     #[schemars(range(min = i64::MIN, max = i64::MAX))]
     pub serial: Option<i64>,
 
@@ -28,18 +28,18 @@ pub struct AccessKey {
     pub status: Option<Status>,
 
     /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
-    /// of a binary key, an ASCII-armored key, or `keybase:NAME`. A long key fits when it is exported without what
-    /// others signed (`--export-options export-minimal`). Changing it replaces the key.
+    /// of a binary key, an ASCII-armored key, or `keybase:NAME`. A long key fits when it is exported without other
+    /// people's signatures (`--export-options export-minimal`). Changing it replaces the key.
     #[schemars(length(min = 1, max = 56_000))]
     pub pgp_key: Option<String>,
 
-    /// The region whose Amazon SES SMTP endpoint the SMTP password is for; the stack's region where it is not
-    /// given. Changing it replaces the key.
+    /// The region of the Amazon SES SMTP endpoint that the SMTP password is for. Default: the stack's region.
+    /// Changing it replaces the key.
     #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
     pub ses_smtp_region: Option<String>,
 
-    /// Tags of the secret that `SecretArn` names, over those of the stack: an access key itself takes none. Changed
-    /// in place.
+    /// Tags of the secret that `SecretArn` names, because an access key itself takes none. They override the stack's
+    /// tags with the same keys. Changed in place.
     #[schemars(length(max = 50), extend("uniqueItems" = true, "insertionOrder" = false))]
     pub tags: Option<Vec<Tag>>,
 
@@ -59,8 +59,8 @@ pub struct AccessKey {
     /// When the key was created, as an RFC 3339 date and time in UTC.
     pub create_date: Option<String>,
 
-    /// Instead of `SecretAccessKey` where `PgpKey` is given: base64 of an OpenPGP message that
-    /// `base64 --decode | gpg --decrypt` opens to the secret access key.
+    /// With `PgpKey`, instead of `SecretAccessKey`: the secret access key as base64 of an OpenPGP message, which
+    /// `base64 --decode | gpg --decrypt` decrypts.
     pub encrypted_secret: Option<String>,
 
     /// The fingerprint of the OpenPGP key that the secrets are encrypted to, in lower-case hexadecimal.
@@ -71,20 +71,20 @@ pub struct AccessKey {
     #[serde(serialize_with = "Secret::serialize_some")]
     pub ses_smtp_password_v4: Option<Secret>,
 
-    /// Instead of `SesSmtpPasswordV4` where `PgpKey` is given: encrypted as `EncryptedSecret` is.
+    /// With `PgpKey`, instead of `SesSmtpPasswordV4`: the SMTP password, encrypted as `EncryptedSecret` is.
     pub encrypted_ses_smtp_password_v4: Option<String>,
 }
 
 impl AccessKey {
-    /// The property that identifies an access key, and so the one whose value `Ref` returns.
+    /// The primary identifier: the property whose value `Ref` returns.
     #[must_use]
     pub const fn ref_property() -> &'static str {
         "Id"
     }
 
-    /// The properties that `Fn::GetAtt` offers: those CloudFormation only reads, never sets.
+    /// The read-only properties, which are those that `Fn::GetAtt` offers.
     ///
-    /// The registry resolves `Fn::GetAtt` for read-only properties alone, from what the read handler returns.
+    /// The registry resolves `Fn::GetAtt` only for read-only properties, from what the read handler returns.
     #[must_use]
     pub const fn get_att_properties() -> &'static [&'static str] {
         &[
@@ -111,13 +111,15 @@ impl AccessKey {
         "Tags"
     }
 
-    /// What `Ref` returns for this key: its id, once it has one.
+    /// The key's id, which `Ref` returns, once it has one.
     #[must_use]
     pub fn reference(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// A key that `Tags` holds more than once, which a JSON schema, whose `uniqueItems` compares whole items, cannot forbid.
+    /// The first tag key that occurs more than once in `Tags`.
+    ///
+    /// The registry schema cannot forbid it: `uniqueItems` compares whole tags, not their keys.
     #[must_use]
     pub fn repeated_tag_key(&self) -> Option<&str> {
         let tags = self.tags.as_deref().unwrap_or_default();
@@ -126,7 +128,36 @@ impl AccessKey {
         repeated.map(|(_, tag)| tag.key.as_str())
     }
 
-    /// The status the key is to have: `Active` where the template does not say, as in IAM.
+    /// What a value must be that the registry schema refuses, in words for the person who wrote the template.
+    ///
+    /// `property` is a property's name; `Tags[]` stands for a tag, `Tags[].Key` and `Tags[].Value` for its parts.
+    /// `keyword` is the keyword of the JSON schema that the value violates.
+    #[must_use]
+    pub fn constraint(property: &str, keyword: &str) -> &'static str {
+        match (property, keyword) {
+            ("UserName", _) => UserName::CONSTRAINT,
+            ("Serial", _) => "a whole number is expected, of at most 64 bits",
+            ("Status", _) => "must be Active or Inactive",
+            ("PgpKey", "maxLength") => {
+                "at most 56,000 characters are expected; a long key fits when it is exported without other people's signatures \
+                 (gpg --export-options export-minimal)"
+            }
+            ("PgpKey", _) => {
+                "an OpenPGP public key is expected: base64 of a binary key, an ASCII-armored key, or keybase:NAME"
+            }
+            ("SesSmtpRegion", _) => "a region such as eu-central-1 is expected",
+            ("Tags", "maxItems") => "at most 50 tags are expected",
+            ("Tags", "uniqueItems") => "the same tag occurs more than once",
+            ("Tags", _) => "a list of tags is expected",
+            ("Tags[]", _) => "a tag with a Key and a Value is expected",
+            ("Tags[].Key", "pattern") => "keys that start with \"aws:\" are reserved by AWS",
+            ("Tags[].Key", _) => "a tag's key is 1 to 128 characters",
+            ("Tags[].Value", _) => "a tag's value is at most 256 characters",
+            _ => "a string is expected",
+        }
+    }
+
+    /// The status that the key is to have. The default is `Active`, as in IAM.
     #[must_use]
     pub fn wanted_status(&self) -> Status {
         self.status.unwrap_or_default()
@@ -165,14 +196,17 @@ pub struct Tag {
 /// The name of an IAM user: 1 to 128 ASCII letters, digits or any of `_+=,.@-` (`IAM` API reference, `CreateUser`
 /// and `CreateAccessKey`).
 ///
-/// A type of its own because an IAM call that leaves the name out, or sends an empty one, acts on the
-/// **caller's own** keys: a call that takes a `UserName` cannot be made without one.
+/// An IAM call without a name, or with an empty one, acts on the **caller's own** keys. This type makes such a call
+/// impossible: it is never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(inline)]
 pub struct UserName(String);
 
 impl UserName {
+    /// What a user's name must be, in words.
+    const CONSTRAINT: &str = "a user name is 1 to 128 letters, digits or any of _+=,.@-";
+
     /// The name as IAM takes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -188,7 +222,7 @@ impl TryFrom<String> for UserName {
         if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name))
         } else {
-            Err("a user name is 1 to 128 ASCII letters, digits or any of _+=,.@-")
+            Err(Self::CONSTRAINT)
         }
     }
 }

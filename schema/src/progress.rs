@@ -6,7 +6,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{AccessKey, HandlerError, HandlerErrorCode};
 
-/// Where an operation stands.
+/// The status of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)]
@@ -16,27 +16,27 @@ pub enum OperationStatus {
     InProgress,
 }
 
-/// The answer to a handler request. What is absent is left out of the JSON, never `null`.
+/// The answer to a handler request. Absent fields are left out of the JSON, never `null`.
 ///
-/// The constructors are the only combinations that the protocol and its contract tests allow.
+/// Each constructor makes a combination of fields that the protocol and its contract tests allow.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ProgressEvent {
-    /// Where the operation stands.
+    /// The status of the operation.
     pub status: OperationStatus,
     /// Why it failed.
     pub error_code: Option<HandlerErrorCode>,
-    /// Words for a person.
+    /// What happened, for the person who reads the stack event.
     pub message: Option<String>,
     /// The access key.
     pub resource_model: Option<AccessKey>,
     /// The access keys of one page of a LIST.
     pub resource_models: Option<Vec<AccessKey>>,
-    /// Where the next page of a LIST starts.
+    /// The token that a LIST sends to get its next page.
     pub next_token: Option<String>,
-    /// What the next invocation of the same operation gets back. Never a secret: CloudFormation keeps it.
+    /// What the next invocation of this operation gets back. CloudFormation stores it, so it never holds a secret.
     pub callback_context: Option<Value>,
     /// Seconds until that next invocation.
     pub callback_delay_seconds: Option<u32>,
@@ -49,13 +49,13 @@ impl ProgressEvent {
         Self { resource_model: Some(model), ..Self::bare(OperationStatus::Success) }
     }
 
-    /// The same event with words for a person, if there are any.
+    /// The same event with a message, if there is one.
     #[must_use]
     pub fn with_message(self, message: Option<String>) -> Self {
         Self { message, ..self }
     }
 
-    /// DELETE succeeded: nothing is left to describe.
+    /// DELETE succeeded. There is no model of a deleted key.
     #[must_use]
     pub fn deleted() -> Self {
         Self::bare(OperationStatus::Success)
@@ -67,7 +67,7 @@ impl ProgressEvent {
         Self { resource_models: Some(models), next_token, ..Self::bare(OperationStatus::Success) }
     }
 
-    /// The key exists, but the operation is not over: CloudFormation is to call again after the delay.
+    /// The key exists, but the operation is not finished: CloudFormation calls again after the delay.
     #[must_use]
     pub fn in_progress(model: AccessKey, callback_context: Value, callback_delay_seconds: u32) -> Self {
         Self {

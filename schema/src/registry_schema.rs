@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{AccessKey, TypeConfiguration};
 
-/// The name of Amazon's own type. The registry reserves it: an account registers this type under a name of
-/// its own, and nothing but the schema's `typeName` changes.
+/// The name of Amazon's own type, which the registry reserves. An account registers this type under a name of its own,
+/// and only the schema's `typeName` changes.
 pub const DEFAULT_TYPE_NAME: &str = "AWS::IAM::AccessKey";
 
 /// The registry schema of the resource type under the name `type_name`, as `cfn submit` sends it.
@@ -42,31 +42,35 @@ pub fn registry_schema(type_name: &str) -> Value {
         "typeConfiguration": type_configuration(),
         "handlers": {
             "create": { "permissions": [
-                "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+                "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey", "iam:GetUser",
                 "iam:GetAccessKeyLastUsed",
-                "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:GetSecretValue",
-                "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
+                "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
             ]},
             "read": { "permissions": [
-                "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "secretsmanager:GetSecretValue", "kms:Decrypt",
+                "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "kms:Decrypt",
             ]},
             "update": { "permissions": [
-                "iam:UpdateAccessKey", "iam:ListAccessKeys", "secretsmanager:GetSecretValue",
-                "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource",
-                "kms:GenerateDataKey", "kms:Decrypt",
+                "iam:UpdateAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:UpdateSecret",
+                "secretsmanager:TagResource", "secretsmanager:UntagResource", "kms:GenerateDataKey", "kms:Decrypt",
             ]},
             "delete": { "permissions": [
-                "iam:GetAccessKeyLastUsed", "iam:DeleteAccessKey", "secretsmanager:DeleteSecret",
+                "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
+                "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+                "secretsmanager:RemoveRegionsFromReplication", "kms:Decrypt",
             ]},
-            "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys"] },
+            "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"] },
         },
     });
-    // Whether objects keep their order is a feature of serde_json that any crate of a build may switch on.
+    // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorted, they are
+    // always the same.
     schema.sort_all_objects();
     schema
 }
 
-/// The CloudFormation CLI's own schema does not take a `type` here.
+/// The schema of the type configuration, without the `type` that the CloudFormation CLI does not allow there.
 fn type_configuration() -> Value {
     let mut schema = schema_of::<TypeConfiguration>();
     if let Some(object) = schema.as_object_mut() {
@@ -75,8 +79,8 @@ fn type_configuration() -> Value {
     schema
 }
 
-/// The draft-07 schema of a type, without what the registry does not take: `$schema`, `title`, `null` types
-/// and number formats.
+/// The draft-07 schema of a type, without what the registry does not allow: `$schema`, `title`, `null` types and number
+/// formats.
 fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.meta_schema = None);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();

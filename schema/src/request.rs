@@ -1,8 +1,8 @@
 //! What a handler is asked.
 //!
 //! A request arrives in one of two shapes, from the registry or from the test entry point (`sam local invoke`). Both
-//! decode into a [`RequestPayload`], whose properties are still as they were sent, and a [`RequestContext`]. Once the
-//! properties are recast and validated, the [`Request`] that a handler gets holds them typed, and the context as it is.
+//! decode into a [`RequestPayload`], whose properties are still as they were sent, and a [`RequestContext`]. Validation
+//! makes a [`Request`] of the two: its properties are typed, its context is unchanged.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,7 +13,8 @@ use serde_with::{DefaultOnNull, serde_as};
 use crate::{AccessKey, HandlerError, HandlerErrorCode, Result, Secret, TypeConfiguration, UserName};
 
 /// The five operations of a resource type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)]
 pub enum Action {
     Create,
@@ -21,24 +22,6 @@ pub enum Action {
     Update,
     Delete,
     List,
-}
-
-impl std::str::FromStr for Action {
-    type Err = HandlerError;
-
-    fn from_str(action: &str) -> Result<Self> {
-        match action {
-            "CREATE" => Ok(Self::Create),
-            "READ" => Ok(Self::Read),
-            "UPDATE" => Ok(Self::Update),
-            "DELETE" => Ok(Self::Delete),
-            "LIST" => Ok(Self::List),
-            _ => Err(HandlerError::new(
-                HandlerErrorCode::InvalidRequest,
-                format!("the action {action:?} is none of CREATE, READ, UPDATE, DELETE and LIST"),
-            )),
-        }
-    }
 }
 
 impl fmt::Display for Action {
@@ -55,7 +38,7 @@ impl fmt::Display for Action {
 
 /// Temporary credentials of the resource type's execution role, for every call to IAM and Secrets Manager.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[allow(missing_docs)]
 pub struct CallerCredentials {
     pub access_key_id: String,
@@ -63,7 +46,7 @@ pub struct CallerCredentials {
     pub session_token: Option<Secret>,
 }
 
-/// What an invocation says about itself, whichever entry point it came through.
+/// What an invocation says about itself, whichever entry point it came through. It goes to the handler as it arrived.
 ///
 /// The first name of a field is the registry's, the alias is the test entry point's where that differs.
 #[serde_as]
@@ -75,7 +58,7 @@ pub struct RequestContext {
     /// The name of the resource in its template.
     #[serde(alias = "logicalResourceIdentifier")]
     pub logical_resource_id: Option<String>,
-    /// The same for every invocation of one operation, retries included.
+    /// Identifies the operation: the same in all its invocations, retries included.
     #[serde(rename = "bearerToken", alias = "clientRequestToken")]
     pub client_request_token: Option<String>,
     /// The stack's tags.
@@ -88,24 +71,27 @@ pub struct RequestContext {
     pub previous_stack_tags: BTreeMap<String, String>,
     /// What the last `IN_PROGRESS` event of this operation carried.
     pub callback_context: Option<Value>,
-    /// For LIST: where to go on.
+    /// For LIST: where the page starts, as the previous page's event said.
     pub next_token: Option<String>,
-    /// For LIST: how many access keys one page may hold.
+    /// For LIST: the most access keys that one page may hold.
     #[serde(default, deserialize_with = "number_or_numeric_string")]
     pub max_results: Option<usize>,
 }
 
-/// What an invocation asks for, as it was sent: primitives may be strings.
+/// What an invocation asks for. The properties are as they were sent: numbers may be strings.
 ///
-/// It has no `Debug`: its properties may hold a secret.
-#[derive(Deserialize)]
+/// The first name of a field is the registry's, the alias is the test entry point's where that differs. It has no
+/// `Debug`, because its properties may hold a secret.
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestPayload {
-    /// One of [`Action`]'s names.
-    pub action: String,
+    /// What to do.
+    pub action: Action,
     /// Absent when the type was registered without an execution role.
     #[serde(alias = "credentials")]
     pub caller_credentials: Option<CallerCredentials>,
+    /// The name that the type is registered under. The test entry point does not send it.
+    pub resource_type: Option<String>,
     /// The resource as it is to be, or the primary identifier of the one to read or delete.
     #[serde(alias = "desiredResourceState")]
     pub resource_properties: Option<Value>,
@@ -118,7 +104,7 @@ pub struct RequestPayload {
     pub region: Option<String>,
 }
 
-/// What a handler gets: validated where the action demands it, and typed.
+/// What a handler gets: typed, and validated where the action demands it.
 #[derive(Debug)]
 pub struct Request {
     /// What to do.
@@ -148,22 +134,19 @@ impl Request {
     /// The access key id that READ, UPDATE and DELETE are about.
     ///
     /// # Errors
-    /// `NotFound`, as the contract demands, when there is none, and when IAM can never have given such an id
-    /// out (16 to 128 letters, digits or `_`; `IAM` API reference). It is also part of a secret's name.
+    /// `NotFound`, as the contract demands, when the request has no id, or one that IAM never gives out: an access key id
+    /// is 16 to 128 letters, digits or `_` (`IAM` API reference). The id is also part of a secret's name.
     pub fn primary_identifier(&self) -> Result<&str> {
-        let well_formed = |id: &&str| {
+        let well_formed = |id: &str| {
             (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
+        let not_found = |message| HandlerError::new(HandlerErrorCode::NotFound, message);
         match self.desired.reference() {
-            Some(id) if well_formed(&id) => Ok(id),
-            Some(id) => Err(HandlerError::new(
-                HandlerErrorCode::NotFound,
-                format!("there is no access key {id:?}: an access key id is 16 to 128 letters and digits"),
+            Some(id) if well_formed(id) => Ok(id),
+            Some(_) => Err(not_found(
+                "There is no access key with this Id: an access key id is 16 to 128 letters, digits or underscores",
             )),
-            None => Err(HandlerError::new(
-                HandlerErrorCode::NotFound,
-                format!("{} names no access key: its Id is missing", self.action),
-            )),
+            None => Err(not_found("Id is missing: the request does not say which access key it is about")),
         }
     }
 }
@@ -175,12 +158,12 @@ fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result:
         Number(usize),
         String(String),
     }
-    match Option::<Number>::deserialize(value).map_err(|_| D::Error::custom("not a whole number"))? {
+    match Option::<Number>::deserialize(value).map_err(|_| D::Error::custom("expected a whole number"))? {
         None => Ok(None),
         Some(Number::Number(number)) => Ok(Some(number)),
         Some(Number::String(digits)) => match digits.parse() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(D::Error::custom("not a whole number")),
+            Err(_) => Err(D::Error::custom("expected a whole number")),
         },
     }
 }

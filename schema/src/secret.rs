@@ -1,4 +1,4 @@
-//! A string that must never be seen.
+//! A string that is never printed or logged.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serializer};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret string, such as a secret access key: `Debug` and `Display` show `[redacted]`, and the memory is
-/// wiped when it is dropped.
+/// A secret string, such as a secret access key. `Debug` and `Display` show `[redacted]`, and its memory is wiped when it
+/// is dropped.
 ///
-/// It has no `Serialize` on purpose. The two places a secret may go to, a response's model and the secret
-/// store, ask for it by name with `#[serde(serialize_with = …)]` and [`Secret::serialize`] or
+/// It has no `Serialize`, so that no secret is written by accident. A secret may go to two places, a response's model and
+/// the secret store. Their fields ask for it with `#[serde(serialize_with = …)]` and [`Secret::serialize`] or
 /// [`Secret::serialize_some`].
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
@@ -18,13 +18,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the string over, without leaving a copy behind.
+    /// Makes a secret of the string, without copying it.
     #[must_use]
     pub fn new(secret: String) -> Self {
         Self(secret)
     }
 
-    /// The secret itself. Every call is a place where it can leak.
+    /// The secret itself. It can leak wherever this is called.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

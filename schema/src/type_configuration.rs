@@ -1,17 +1,17 @@
-//! What an account sets once for all its access keys.
+//! The type configuration: settings of an account for all its access keys.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-/// The type configuration: what an account sets with `SetTypeConfiguration`, for every resource of the type.
+/// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "a JSON object")]
 pub struct TypeConfiguration {
-    /// What the names of the stored secrets start with; the access key id follows. Default:
-    /// `cloudformation/iam-access-key/`. Keys made under another prefix are not looked up again: set it
-    /// before the first key is made.
+    /// The prefix of the stored secrets' names; the access key id follows it. Default:
+    /// `cloudformation/iam-access-key/`. Set it before the first key is created: secrets under another prefix are
+    /// not found.
     #[schemars(length(min = 1, max = 256), regex(pattern = "^[A-Za-z0-9/_+=.@-]+$"))]
     pub secret_name_prefix: Option<String>,
 
@@ -20,14 +20,14 @@ pub struct TypeConfiguration {
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
 
-    /// Where to look up the public key of a `PgpKey` of the form `keybase:NAME`: the base URL of a mirror of
-    /// Keybase's API, with HTTPS. Default: `https://keybase.io`.
+    /// The base URL, with HTTPS, of a mirror of Keybase's API, where the public key of a `PgpKey` of the form
+    /// `keybase:NAME` is looked up. Default: `https://keybase.io`.
     #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
 }
 
 impl TypeConfiguration {
-    /// The prefix in force.
+    /// The prefix that is set, or the default.
     #[must_use]
     pub fn secret_name_prefix(&self) -> &str {
         self.secret_name_prefix.as_deref().unwrap_or("cloudformation/iam-access-key/")

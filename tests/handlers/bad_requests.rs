@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
-use crate::support::{Lab, requests};
+use crate::support::{TestEnvironment, requests};
 
 fn compressed(body: &[u8]) -> Value {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
@@ -33,7 +33,7 @@ fn create(properties: Value) -> String {
 
 #[tokio::test]
 async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_to_aws() {
-    let lab = Lab::start().await;
+    let env = TestEnvironment::start().await;
     let mut configured = requests::registry("CREATE", json!({"UserName": "alice"}));
     configured["requestData"]["typeConfiguration"] = json!({"SecretPrefix": "x"});
     let bomb = compressed(&vec![b' '; 7 * 1024 * 1024]);
@@ -45,16 +45,16 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         ("{}".to_owned(), "InvalidRequest", "requestData"),
         ("[".repeat(100_000), "InvalidRequest", "recursion limit"),
         (without("", "requestData"), "InvalidRequest", "requestData"),
-        (without("", "action"), "InvalidRequest", "the request cannot be read: missing field `action`"),
+        (without("", "action"), "InvalidRequest", "The request cannot be read: missing field `action`"),
         (without("", "region"), "InvalidRequest", "region"),
         (in_region(""), "InvalidRequest", "names no region"),
         (in_region("elsewhere.example/#"), "InvalidRequest", "names no region"),
-        (requests::registry("EXPLODE", json!({})).to_string(), "InvalidRequest", "\"EXPLODE\" is none of CREATE"),
+        (requests::registry("EXPLODE", json!({})).to_string(), "InvalidRequest", "expected one of `CREATE`, `READ`"),
         (without("/requestData", "callerCredentials"), "InvalidCredentials", "caller credentials"),
         (
             without("/requestData/callerCredentials", "secretAccessKey"),
             "InvalidRequest",
-            "requestData.callerCredentials: missing field `secretAccessKey`",
+            "callerCredentials cannot be read: missing field `secretAccessKey`",
         ),
         (
             json!({"__COMPRESSED__": "!", "__COMPRESSION_METHOD__": "gzip_base64"}).to_string(),
@@ -66,7 +66,11 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
             "InvalidRequest",
             "gzip",
         ),
-        (json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "zstd"}).to_string(), "InvalidRequest", "zstd"),
+        (
+            json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "zstd"}).to_string(),
+            "InvalidRequest",
+            "gzip_base64",
+        ),
         (compressed(b"no JSON").to_string(), "InvalidRequest", "not JSON"),
         (bomb.to_string(), "InvalidRequest", "more than 6 MB"),
         (configured.to_string(), "InvalidTypeConfiguration", "expected one of `SecretNamePrefix`"),
@@ -94,40 +98,39 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
     ];
     for (body, code, reason) in cases {
         let shown: String = body.chars().take(200).collect();
-        let answer = lab.function.invoke(body).await;
+        let answer = env.function.invoke(body).await;
         assert_eq!(answer["status"], "FAILED", "{shown}: {answer}");
         assert_eq!(answer["errorCode"], code, "{shown}: {answer}");
         assert!(answer["message"].as_str().unwrap().contains(reason), "{shown}: {answer}");
     }
-    assert_eq!(lab.front.operations(), Vec::<String>::new());
+    env.assert_no_calls();
 }
 
 #[tokio::test]
 async fn a_secret_in_the_wrong_place_is_neither_quoted_nor_logged() {
-    let lab = Lab::start().await;
+    let env = TestEnvironment::start().await;
     let secret = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12";
     let data = ["callerCredentials", "stackTags", "typeConfiguration"].map(|field| format!("/requestData/{field}"));
     for place in ["/requestData", "/bearerToken"].into_iter().chain(data.iter().map(String::as_str)) {
         for value in [json!(secret), json!([secret]), json!({secret: 1}), json!({"Secret": {secret: secret}})] {
             let mut request = requests::registry("CREATE", json!({"UserName": "alice", "Colour": "red"}));
             *request.pointer_mut(place).unwrap() = value;
-            let answer = lab.invoke(&request).await;
+            let answer = env.invoke(&request).await;
             assert_eq!(answer["status"], "FAILED", "{place}: {answer}");
             assert!(!answer.to_string().contains(secret), "{place}: {answer}");
         }
     }
-    assert!(!lab.function.log().iter().any(|line| line.contains(secret)));
+    env.assert_not_logged(&[secret]);
 }
 
 #[tokio::test]
 async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fields_are_ignored() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
+    let env = TestEnvironment::with_user("alice").await;
     let request = requests::registry("CREATE", json!({"UserName": "alice"})).to_string();
     let request = request.replace("\"action\"", "\"ACTION\"").replace("\"requestData\"", "\"RequestDATA\"");
     let request = request.replace("\"callerCredentials\"", "\"callercredentials\", \"comment\": 1, \"CALLER\"");
     let request = request.replace("\"CALLER\":", "\"ignored\": {}, \"CallerCredentials\":");
     let request = request.replacen("\"callercredentials\", \"comment\": 1,", "\"comment\": 1,", 1);
-    let answer = lab.invoke(&compressed(request.as_bytes())).await;
+    let answer = env.invoke(&compressed(request.as_bytes())).await;
     assert_eq!(answer["status"], "SUCCESS", "{answer}");
 }

@@ -4,129 +4,122 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Fault, Lab, requests};
+use crate::support::{
+    Fault, TestEnvironment,
+    events::id,
+    requests::{registry, with},
+};
 
-async fn page(lab: &Lab, properties: Value, max_results: Value, token: Option<&str>) -> Value {
-    let mut request = requests::registry("LIST", properties);
-    request["maxResults"] = max_results;
-    request["nextToken"] = token.into();
-    let answer = lab.invoke(&request).await;
-    assert_eq!(answer["status"], "SUCCESS", "{answer}");
-    answer
+/// An environment with these users, each with a number of access keys, and the ids of all these keys.
+async fn with_keys<S: AsRef<str>>(users: &[(S, usize)]) -> (TestEnvironment, BTreeSet<String>) {
+    let env = TestEnvironment::start().await;
+    let mut ids = BTreeSet::new();
+    for (user, keys) in users {
+        env.aws.create_user(user.as_ref()).await;
+        for _ in 0..*keys {
+            ids.insert(env.aws.create_access_key(user.as_ref()).await);
+        }
+    }
+    (env, ids)
 }
 
-/// Every key of every page, and how many pages there were.
-async fn all_pages(lab: &Lab, properties: Value, max_results: usize) -> (Vec<Value>, usize) {
+/// The event of a LIST that must succeed.
+async fn page(env: &TestEnvironment, properties: Value, max_results: Value, token: Option<&str>) -> Value {
+    let request = with(&registry("LIST", properties), "maxResults", max_results);
+    let event = env.invoke(&with(&request, "nextToken", token)).await;
+    assert_eq!(event["status"], "SUCCESS", "{event}");
+    event
+}
+
+fn models(event: &Value) -> &[Value] {
+    event["resourceModels"].as_array().unwrap()
+}
+
+/// Every model of every page, and how many pages there were.
+async fn all_pages(env: &TestEnvironment, properties: Value, max_results: usize) -> (Vec<Value>, usize) {
     let (mut keys, mut pages, mut token) = (vec![], 0, None);
     loop {
-        let answer = page(lab, properties.clone(), max_results.into(), token.as_deref()).await;
-        let models = answer["resourceModels"].as_array().unwrap();
+        let event = page(env, properties.clone(), max_results.into(), token.as_deref()).await;
+        let models = models(&event);
         assert!(models.len() <= max_results, "{} models on a page of {max_results}", models.len());
-        keys.extend(models.iter().cloned());
+        keys.extend_from_slice(models);
         pages += 1;
-        match answer["nextToken"].as_str() {
+        match event["nextToken"].as_str() {
             Some(next) => token = Some(next.to_owned()),
             None => return (keys, pages),
         }
     }
 }
 
+/// Asserts that these are the models of exactly the keys with these ids, each of them once.
+fn assert_each_once(models: &[Value], ids: &BTreeSet<String>) {
+    assert_eq!(models.len(), ids.len(), "no key twice");
+    assert_eq!(models.iter().map(|model| id(model).to_owned()).collect::<BTreeSet<_>>(), *ids);
+}
+
 #[tokio::test]
 async fn listing_250_users_gives_every_key_once_page_by_page() {
-    let lab = Lab::start().await;
-    let mut expected = BTreeSet::new();
-    for number in 0..250 {
-        let user = format!("user-{number:03}");
-        lab.aws.create_user(&user).await;
-        for _ in 0..number % 3 {
-            expected.insert(lab.aws.create_access_key(&user).await);
-        }
-    }
-    let (keys, pages) = all_pages(&lab, Value::Null, 50).await;
+    let users: Vec<_> = (0..250).map(|number| (format!("user-{number:03}"), number % 3)).collect();
+    let (env, ids) = with_keys(&users).await;
+    let (keys, pages) = all_pages(&env, Value::Null, 50).await;
     assert!(pages >= 5, "{pages} pages");
-    let listed: Vec<_> = keys.iter().map(|key| key["Id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(listed.len(), expected.len(), "no key twice");
-    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected);
+    assert_each_once(&keys, &ids);
     assert!(keys.iter().all(|key| key.get("SecretAccessKey").is_none() && key["CreateDate"].is_string()));
 }
 
 #[tokio::test]
 async fn a_page_of_one_key_goes_on_in_the_middle_of_a_user() {
-    let lab = Lab::start().await;
-    let mut expected = BTreeSet::new();
-    for user in ["alice", "bob", "carol"] {
-        lab.aws.create_user(user).await;
-    }
-    for user in ["alice", "alice", "carol", "carol"] {
-        expected.insert(lab.aws.create_access_key(user).await);
-    }
+    let (env, ids) = with_keys(&[("alice", 2), ("bob", 0), ("carol", 2)]).await;
     for max_results in [1, 3] {
-        let (keys, _) = all_pages(&lab, Value::Null, max_results).await;
-        assert_eq!(keys.len(), 4);
-        let listed: BTreeSet<_> = keys.iter().map(|key| key["Id"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(listed, expected);
+        let (keys, _) = all_pages(&env, Value::Null, max_results).await;
+        assert_each_once(&keys, &ids);
     }
 }
 
 #[tokio::test]
 async fn listing_by_user_name_gives_only_that_users_keys_and_honours_max_results() {
-    let lab = Lab::start().await;
-    for user in ["alice", "bob"] {
-        lab.aws.create_user(user).await;
-        lab.aws.create_access_key(user).await;
-        lab.aws.create_access_key(user).await;
-    }
-    let answer = page(&lab, json!({"UserName": "bob"}), Value::Null, None).await;
-    let models = answer["resourceModels"].as_array().unwrap();
-    assert_eq!(models.len(), 2);
-    assert!(models.iter().all(|key| key["UserName"] == "bob"));
-    let (keys, pages) = all_pages(&lab, json!({"UserName": "bob"}), 1).await;
+    let (env, _) = with_keys(&[("alice", 2), ("bob", 2)]).await;
+    let bob = || json!({"UserName": "bob"});
+    let event = page(&env, bob(), Value::Null, None).await;
+    assert_eq!(models(&event).len(), 2);
+    assert!(models(&event).iter().all(|key| key["UserName"] == "bob"));
+    let (keys, pages) = all_pages(&env, bob(), 1).await;
     assert_eq!((keys.len(), pages), (2, 2));
-    assert_eq!(page(&lab, json!({"UserName": "bob"}), "1".into(), None).await["resourceModels"], json!([keys[0]]));
+    assert_eq!(models(&page(&env, bob(), "1".into(), None).await), &keys[..1]);
 }
 
 #[tokio::test]
 async fn a_user_who_is_deleted_while_the_account_is_listed_has_no_keys() {
-    let lab = Lab::start().await;
-    for user in ["alice", "bob"] {
-        lab.aws.create_user(user).await;
-        lab.aws.create_access_key(user).await;
-    }
-    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::Answer(404, "NoSuchEntity"));
-    let answer = page(&lab, Value::Null, Value::Null, None).await;
-    assert_eq!(answer["resourceModels"].as_array().unwrap().len(), 1, "{answer}");
-    assert_eq!(answer.get("message"), None, "{answer}");
+    let (env, _) = with_keys(&[("alice", 1), ("bob", 1)]).await;
+    env.proxy.inject("ListAccessKeys", ..1, Fault::Error(404, "NoSuchEntity"));
+    let event = page(&env, Value::Null, Value::Null, None).await;
+    assert_eq!(models(&event).len(), 1, "{event}");
+    assert_eq!(event.get("message"), None, "{event}");
 }
 
 #[tokio::test]
-async fn the_keys_of_users_whom_the_role_does_not_reach_are_left_out_and_the_event_says_so() {
-    let lab = Lab::start().await;
-    for user in ["alice", "bob", "carol"] {
-        lab.aws.create_user(user).await;
-        lab.aws.create_access_key(user).await;
-    }
-    lab.front.fault_times("ListAccessKeys", 1, 1, Fault::Answer(403, "AccessDenied"));
-    let answer = page(&lab, Value::Null, Value::Null, None).await;
-    assert_eq!(answer["resourceModels"].as_array().unwrap().len(), 2, "{answer}");
-    assert!(
-        answer["message"].as_str().unwrap().starts_with("the keys of 1 of this page's users are left out"),
-        "{answer}"
-    );
+async fn keys_that_the_role_may_not_list_are_left_out_and_the_event_says_so() {
+    let (env, _) = with_keys(&[("alice", 1), ("bob", 1), ("carol", 1)]).await;
+    let denied = Fault::Error(403, "AccessDenied");
+    env.proxy.inject("ListAccessKeys", 1..2, denied.clone());
+    let event = page(&env, Value::Null, Value::Null, None).await;
+    assert_eq!(models(&event).len(), 2, "{event}");
+    let message = event["message"].as_str().unwrap();
+    assert!(message.starts_with("the keys of 1 of this page's users are left out"), "{event}");
 
-    lab.front.fault("ListAccessKeys", Fault::Answer(403, "AccessDenied"));
+    env.proxy.clear_faults();
+    env.proxy.inject("ListAccessKeys", .., denied);
+    // A LIST that reaches nobody fails.
     for properties in [json!({"UserName": "bob"}), Value::Null] {
-        let answer = lab.invoke(&requests::registry("LIST", properties)).await;
-        assert_eq!(answer["errorCode"], "AccessDenied", "whoever is asked for must be reached, or anybody: {answer}");
+        env.fail(&registry("LIST", properties), "AccessDenied", "").await;
     }
 }
 
 #[tokio::test]
 async fn an_empty_account_is_an_empty_list_and_a_forged_token_or_a_missing_user_is_refused() {
-    let lab = Lab::start().await;
-    assert_eq!(page(&lab, Value::Null, Value::Null, None).await, json!({"status": "SUCCESS", "resourceModels": []}));
-    let mut request = requests::registry("LIST", Value::Null);
-    request["nextToken"] = "forged".into();
-    assert_eq!(lab.invoke(&request).await["errorCode"], "InvalidRequest");
-    let nobody = lab.invoke(&requests::registry("LIST", json!({"UserName": "nobody"}))).await;
-    assert_eq!(nobody["errorCode"], "NotFound", "{nobody}");
+    let env = TestEnvironment::start().await;
+    let event = page(&env, Value::Null, Value::Null, None).await;
+    assert_eq!(event, json!({"status": "SUCCESS", "resourceModels": []}));
+    env.fail(&with(&registry("LIST", Value::Null), "nextToken", "forged"), "InvalidRequest", "").await;
+    env.fail(&registry("LIST", json!({"UserName": "nobody"})), "NotFound", "").await;
 }

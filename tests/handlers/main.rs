@@ -9,6 +9,7 @@ mod support;
 mod gnupg;
 
 mod bad_requests;
+mod create_only;
 mod failures_after_creation;
 mod lifecycle;
 mod list;

@@ -1,203 +1,181 @@
 //! CloudFormation calls again, with the same bearer token, when an answer is lost: the key is not made twice.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::support::{Fault, Function, Lab, requests};
+use crate::support::{
+    Fault, Function, TestEnvironment,
+    events::{id, message},
+    requests::{self, create_with_token, of_resource},
+};
 
-fn create(token: &str, properties: Value) -> Value {
-    let mut request = requests::registry("CREATE", properties);
-    request["bearerToken"] = token.into();
-    request
+fn alice() -> Value {
+    json!({"UserName": "alice"})
+}
+
+/// Asserts that the function has not called `CreateAccessKey` since the last look.
+fn assert_nothing_created(env: &TestEnvironment) {
+    assert!(!env.proxy.take_operations().contains(&"CreateAccessKey".to_owned()));
 }
 
 #[tokio::test]
 async fn the_same_request_again_answers_with_the_same_key_and_secret_and_creates_nothing() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let request = create("operation-1", json!({"UserName": "alice", "Status": "Inactive", "Serial": "7"}));
-    let first = lab.invoke(&request).await;
-    assert_eq!(first["status"], "SUCCESS", "{first}");
-    lab.front.calls();
-    let second = lab.invoke(&request).await;
-    assert_eq!(second, first);
-    assert!(!lab.front.operations().contains(&"CreateAccessKey".to_owned()));
-    assert_eq!(lab.aws.keys("alice").await.len(), 1);
+    let env = TestEnvironment::with_user("alice").await;
+    let properties = json!({"UserName": "alice", "Status": "Inactive", "Serial": "7"});
+    let request = create_with_token("operation-1", properties);
+    let event = env.invoke(&request).await;
+    assert_eq!(event["status"], "SUCCESS", "{event}");
+    env.proxy.take_calls();
+    assert_eq!(env.invoke(&request).await, event);
+    assert_nothing_created(&env);
+    let first = &event["resourceModel"];
+    assert_eq!(env.aws.keys("alice").await.len(), 1);
 
-    let other = lab.invoke(&create("operation-2", json!({"UserName": "alice"}))).await;
-    assert_ne!(other["resourceModel"]["Id"], first["resourceModel"]["Id"], "another operation makes another key");
-    lab.invoke(&requests::registry("DELETE", other["resourceModel"].clone())).await;
+    let other = create_with_token("operation-2", json!({"UserName": "alice", "Serial": "8"}));
+    let other = env.succeed(&other).await;
+    assert_ne!(id(&other), id(first), "another operation makes another key");
+    env.succeed(&requests::delete(&other)).await;
 
-    let mut sibling = request.clone();
-    sibling["requestData"]["logicalResourceId"] = "Sibling".into();
-    let sibling = lab.invoke(&sibling).await;
-    assert_ne!(sibling["resourceModel"]["Id"], first["resourceModel"]["Id"], "and so does another resource");
+    let sibling = env.succeed(&of_resource(&request, "Sibling")).await;
+    assert_ne!(id(&sibling), id(first), "and so does another resource");
 }
 
 #[tokio::test]
 async fn a_replay_works_with_the_quota_full() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let request = create("operation-1", json!({"UserName": "alice"}));
-    let first = lab.invoke(&request).await;
-    lab.aws.create_access_key("alice").await;
-    assert_eq!(lab.invoke(&request).await, first);
-    assert_eq!(lab.aws.keys("alice").await.len(), 2);
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    let first = env.invoke(&request).await;
+    assert_eq!(first["status"], "SUCCESS", "{first}");
+    env.aws.create_access_key("alice").await;
+    assert_eq!(env.invoke(&request).await, first);
+    assert_eq!(env.aws.keys("alice").await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_replay_finishes_what_the_first_invocation_left_undone() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let request = create("operation-1", json!({"UserName": "alice", "Status": "Inactive"}));
-    lab.front.fault("UpdateAccessKey", Fault::Answer(503, "ServiceUnavailable"));
-    lab.front.fault("DeleteAccessKey", Fault::Answer(503, "ServiceUnavailable"));
-    let failed = lab.invoke(&request).await;
-    assert_eq!(failed["errorCode"], "ServiceInternalError", "{failed}");
-    let id = failed["resourceModel"]["Id"].clone();
-    lab.front.heal();
-    let created = lab.invoke(&request).await;
-    assert_eq!(created["status"], "SUCCESS", "{created}");
-    assert_eq!(created["resourceModel"]["Id"], id);
-    assert_eq!(lab.aws.keys("alice").await, [(id.as_str().unwrap().to_owned(), "Inactive".to_owned())]);
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", json!({"UserName": "alice", "Status": "Inactive"}));
+    for operation in ["UpdateAccessKey", "DeleteAccessKey"] {
+        env.proxy.inject(operation, .., Fault::Error(503, "ServiceUnavailable"));
+    }
+    let failed = env.fail(&request, "ServiceInternalError", "").await;
+    env.proxy.clear_faults();
+    let model = env.succeed(&request).await;
+    assert_eq!(model["Id"], failed["resourceModel"]["Id"]);
+    assert_eq!(env.aws.keys("alice").await, [(id(&model), "Inactive")]);
 }
 
 #[tokio::test]
 async fn two_overlapping_invocations_of_one_request_end_with_one_key() {
-    let lab = Lab::start().await;
-    let second = Function::start(lab.front.address).await;
+    let env = TestEnvironment::start().await;
+    let second = Function::start(env.proxy.address).await;
     for number in 0..5 {
         let user = format!("user-{number}");
-        lab.aws.create_user(&user).await;
-        let request = create(&format!("operation-{number}"), json!({"UserName": user})).to_string();
-        tokio::join!(lab.function.invoke(request.clone()), second.invoke(request.clone()));
-        let settled = lab.function.invoke(request).await;
-        assert_eq!(settled["status"], "SUCCESS", "{settled}");
-        let id = settled["resourceModel"]["Id"].as_str().unwrap();
-        assert_eq!(lab.aws.keys(&user).await, [(id.to_owned(), "Active".to_owned())]);
+        env.aws.create_user(&user).await;
+        let request = create_with_token(&format!("operation-{number}"), json!({"UserName": user}));
+        tokio::join!(env.invoke(&request), second.invoke(request.to_string()));
+        let settled = env.succeed(&request).await;
+        assert_eq!(env.aws.keys(&user).await, [(id(&settled), "Active")]);
     }
-    assert_eq!(lab.aws.stored().await.len(), 5);
+    assert_eq!(env.aws.secret_names().await.len(), 5);
 }
 
 #[tokio::test]
 async fn serial_of_the_same_resource_can_only_be_incremented_even_by_create() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let first = lab.invoke(&create("operation-1", json!({"UserName": "alice", "Serial": "5"}))).await;
-    for (serial, words) in [(json!("4"), "from 5 to 4"), (Value::Null, "from 5 to none")] {
-        lab.front.calls();
-        let answer = lab.invoke(&create("operation-2", json!({"UserName": "alice", "Serial": serial}))).await;
-        assert_eq!(answer["errorCode"], "InvalidRequest", "{answer}");
-        assert!(answer["message"].as_str().unwrap().contains(words), "{answer}");
-        assert!(!lab.front.operations().contains(&"CreateAccessKey".to_owned()));
+    let env = TestEnvironment::with_user("alice").await;
+    let create = |token: &str, serial: Value| create_with_token(token, json!({"UserName": "alice", "Serial": serial}));
+    let first = env.succeed(&create("operation-1", "5".into())).await;
+    for (serial, reason) in [(json!("4"), "from 5 to 4"), (Value::Null, "from 5 to none")] {
+        env.proxy.take_calls();
+        env.fail(&create("operation-2", serial), "InvalidRequest", reason).await;
+        assert_nothing_created(&env);
     }
-    let mut other = create("operation-3", json!({"UserName": "alice", "Serial": "1"}));
-    other["requestData"]["logicalResourceId"] = "AnotherKey".into();
-    let other = lab.invoke(&other).await;
-    assert_eq!(other["status"], "SUCCESS", "another resource has a Serial of its own: {other}");
-    lab.invoke(&requests::registry("DELETE", other["resourceModel"].clone())).await;
-    for serial in ["5", "6"] {
-        let answer =
-            lab.invoke(&create(&format!("operation-{serial}"), json!({"UserName": "alice", "Serial": serial}))).await;
-        assert_eq!(answer["status"], "SUCCESS", "an equal or a higher Serial is fine: {answer}");
-        lab.invoke(&requests::registry("DELETE", answer["resourceModel"].clone())).await;
+    // Another resource has a Serial of its own, and an equal or a higher one is fine.
+    let other = of_resource(&create("operation-3", "1".into()), "AnotherKey");
+    for request in [other, create("operation-5", "5".into()), create("operation-6", "6".into())] {
+        let model = env.succeed(&request).await;
+        env.succeed(&requests::delete(&model)).await;
     }
-    assert_eq!(lab.aws.keys("alice").await[0].0, first["resourceModel"]["Id"].as_str().unwrap());
-}
-
-/// The ids of the user's keys.
-async fn ids(lab: &Lab, user: &str) -> BTreeSet<String> {
-    lab.aws.keys(user).await.into_iter().map(|(id, _)| id).collect()
+    assert_eq!(env.aws.key_ids("alice").await, [id(&first)]);
 }
 
 #[tokio::test]
 async fn a_create_access_key_whose_answer_is_lost_leaves_no_key_and_the_retry_makes_one() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let request = create("operation-1", json!({"UserName": "alice"}));
-    lab.front.fault("CreateAccessKey", Fault::CutAfter);
-    let lost = lab.invoke(&request).await;
-    lab.front.heal();
-    assert_eq!(lost["errorCode"], "NetworkFailure", "{lost}");
-    assert!(lost["message"].as_str().unwrap().contains("which was deleted again"), "{lost}");
-    assert_eq!(ids(&lab, "alice").await, BTreeSet::new());
-    let created = lab.invoke(&request).await;
-    assert_eq!(created["status"], "SUCCESS", "{created}");
-    assert_eq!(ids(&lab, "alice").await.len(), 1);
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
+    let lost = env.fail(&request, "NetworkFailure", "which was deleted again").await;
+    env.proxy.clear_faults();
+    assert!(env.aws.keys("alice").await.is_empty(), "{lost}");
+    let model = env.succeed(&request).await;
+    assert_eq!(env.aws.key_ids("alice").await, [id(&model)]);
 }
 
 #[tokio::test]
 async fn the_keys_of_others_survive_a_create_access_key_whose_answer_is_lost() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    lab.aws.create_user("bob").await;
+    let env = TestEnvironment::with_user("alice").await;
+    env.aws.create_user("bob").await;
 
     // A person makes a key while ours is being made: there are two that nobody knows.
-    lab.front.fault("CreateAccessKey", Fault::CutAfter);
-    let request = create("operation-1", json!({"UserName": "alice"}));
+    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
+    let request = create_with_token("operation-1", alice());
     let person = async {
-        while ids(&lab, "alice").await.is_empty() {
+        while env.aws.keys("alice").await.is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        lab.aws.create_access_key("alice").await
+        env.aws.create_access_key("alice").await
     };
-    let (answer, theirs) = tokio::join!(lab.invoke(&request), person);
-    let left = ids(&lab, "alice").await;
+    let (event, theirs) = tokio::join!(env.invoke(&request), person);
+    let left = env.aws.key_ids("alice").await;
     assert!(left.contains(&theirs) && left.len() == 2, "{left:?}");
-    let message = answer["message"].as_str().unwrap();
-    assert!(left.iter().all(|id| message.contains(&format!("--user-name alice --access-key-id {id}"))), "{message}");
-    lab.front.heal();
+    for id in left {
+        assert!(message(&event).contains(&format!("--user-name alice --access-key-id {id}")), "{event}");
+    }
+    env.proxy.clear_faults();
 
     // Another resource of the stack makes a key, and stores its secret.
-    let sibling_function = Function::start(lab.aws.address).await;
-    lab.front.fault("CreateAccessKey", Fault::CutBefore);
-    let mut sibling = create("operation-2", json!({"UserName": "bob"}));
-    sibling["requestData"]["logicalResourceId"] = "Sibling".into();
-    let request = create("operation-3", json!({"UserName": "bob"}));
-    let (answer, sibling) = tokio::join!(lab.invoke(&request), sibling_function.invoke(sibling.to_string()));
-    assert_eq!(answer["errorCode"], "NetworkFailure", "{answer}");
-    let sibling = sibling["resourceModel"]["Id"].as_str().unwrap().to_owned();
-    assert_eq!(ids(&lab, "bob").await, BTreeSet::from([sibling]));
+    let sibling_function = Function::start(env.aws.address()).await;
+    env.proxy.inject("CreateAccessKey", .., Fault::CutBefore);
+    let [sibling, request] =
+        ["operation-2", "operation-3"].map(|token| create_with_token(token, json!({"UserName": "bob"})));
+    let sibling = of_resource(&sibling, "Sibling").to_string();
+    let (_, sibling) = tokio::join!(env.fail(&request, "NetworkFailure", ""), sibling_function.invoke(sibling));
+    assert_eq!(env.aws.key_ids("bob").await, [id(&sibling["resourceModel"])]);
 }
 
 #[tokio::test]
 async fn a_key_that_was_used_or_is_older_than_the_lost_create_access_key_survives_it() {
-    let lab = Lab::start().await;
-    for user in ["alice", "bob"] {
-        lab.aws.create_user(user).await;
-    }
-    let older = lab.aws.create_access_key("bob").await;
+    let env = TestEnvironment::with_user("alice").await;
+    env.aws.create_user("bob").await;
+    let older = env.aws.create_access_key("bob").await;
 
     // While ours is not being made, a person makes a key, and uses it.
-    lab.front.fault("CreateAccessKey", Fault::CutBefore);
+    env.proxy.inject("CreateAccessKey", .., Fault::CutBefore);
     let person = async {
-        let id = lab.aws.create_access_key("alice").await;
-        lab.aws.use_access_key(&id).await;
+        let id = env.aws.create_access_key("alice").await;
+        env.aws.use_access_key(&id).await;
         id
     };
-    let request = create("operation-1", json!({"UserName": "alice"})).to_string();
-    let (used, answer) = tokio::join!(person, async {
+    let request = create_with_token("operation-1", alice());
+    let (used, event) = tokio::join!(person, async {
         // IAM shows it only when ours is looked for.
-        lab.front.fault_times("ListAccessKeys", 0, 1, Fault::HideKeys);
-        lab.function.invoke(request).await
+        env.proxy.inject("ListAccessKeys", ..1, Fault::HideKeys);
+        env.invoke(&request).await
     });
-    assert!(answer["message"].as_str().unwrap().contains(&used), "{answer}");
-    assert_eq!(ids(&lab, "alice").await, BTreeSet::from([used]));
+    assert!(message(&event).contains(&used), "{event}");
+    assert_eq!(env.aws.key_ids("alice").await, [used]);
 
     // By now this one is older than the clocks can differ.
-    lab.front.fault_times("ListAccessKeys", 0, 1, Fault::HideKeys);
-    let answer = lab.invoke(&create("operation-2", json!({"UserName": "bob"}))).await;
-    assert!(answer["message"].as_str().unwrap().contains(&older), "{answer}");
-    assert_eq!(ids(&lab, "bob").await, BTreeSet::from([older]));
+    env.proxy.inject("ListAccessKeys", ..1, Fault::HideKeys);
+    let event = env.invoke(&create_with_token("operation-2", json!({"UserName": "bob"}))).await;
+    assert!(message(&event).contains(&older), "{event}");
+    assert_eq!(env.aws.key_ids("bob").await, [older]);
 }
 
 #[tokio::test]
 async fn a_key_that_an_interrupted_create_left_is_named_by_the_next_one() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let left = lab.aws.create_access_key("alice").await;
-    let created = lab.invoke(&create("operation-1", json!({"UserName": "alice"}))).await;
+    let env = TestEnvironment::with_user("alice").await;
+    let left = env.aws.create_access_key("alice").await;
+    let created = env.invoke(&create_with_token("operation-1", alice())).await;
     assert_eq!(created["status"], "SUCCESS", "{created}");
-    assert!(created["message"].as_str().unwrap().contains(&left), "{created}");
+    assert!(message(&created).contains(&left), "{created}");
 }

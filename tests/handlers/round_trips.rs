@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Fault, Lab, requests};
+use crate::support::{
+    Call, Fault, TestEnvironment,
+    requests::{self, create_with_token, primary_identifier, registry, with},
+};
 
 /// The permission that a call needs.
 fn permission(call: &Call) -> String {
@@ -13,9 +16,10 @@ fn permission(call: &Call) -> String {
     format!("{service}:{}", call.operation)
 }
 
-fn granted(action: &str) -> BTreeSet<String> {
+/// The permissions that the registry schema grants a handler.
+fn granted(handler: &str) -> BTreeSet<String> {
     let schema: Value = serde_json::from_str(include_str!("../../schema/aws-iam-accesskey.json")).unwrap();
-    let permissions = schema["handlers"][action.to_lowercase()]["permissions"].as_array().unwrap();
+    let permissions = schema["handlers"][handler]["permissions"].as_array().unwrap();
     permissions.iter().map(|permission| permission.as_str().unwrap().to_owned()).collect()
 }
 
@@ -24,125 +28,109 @@ fn acts_on_a_users_keys(call: &Call) -> bool {
     call.operation.contains("AccessKey") && call.operation != "GetAccessKeyLastUsed"
 }
 
-/// Invokes, and returns the answer with the calls it took.
-async fn send(lab: &Lab, request: &Value) -> (Value, Vec<Call>) {
-    lab.front.calls();
-    let answer = lab.invoke(request).await;
-    let calls = lab.front.calls();
+/// Invokes, and returns the event with the calls it took.
+async fn invoke(env: &TestEnvironment, request: &Value) -> (Value, Vec<Call>) {
+    env.proxy.take_calls();
+    let event = env.invoke(request).await;
+    let calls = env.proxy.take_calls();
     assert!(calls.iter().filter(|call| acts_on_a_users_keys(call)).all(|call| call.body.contains("UserName=alice")));
-    (answer, calls)
+    (event, calls)
 }
 
-/// The answer's model with the sorted operations it took.
-async fn succeed(lab: &Lab, request: Value) -> (Value, Vec<String>) {
-    let (answer, calls) = send(lab, &request).await;
-    assert_eq!(answer["status"], "SUCCESS", "{answer}");
+/// Invokes, asserts that the request succeeds with these sorted operations, and returns the model.
+async fn assert_operations(env: &TestEnvironment, request: &Value, expected: &[&str]) -> Value {
+    let (event, calls) = invoke(env, request).await;
+    assert_eq!(event["status"], "SUCCESS", "{event}");
     let mut operations: Vec<_> = calls.into_iter().map(|call| call.operation).collect();
     operations.sort();
-    (answer["resourceModel"].clone(), operations)
-}
-
-/// The same for a request of the registry.
-async fn invoke(lab: &Lab, action: &str, properties: Value) -> (Value, Vec<String>) {
-    succeed(lab, requests::registry(action, properties)).await
+    assert_eq!(operations, expected, "{}", request["action"]);
+    event["resourceModel"].clone()
 }
 
 #[tokio::test]
 async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_things_go_wrong_too() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let create = |token: &str| {
-        let mut request = requests::registry("CREATE", json!({"UserName": "alice", "Status": "Inactive"}));
-        request["bearerToken"] = token.into();
-        request
-    };
-    let mut needed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut record = |action: &str, calls: Vec<Call>| {
-        needed.entry(action.to_owned()).or_default().extend(calls.iter().map(permission));
+    let env = TestEnvironment::with_user("alice").await;
+    let create = |token: &str| create_with_token(token, json!({"UserName": "alice", "Status": "Inactive"}));
+    let mut needed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut record = |handler: &'static str, calls: Vec<Call>| {
+        needed.entry(handler).or_default().extend(calls.iter().map(permission));
     };
 
     // The answer to the one is lost, and the secret of the other cannot be stored.
     for operation in ["CreateAccessKey", "CreateSecret"] {
-        lab.front.fault(operation, Fault::CutAfter);
-        let (answer, calls) = send(&lab, &create(operation)).await;
-        lab.front.heal();
-        assert_eq!(answer["errorCode"], "NetworkFailure", "{answer}");
+        env.proxy.inject(operation, .., Fault::CutAfter);
+        let (event, calls) = invoke(&env, &create(operation)).await;
+        env.proxy.clear_faults();
+        assert_eq!(event["errorCode"], "NetworkFailure", "{event}");
         record("create", calls);
     }
-    let (answer, calls) = send(&lab, &create("first")).await;
+    let (event, calls) = invoke(&env, &create("first")).await;
     record("create", calls);
     // A second key, beside the first.
-    record("create", send(&lab, &create("second")).await.1);
+    record("create", invoke(&env, &create("second")).await.1);
 
-    let model = answer["resourceModel"].clone();
-    let id = requests::primary_identifier(&model);
-    let mut tagged = model.clone();
-    tagged["Tags"] = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
-    let updates = [(model.clone(), tagged.clone()), (tagged, model)];
-    let updates = updates.map(|(previous, wanted)| requests::registry_update(previous, wanted));
-    let others = ["READ", "LIST", "DELETE"].map(|action| requests::registry(action, id.clone()));
-    for request in updates.into_iter().chain(others) {
-        let (answer, calls) = send(&lab, &request).await;
-        assert_eq!(answer["status"], "SUCCESS", "{answer}");
-        record(&request["action"].as_str().unwrap().to_lowercase(), calls);
+    let model = event["resourceModel"].clone();
+    let tags = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
+    let tagged = with(&model, "Tags", tags);
+    for (handler, request) in [
+        ("update", requests::update(model.clone(), tagged.clone())),
+        ("update", requests::update(tagged, model.clone())),
+        ("read", requests::read(&model)),
+        ("list", registry("LIST", primary_identifier(&model))),
+        ("delete", requests::delete(&primary_identifier(&model))),
+    ] {
+        let (event, calls) = invoke(&env, &request).await;
+        assert_eq!(event["status"], "SUCCESS", "{event}");
+        record(handler, calls);
     }
 
-    for (action, mut needed) in needed {
-        if action == "create" {
-            // CreateSecret sets the tags.
-            needed.insert("secretsmanager:TagResource".to_owned());
-        }
-        let granted: BTreeSet<_> = granted(&action).into_iter().filter(|name| !name.starts_with("kms:")).collect();
-        assert_eq!(needed, granted, "{action}");
+    // CreateSecret sets the tags.
+    needed.entry("create").or_default().insert("secretsmanager:TagResource".to_owned());
+    for (handler, needed) in needed {
+        let granted: BTreeSet<_> = granted(handler).into_iter().filter(|name| !name.starts_with("kms:")).collect();
+        assert_eq!(needed, granted, "{handler}");
     }
 }
 
 #[tokio::test]
 async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
+    let env = TestEnvironment::with_user("alice").await;
+    let alice = || json!({"UserName": "alice"});
 
     // ListAccessKeys, CreateAccessKey, then the rest side by side.
-    let (model, calls) = invoke(&lab, "CREATE", json!({"UserName": "alice"})).await;
-    assert_eq!(calls, ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys"]);
-    let id = requests::primary_identifier(&model);
+    let calls = ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys"];
+    let model = assert_operations(&env, &requests::create(alice()), &calls).await;
 
     // The secret and the owner side by side, then the owner's keys.
-    let (_, calls) = invoke(&lab, "READ", id.clone()).await;
-    assert_eq!(calls, ["GetAccessKeyLastUsed", "GetSecretValue", "ListAccessKeys"]);
-    let (_, calls) = invoke(&lab, "READ", model.clone()).await;
-    assert_eq!(calls, ["GetSecretValue", "ListAccessKeys"]);
+    let calls = ["GetAccessKeyLastUsed", "GetSecretValue", "ListAccessKeys"];
+    assert_operations(&env, &requests::read(&model), &calls).await;
+    let calls = ["GetSecretValue", "ListAccessKeys"];
+    assert_operations(&env, &registry("READ", model.clone()), &calls).await;
 
-    let (_, calls) = succeed(&lab, requests::registry_update(model.clone(), model.clone())).await;
-    assert_eq!(calls, ["GetSecretValue", "ListAccessKeys", "UpdateAccessKey"]);
+    let calls = ["GetSecretValue", "ListAccessKeys", "UpdateAccessKey"];
+    assert_operations(&env, &requests::update(model.clone(), model.clone()), &calls).await;
 
-    // Tags cost three calls more, where they change.
-    let mut tagged = model.clone();
-    tagged["Tags"] = json!([{"Key": "team", "Value": "platform"}]);
-    let (tagged, calls) = succeed(&lab, requests::registry_update(model.clone(), tagged)).await;
-    assert_eq!(calls, ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "TagResource", "UpdateAccessKey"]);
-    let mut untagged = requests::registry_update(tagged, model.clone());
-    untagged["requestData"]["stackTags"] = json!({});
-    let (_, calls) = succeed(&lab, untagged).await;
-    assert_eq!(calls, ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "UntagResource", "UpdateAccessKey"]);
+    // Changed tags cost two calls more.
+    let tagged = with(&model, "Tags", json!([{"Key": "team", "Value": "platform"}]));
+    let calls = ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "TagResource", "UpdateAccessKey"];
+    let tagged = assert_operations(&env, &requests::update(model.clone(), tagged), &calls).await;
+    let untagged = with(&requests::update(tagged, model.clone()), "requestData.stackTags", json!({}));
+    let calls = ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "UntagResource", "UpdateAccessKey"];
+    assert_operations(&env, &untagged, &calls).await;
 
-    let (_, calls) = invoke(&lab, "LIST", Value::Null).await;
-    assert_eq!(calls, ["ListAccessKeys", "ListUsers"]);
-    let (_, calls) = invoke(&lab, "LIST", json!({"UserName": "alice"})).await;
-    assert_eq!(calls, ["ListAccessKeys"]);
+    assert_operations(&env, &registry("LIST", Value::Null), &["ListAccessKeys", "ListUsers"]).await;
+    assert_operations(&env, &registry("LIST", alice()), &["ListAccessKeys"]).await;
 
-    let (_, calls) = invoke(&lab, "DELETE", model).await;
-    assert_eq!(calls, ["DeleteAccessKey", "DeleteSecret"]);
+    assert_operations(&env, &requests::delete(&model), &["DeleteAccessKey", "DeleteSecret"]).await;
 
-    let (model, calls) = invoke(&lab, "CREATE", json!({"UserName": "alice", "Status": "Inactive"})).await;
-    assert_eq!(calls, ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys", "UpdateAccessKey"]);
+    let inactive = requests::create(with(&alice(), "Status", "Inactive"));
+    let calls = ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys", "UpdateAccessKey"];
+    let model = assert_operations(&env, &inactive, &calls).await;
 
     // What is stored of the keys that the user has already, all at once.
-    let mut second = requests::registry("CREATE", json!({"UserName": "alice"}));
-    second["bearerToken"] = "another-operation".into();
-    let (_, calls) = succeed(&lab, second).await;
-    assert_eq!(calls, ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"]);
+    let calls = ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
+    assert_operations(&env, &create_with_token("another-operation", alice()), &calls).await;
 
-    let (_, calls) = invoke(&lab, "DELETE", requests::primary_identifier(&model)).await;
-    assert_eq!(calls, ["DeleteAccessKey", "DeleteSecret", "GetAccessKeyLastUsed"]);
+    let calls = ["DeleteAccessKey", "DeleteSecret", "GetAccessKeyLastUsed"];
+    assert_operations(&env, &requests::delete(&primary_identifier(&model)), &calls).await;
 }

@@ -1,11 +1,17 @@
 //! The SES SMTP password: derived from the secret and a region, and stored nowhere.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, requests};
+use crate::support::{
+    TestEnvironment,
+    events::{message, secret_access_key, secret_name},
+    requests,
+};
 
 /// The password, derived by Python as AWS documents it.
 pub(crate) fn password(secret: &str, region: &str) -> String {
@@ -23,13 +29,6 @@ print(base64.b64encode(b'\\x04' + key).decode(), end='')";
     String::from_utf8(output.stdout).unwrap()
 }
 
-async fn create(lab: &Lab, properties: Value) -> Value {
-    lab.aws.create_user(properties["UserName"].as_str().unwrap()).await;
-    let answer = lab.invoke(&requests::registry("CREATE", properties)).await;
-    assert_eq!(answer["status"], "SUCCESS", "{answer}");
-    answer["resourceModel"].clone()
-}
-
 #[test]
 fn the_password_that_the_others_are_held_against_is_right() {
     assert_eq!(password("some+secret+key", "eu-central-1"), "BMXhUYlu5Z3gSXVQORxlVa7XPaz91aGWdfHxvkOZdWZ2");
@@ -37,49 +36,38 @@ fn the_password_that_the_others_are_held_against_is_right() {
 
 #[tokio::test]
 async fn the_password_is_for_the_given_region_or_the_stacks_and_stored_nowhere() {
-    let lab = Lab::start().await;
-    let here = create(&lab, json!({"UserName": "here"})).await;
-    let there = create(&lab, json!({"UserName": "there", "SesSmtpRegion": "eu-central-1"})).await;
-    for (model, region) in [(&here, "us-east-1"), (&there, "eu-central-1")] {
-        let secret = model["SecretAccessKey"].as_str().unwrap();
-        assert_eq!(model["SesSmtpPasswordV4"], password(secret, region));
+    let env = TestEnvironment::start().await;
+    for (user, properties, region) in [
+        ("here", json!({"UserName": "here"}), "us-east-1"),
+        ("there", json!({"UserName": "there", "SesSmtpRegion": "eu-central-1"}), "eu-central-1"),
+    ] {
+        env.aws.create_user(user).await;
+        let model = env.create(properties).await;
+        let password = password(secret_access_key(&model), region);
+        assert_eq!(model["SesSmtpPasswordV4"], password);
         for encrypted in ["EncryptedSecret", "KeyFingerprint", "EncryptedSesSmtpPasswordV4", "PgpKey"] {
             assert_eq!(model.get(encrypted), None);
         }
-        let name = format!("cloudformation/iam-access-key/{}", model["Id"].as_str().unwrap());
-        let stored = lab.aws.stored_value(&name).await;
+        let stored = env.aws.secret_value(&secret_name(&model)).await;
         assert_eq!(stored.get("SesSmtpRegion"), model.get("SesSmtpRegion"));
-        assert!(!stored.to_string().contains(&password(secret, region)), "{stored}");
+        assert!(!stored.to_string().contains(&password), "{stored}");
 
-        let read = lab.invoke(&requests::registry("READ", requests::primary_identifier(model))).await;
-        assert_eq!(read["resourceModel"], *model, "READ returns what CREATE returned");
-        let updated = lab.invoke(&requests::registry_update(model.clone(), model.clone())).await;
-        assert_eq!(updated["resourceModel"], *model, "and so does UPDATE");
-        let listed = lab.invoke(&requests::registry("LIST", Value::Null)).await;
+        assert_eq!(env.read(&model).await["resourceModel"], model, "READ returns what CREATE returned");
+        assert_eq!(env.update(&model, &model).await["resourceModel"], model, "and so does UPDATE");
+        let listed = env.invoke(&requests::registry("LIST", Value::Null)).await;
+        assert_eq!(listed["status"], "SUCCESS", "{listed}");
         assert!(!listed.to_string().contains("Smtp"), "{listed}");
-        let log = lab.function.log();
-        assert!(!log.iter().any(|line| line.contains(&password(secret, region))), "a password is in the log");
+        env.assert_not_logged(&[password]);
     }
 }
 
 #[tokio::test]
 async fn a_region_that_does_not_look_like_one_is_refused_before_any_call_to_aws() {
-    let lab = Lab::start().await;
+    let env = TestEnvironment::start().await;
     for region in [json!("Frankfurt"), json!("eu-central"), json!(""), json!(1)] {
-        let properties = json!({"UserName": "alice", "SesSmtpRegion": region});
-        let answer = lab.invoke(&requests::registry("CREATE", properties)).await;
-        assert_eq!(answer["errorCode"], "InvalidRequest", "{answer}");
-        assert!(answer["message"].as_str().unwrap().starts_with("SesSmtpRegion: "), "{answer}");
+        let request = requests::create(json!({"UserName": "alice", "SesSmtpRegion": region}));
+        let event = env.fail(&request, "InvalidRequest", "").await;
+        assert!(message(&event).starts_with("SesSmtpRegion: "), "{event}");
     }
-    assert_eq!(lab.front.operations(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_key_that_was_not_made_here_has_no_password() {
-    let lab = Lab::start().await;
-    lab.aws.create_user("alice").await;
-    let id = lab.aws.create_access_key("alice").await;
-    let read = lab.invoke(&requests::registry("READ", json!({"Id": id}))).await;
-    assert_eq!(read["status"], "SUCCESS", "{read}");
-    assert_eq!(read["resourceModel"].get("SesSmtpPasswordV4"), None);
+    env.assert_no_calls();
 }

@@ -1,103 +1,124 @@
-//! AWS, as moto plays it, and a look into it that does not go through the function.
+//! AWS, as moto plays it, used by the tests without the function and the proxy in between.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use serde_json::Value;
 
-use super::{Process, ReservedAddress, tool, wait_for};
+use super::process::Server;
 
+/// An AWS account of its own, in `us-east-1`.
 pub struct Aws {
-    pub address: SocketAddr,
     pub iam: aws_sdk_iam::Client,
-    pub secrets: aws_sdk_secretsmanager::Client,
-    _moto: Process,
-    _reservation: ReservedAddress,
+    pub secrets_manager: aws_sdk_secretsmanager::Client,
+    moto: Server,
+}
+
+/// An access key as IAM lists it: equal to a pair of its id and its status.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccessKey {
+    pub id: String,
+    pub status: String,
+}
+
+impl PartialEq<(&str, &str)> for AccessKey {
+    fn eq(&self, (id, status): &(&str, &str)) -> bool {
+        self.id == *id && self.status == *status
+    }
 }
 
 impl Aws {
     pub async fn start() -> Self {
-        let reservation = ReservedAddress::take();
-        let address = reservation.address;
-        let mut moto = Process::start(
-            Command::new(tool("moto_server"))
-                .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        );
-        wait_for(address, "moto", &mut moto).await;
+        let moto = Server::start("moto_server", |command, port| {
+            command.args(["-H", "127.0.0.1", "-p", port]);
+        })
+        .await;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(format!("http://{address}"))
+            .endpoint_url(format!("http://{}", moto.address))
             .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "AKIDLOCAL",
-                "local",
-                None,
-                None,
-                "test",
-            )))
+            .credentials_provider(SharedCredentialsProvider::new(credentials("AKIDLOCAL")))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         Self {
-            address,
             iam: aws_sdk_iam::Client::new(&config),
-            secrets: aws_sdk_secretsmanager::Client::new(&config),
-            _moto: moto,
-            _reservation: reservation,
+            secrets_manager: aws_sdk_secretsmanager::Client::new(&config),
+            moto,
         }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.moto.address
     }
 
     pub async fn create_user(&self, user: &str) {
         self.iam.create_user().user_name(user).send().await.expect("CreateUser");
     }
 
-    /// A key that somebody made without CloudFormation.
+    /// Creates an access key without CloudFormation, and returns its id.
     pub async fn create_access_key(&self, user: &str) -> String {
         let answer = self.iam.create_access_key().user_name(user).send().await.expect("CreateAccessKey");
         answer.access_key.expect("a key").access_key_id
     }
 
-    /// Makes a call with a key, which IAM remembers. moto asks for no valid signature.
+    /// Makes a call with an access key, so that IAM knows it as used. moto does not check the signature.
     pub async fn use_access_key(&self, id: &str) {
-        let credentials = Credentials::new(id, "local", None, None, "test");
-        let with_key = aws_sdk_iam::Config::builder().credentials_provider(credentials);
+        let with_key = aws_sdk_iam::Config::builder().credentials_provider(credentials(id));
         self.iam.list_users().customize().config_override(with_key).send().await.expect("ListUsers");
     }
 
-    /// The ids of the user's keys, each with its status.
-    pub async fn keys(&self, user: &str) -> Vec<(String, String)> {
+    pub async fn delete_access_key(&self, user: &str, id: &str) {
+        let call = self.iam.delete_access_key().user_name(user).access_key_id(id);
+        call.send().await.expect("DeleteAccessKey");
+    }
+
+    /// The user's access keys, by id.
+    pub async fn keys(&self, user: &str) -> Vec<AccessKey> {
         let answer = self.iam.list_access_keys().user_name(user).send().await.expect("ListAccessKeys");
         let mut keys: Vec<_> = answer
             .access_key_metadata
             .into_iter()
-            .map(|key| (key.access_key_id.expect("an id"), key.status.expect("a status").to_string()))
+            .map(|key| AccessKey {
+                id: key.access_key_id.expect("an id"),
+                status: key.status.expect("a status").to_string(),
+            })
             .collect();
         keys.sort();
         keys
     }
 
-    /// The names of all secrets in the store.
-    pub async fn stored(&self) -> Vec<String> {
-        let answer = self.secrets.list_secrets().send().await.expect("ListSecrets");
+    /// The ids of the user's access keys, sorted.
+    pub async fn key_ids(&self, user: &str) -> Vec<String> {
+        self.keys(user).await.into_iter().map(|key| key.id).collect()
+    }
+
+    /// The names of all stored secrets.
+    pub async fn secret_names(&self) -> Vec<String> {
+        let answer = self.secrets_manager.list_secrets().send().await.expect("ListSecrets");
         answer.secret_list.unwrap_or_default().into_iter().map(|secret| secret.name.expect("a name")).collect()
     }
 
+    /// The JSON value of a stored secret.
+    pub async fn secret_value(&self, name: &str) -> Value {
+        let answer = self.secrets_manager.get_secret_value().secret_id(name).send().await.expect("GetSecretValue");
+        serde_json::from_str(&answer.secret_string.expect("a string")).expect("JSON")
+    }
+
     /// The tags of a stored secret.
-    pub async fn tags(&self, name: &str) -> BTreeMap<String, String> {
-        let answer = self.secrets.describe_secret().secret_id(name).send().await.expect("DescribeSecret");
+    pub async fn secret_tags(&self, name: &str) -> BTreeMap<String, String> {
+        let answer = self.secrets_manager.describe_secret().secret_id(name).send().await.expect("DescribeSecret");
         let tags = answer.tags.unwrap_or_default().into_iter();
         tags.map(|tag| (tag.key.expect("a key"), tag.value.expect("a value"))).collect()
     }
 
-    /// The value of a stored secret.
-    pub async fn stored_value(&self, name: &str) -> Value {
-        let answer = self.secrets.get_secret_value().secret_id(name).send().await.expect("GetSecretValue");
-        serde_json::from_str(&answer.secret_string.expect("a string")).expect("JSON")
+    /// Deletes a stored secret at once.
+    pub async fn delete_secret(&self, name: &str) {
+        let call = self.secrets_manager.delete_secret().secret_id(name).force_delete_without_recovery(true);
+        call.send().await.expect("DeleteSecret");
     }
+}
+
+fn credentials(id: &str) -> Credentials {
+    Credentials::new(id, "local", None, None, "test")
 }

@@ -1,106 +1,117 @@
-//! Everything the function needs around it, on this machine: AWS (moto), a front before it that watches the calls
-//! and plays faults, and the Lambda API (cargo-lambda) with the built binary behind it.
+//! The function with everything it needs around it, on this machine: AWS (moto), a proxy before it that records calls and
+//! injects faults, and the Lambda API (cargo-lambda) with the built binary behind it.
 //!
-//! Each [`Lab`] is its own: free ports, an empty account, no state left when it is dropped.
-#![allow(dead_code, unused_imports, reason = "each user takes a part")]
+//! Each [`TestEnvironment`] has its own processes, ports and AWS account, and leaves nothing behind.
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used)]
 #![allow(missing_docs, unreachable_pub)]
 
 mod aws;
-mod front;
+pub mod events;
+mod fault_proxy;
 mod function;
+mod process;
 pub mod requests;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    path::{Path, PathBuf},
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    fmt::Display,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 pub use aws::Aws;
-pub use front::{Call, Fault, Front};
+pub use fault_proxy::{Call, Fault, FaultProxy};
 pub use function::Function;
 use serde_json::Value;
 
-/// A function in its surroundings.
-pub struct Lab {
+/// A function, and AWS as it sees it through the proxy.
+pub struct TestEnvironment {
     pub function: Function,
-    pub front: Front,
+    pub proxy: FaultProxy,
     pub aws: Aws,
 }
 
-impl Lab {
+impl TestEnvironment {
+    /// Starts an environment with an empty AWS account.
     pub async fn start() -> Self {
         let aws = Aws::start().await;
-        let front = Front::start(aws.address).await;
-        let function = Function::start(front.address).await;
-        Self { function, front, aws }
+        let proxy = FaultProxy::start(aws.address()).await;
+        let function = Function::start(proxy.address).await;
+        Self { function, proxy, aws }
     }
 
+    /// Starts an environment whose account has one user, without access keys.
+    pub async fn with_user(name: &str) -> Self {
+        let env = Self::start().await;
+        env.aws.create_user(name).await;
+        env
+    }
+
+    /// Sends a request to the function and returns its progress event.
     pub async fn invoke(&self, request: &Value) -> Value {
         self.function.invoke(request.to_string()).await
     }
-}
 
-/// A process that ends when its owner is dropped.
-struct Process(Child);
+    /// Sends a request that must succeed, and returns the model it is answered with (null from DELETE and LIST).
+    pub async fn succeed(&self, request: &Value) -> Value {
+        let event = self.invoke(request).await;
+        assert_eq!(event["status"], "SUCCESS", "{event}");
+        event["resourceModel"].clone()
+    }
 
-impl Process {
-    fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    /// Sends a request that must fail with this error code and a message that contains `reason`, and returns the event.
+    pub async fn fail(&self, request: &Value, code: &str, reason: &str) -> Value {
+        let event = self.invoke(request).await;
+        events::assert_failed(&event, code, reason);
+        event
+    }
+
+    /// Creates an access key with these properties, and returns its model.
+    pub async fn create(&self, properties: Value) -> Value {
+        self.succeed(&requests::create(properties)).await
+    }
+
+    /// The progress event of a READ that gets the model's primary identifier alone, as CloudFormation's does.
+    pub async fn read(&self, model: &Value) -> Value {
+        self.invoke(&requests::read(model)).await
+    }
+
+    /// The progress event of an UPDATE from one model to another, with the same stack tags.
+    pub async fn update(&self, previous: &Value, wanted: &Value) -> Value {
+        self.invoke(&requests::update(previous.clone(), wanted.clone())).await
+    }
+
+    /// The progress event of a DELETE of these properties.
+    pub async fn delete(&self, properties: &Value) -> Value {
+        self.invoke(&requests::delete(properties)).await
+    }
+
+    /// Asserts that the user has no access key and that no secret is stored. `context` is shown if it is not so.
+    pub async fn assert_nothing_left(&self, user: &str, context: impl Display) {
+        assert!(self.aws.keys(user).await.is_empty(), "{user} still has an access key: {context}");
+        self.assert_no_secret_left(context).await;
+    }
+
+    /// Asserts that no secret is stored. `context` is shown if one is.
+    pub async fn assert_no_secret_left(&self, context: impl Display) {
+        let names = self.aws.secret_names().await;
+        assert!(names.is_empty(), "{names:?} are still stored: {context}");
+    }
+
+    /// Asserts that the function has made no call to AWS since the last look.
+    pub fn assert_no_calls(&self) {
+        assert_eq!(self.proxy.take_operations(), Vec::<String>::new());
+    }
+
+    /// Asserts that no line the function has written contains one of these.
+    pub fn assert_not_logged<S: AsRef<str>>(&self, secrets: &[S]) {
+        let log = self.function.log();
+        assert!(log.iter().any(|line| line.contains("CREATE")), "the function logs what it is asked: {log:?}");
+        let leaks = log.iter().filter(|line| secrets.iter().any(|secret| line.contains(secret.as_ref()))).count();
+        assert_eq!(leaks, 0, "log lines that contain a secret");
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A tool from the project's Python environment, which `make` sets up.
-fn tool(name: &str) -> PathBuf {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin").join(name);
-    assert!(tool.exists(), "{} is missing: run `make setup`", tool.display());
-    tool
-}
-
-/// A TCP address for a server that cannot pick its own, this process's alone until it is dropped.
-///
-/// Nobody can hold a TCP port for another process to listen on. So the UDP port of the same number is held, which
-/// every other lab on this machine finds taken. The ports are below those that the kernel gives to whoever names none.
-struct ReservedAddress {
-    address: SocketAddr,
-    _reservation: UdpSocket,
-}
-
-impl ReservedAddress {
-    fn take() -> Self {
-        static TAKEN: AtomicU32 = AtomicU32::new(0);
-        (0..PORTS)
-            .find_map(|_| {
-                // Where a process begins to look does not matter, only that not all begin at the same port.
-                let number = process::id().wrapping_mul(64).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-                let port = u16::try_from(FIRST_PORT + number % PORTS).expect("a port");
-                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                let reservation = UdpSocket::bind(address).ok()?;
-                TcpListener::bind(address).ok()?;
-                Some(Self { address, _reservation: reservation })
-            })
-            .expect("a free port")
-    }
-}
-
-const FIRST_PORT: u32 = 16_384;
-const PORTS: u32 = 16_384;
-
-async fn wait_for(address: SocketAddr, what: &str, process: &mut Process) {
-    let start = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert_eq!(process.0.try_wait().expect("a status"), None, "{what} ended instead of listening at {address}");
-        assert!(start.elapsed() < Duration::from_mins(1), "{what} does not answer at {address}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Locks a mutex even after a thread that held it has panicked: one failed test shall not hide why.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,31 +2,73 @@
 
 use serde_json::{Value, json};
 
-/// A registry request: `action` with `properties`.
+/// Makes a request from an action and properties, in one of the two shapes.
+pub type Shape = fn(&str, Value) -> Value;
+
+/// A request of the registry.
 pub fn registry(action: &str, properties: Value) -> Value {
-    let mut request: Value = serde_json::from_str(include_str!("../requests/registry.json")).expect("JSON");
-    request["action"] = action.into();
-    request["requestData"]["resourceProperties"] = properties;
-    request
+    let request: Value = serde_json::from_str(include_str!("../requests/registry.json")).expect("JSON");
+    with(&with(&request, "action", action), "requestData.resourceProperties", properties)
 }
 
-/// A registry request for UPDATE.
-pub fn registry_update(previous: Value, properties: Value) -> Value {
-    let mut request = registry("UPDATE", properties);
-    request["requestData"]["previousResourceProperties"] = previous;
-    request["requestData"]["previousStackTags"] = request["requestData"]["stackTags"].clone();
-    request
-}
-
-/// A request of the test entry point: `action` with `properties`.
+/// A request of the test entry point.
 pub fn test_entrypoint(action: &str, properties: Value) -> Value {
-    let mut request: Value = serde_json::from_str(include_str!("../requests/test-entrypoint.json")).expect("JSON");
-    request["action"] = action.into();
-    request["request"]["desiredResourceState"] = properties;
-    request
+    let request: Value = serde_json::from_str(include_str!("../requests/test-entrypoint.json")).expect("JSON");
+    with(&with(&request, "action", action), "request.desiredResourceState", properties)
 }
 
-/// The primary identifier of a model, all that CloudFormation sends to READ.
+/// A CREATE request of the registry.
+pub fn create(properties: Value) -> Value {
+    registry("CREATE", properties)
+}
+
+/// A CREATE request of the operation that this bearer token stands for.
+pub fn create_with_token(token: &str, properties: Value) -> Value {
+    with(&create(properties), "bearerToken", token)
+}
+
+/// The request, as one for another resource of the same stack.
+pub fn of_resource(request: &Value, logical_id: &str) -> Value {
+    with(request, "requestData.logicalResourceId", logical_id)
+}
+
+/// The request, under this type configuration.
+pub fn configured(request: &Value, configuration: Value) -> Value {
+    with(request, "requestData.typeConfiguration", configuration)
+}
+
+/// A READ request of the registry, which carries the model's primary identifier alone.
+pub fn read(model: &Value) -> Value {
+    registry("READ", primary_identifier(model))
+}
+
+/// An UPDATE request of the registry, with the same stack tags before and after.
+pub fn update(previous: Value, properties: Value) -> Value {
+    let request = registry("UPDATE", properties);
+    let stack_tags = request["requestData"]["stackTags"].clone();
+    let request = with(&request, "requestData.previousResourceProperties", previous);
+    with(&request, "requestData.previousStackTags", stack_tags)
+}
+
+/// A DELETE request of the registry.
+pub fn delete(properties: &Value) -> Value {
+    registry("DELETE", properties.clone())
+}
+
+/// The request as CloudFormation sends it again after an `IN_PROGRESS` event.
+pub fn callback(request: &Value, event: &Value) -> Value {
+    let callback = with(request, "callbackContext", event["callbackContext"].clone());
+    with(&callback, "requestData.resourceProperties", event["resourceModel"].clone())
+}
+
+/// The primary identifier of a model.
 pub fn primary_identifier(model: &Value) -> Value {
     json!({ "Id": model["Id"] })
+}
+
+/// A request or model with another value at `path`, field names joined by dots.
+pub fn with(value: &Value, path: &str, new: impl Into<Value>) -> Value {
+    let mut changed = value.clone();
+    *path.split('.').fold(&mut changed, |parent, name| &mut parent[name]) = new.into();
+    changed
 }

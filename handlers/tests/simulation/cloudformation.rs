@@ -6,7 +6,10 @@ use access_key_handlers::handle;
 use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::spawn_local,
+    time::{sleep, timeout},
+};
 
 use crate::{
     aws::{self, iam::User, replica::Replicated},
@@ -378,7 +381,7 @@ impl Stack {
                 event
             }
         };
-        let mut running = tokio::spawn(answering);
+        let mut running = spawn_local(answering);
         let patience = interruption.map_or(PATIENCE, |interruption| interruption.after);
         let interrupted = match timeout(patience, &mut running).await {
             Ok(Ok(event)) => {
@@ -405,7 +408,7 @@ impl Stack {
             Some(How::Abandoned) | None => {
                 *world.state().ledger.abandoned.entry(resource.to_owned()).or_default() += 1;
                 let resource = resource.to_owned();
-                tokio::spawn(async move {
+                spawn_local(async move {
                     let _ = running.await;
                     *world.state().ledger.abandoned.entry(resource).or_default() -= 1;
                 });

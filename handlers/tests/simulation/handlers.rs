@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use access_key_handlers::{Deadline, Iam, SecretStore, Services};
+use access_key_handlers::{Clock, Deadline, Iam, Keybase, SecretStore, Services};
 use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
-use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use aws_smithy_runtime::client::{identity::IdentityCache, retries::RetryPartition};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use serde_json::Value;
@@ -54,16 +54,13 @@ macro_rules! client {
 
 /// What an invocation works with.
 pub(crate) fn services(world: &Arc<World>, caller: &Caller) -> Services {
-    let time = match caller.action {
-        Action::Read | Action::List => Duration::from_secs(27),
-        Action::Create | Action::Update | Action::Delete => Duration::from_secs(57),
-    };
     let store = client!(aws_sdk_secretsmanager, world, caller);
     Services {
         iam: Iam::new(client!(aws_sdk_iam, world, caller)),
         secret_store: SecretStore::new(store, type_configuration(caller.prefix)),
-        http: || unreachable!("no life has a PgpKey"),
-        deadline: Deadline::after(time),
+        keybase: Keybase::new(|| unreachable!("no life has a PgpKey"), None),
+        clock: Clock::starting_at(world.function_clock().now()),
+        deadline: Deadline::of(caller.action, Duration::MAX),
     }
 }
 

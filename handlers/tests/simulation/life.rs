@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
-use tokio::{runtime::Builder, time::sleep};
+use tokio::{runtime::Builder, task::LocalSet, time::sleep};
 
 use crate::{
     aws::{iam::User, replica::Replicated},
@@ -30,7 +30,7 @@ pub(crate) fn play(plan: Plan) -> Verdict {
     // The SDK draws its back-off from the thread's dice.
     fastrand::seed(plan.dice);
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let world = World::new(plan);
         let _listening = world.story.listen();
         people(&world);

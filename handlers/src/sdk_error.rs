@@ -74,7 +74,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
-    use crate::{Iam, SecretStore};
+    use crate::{Iam, SecretStore, secret_store::SecretValue};
 
     macro_rules! client {
         ($sdk:ident, $status:expr, $body:expr) => {{
@@ -201,10 +201,11 @@ mod tests {
     async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
         let body = r#"{"__type":"ValidationException","message":"Value 'wJalrXUtnFEMI' is no good"}"#.to_owned();
         let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
-        let credentials = serde_json::from_value(serde_json::json!({
+        let value: SecretValue = serde_json::from_value(serde_json::json!({
             "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI", "UserName": "alice",
-        }));
-        let error = store.put(credentials.unwrap(), &BTreeMap::new()).await.unwrap_err();
+        }))
+        .unwrap();
+        let error = store.put(&value, &BTreeMap::new()).await.unwrap_err();
         assert!(error.message.contains("[redacted]") && !error.message.contains("wJalr"), "{}", error.message);
     }
 }

@@ -18,8 +18,8 @@ use pgp::{
 };
 
 use super::{
+    encrypt::{Format, seal},
     invalid,
-    message::{Format, seal},
 };
 
 /// How many of a key's unusable subkeys an error message names.

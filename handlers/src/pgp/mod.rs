@@ -1,7 +1,15 @@
-//! The OpenPGP public key that `PgpKey` gives, and what is encrypted to it.
+//! The OpenPGP public key that `PgpKey` gives or names, and what is encrypted to it.
+//!
+//! - `mod.rs`: reading a key
+//! - `select.rs`: which part of a key to encrypt to
+//! - `encrypt.rs`: the message itself
+//! - `keybase.rs`: the keys of Keybase users
 
-mod message;
-mod validity;
+mod encrypt;
+mod keybase;
+mod select;
+
+pub use keybase::Keybase;
 
 use std::io::{self, BufReader, Read};
 
@@ -15,8 +23,8 @@ use pgp::{
     types::{KeyDetails, KeyVersion, Tag, Timestamp},
 };
 
-use message::Format;
-use validity::Recipient;
+use encrypt::Format;
+use select::Recipient;
 
 /// From this size on, in bytes, a `PgpKey` is refused unread. A key has a few kilobytes, one that hundreds of people
 /// signed a few hundred.
@@ -29,9 +37,46 @@ const MAX_PACKETS: usize = 10_000;
 /// How long the headers and the tail of an armor may be, in bytes.
 const MAX_ARMOR_HEADER: usize = 16 * 1024;
 
+/// What a template gives as `PgpKey`.
+pub(crate) enum PgpKey {
+    /// A key in the template itself.
+    Inline(Box<EncryptionKey>),
+    /// `keybase:NAME`: the key that this Keybase user has published.
+    Keybase(String),
+}
+
+impl PgpKey {
+    /// What `pgp_key` is. Calls nobody: an inline key is ready to be encrypted to, a Keybase user is only named.
+    ///
+    /// # Errors
+    /// As [`EncryptionKey::parse`].
+    pub(crate) fn parse(pgp_key: &str) -> Result<Self> {
+        match keybase::user_name(pgp_key) {
+            Some(name) => Ok(Self::Keybase(name.to_owned())),
+            None => Ok(Self::Inline(Box::new(EncryptionKey::parse(pgp_key)?))),
+        }
+    }
+
+    /// The key to encrypt to. Asks `keybase` for it where it has to.
+    ///
+    /// # Errors
+    /// As [`Keybase::public_key`], and as [`EncryptionKey::parse`] for the key that Keybase answers with.
+    pub(crate) async fn into_encryption_key(self, keybase: &Keybase) -> Result<EncryptionKey> {
+        let name = match self {
+            Self::Inline(key) => return Ok(*key),
+            Self::Keybase(name) => name,
+        };
+        let armored = keybase.public_key(&name).await?;
+        EncryptionKey::parse(&armored).map_err(|error| {
+            let message = format!("{} (it is the key of the Keybase user {name})", error.message);
+            HandlerError { message, ..error }
+        })
+    }
+}
+
 /// A public key that can be encrypted to, now.
 #[derive(Debug)]
-pub(crate) struct EncryptionKey {
+pub struct EncryptionKey {
     fingerprint: String,
     recipient: Recipient,
     format: Format,
@@ -47,7 +92,7 @@ impl EncryptionKey {
     /// `InvalidRequest`, saying which of these it is: too large, neither base64 nor armored, damaged, not a public
     /// key, a secret key, several keys, a key that is revoked or expired or has no valid self-signature, or one that
     /// has nothing in it to encrypt to, and why.
-    pub(crate) fn parse(pgp_key: &str) -> Result<Self> {
+    pub fn parse(pgp_key: &str) -> Result<Self> {
         Self::parse_at(pgp_key, Timestamp::now())
     }
 
@@ -56,12 +101,12 @@ impl EncryptionKey {
             return Err(invalid("has 1 MB or more; an OpenPGP public key has a few kilobytes"));
         }
         let key = public_key(&binary(pgp_key)?)?;
-        let (recipient, format) = validity::choose(&key, now)?;
+        let (recipient, format) = select::choose(&key, now)?;
         Ok(Self { fingerprint: key.fingerprint().to_string(), recipient, format })
     }
 
     /// The fingerprint of the primary key, in lower-case hexadecimal: 40 digits, or 64 of a version 6 key.
-    pub(crate) fn fingerprint(&self) -> &str {
+    pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
@@ -69,7 +114,7 @@ impl EncryptionKey {
     ///
     /// # Errors
     /// `InternalFailure`: [`EncryptionKey::parse`] has encrypted to this very key.
-    pub(crate) fn encrypt(&self, secret: &Secret) -> Result<String> {
+    pub fn encrypt(&self, secret: &Secret) -> Result<String> {
         let message = self.recipient.encrypt(self.format, secret.expose().as_bytes()).map_err(|_| {
             HandlerError::new(
                 HandlerErrorCode::InternalFailure,

@@ -69,10 +69,15 @@ fn connector() -> SharedHttpConnector {
     SharedHttpConnector::new(Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build())
 }
 
+/// The user's key from the Keybase at `base_url`.
+async fn public_key(base_url: &str, name: &str) -> Result<String> {
+    Keybase::new(connector, Some(base_url.to_owned())).public_key(name).await
+}
+
 /// What becomes of alice's key when Keybase answers with `answer`.
 async fn look_up(answer: Answer) -> Result<String> {
     let (address, server) = serve(answer).await;
-    let key = public_key(&connector(), &format!("http://{address}"), "alice").await;
+    let key = public_key(&format!("http://{address}"), "alice").await;
     server.abort();
     key
 }
@@ -110,7 +115,7 @@ async fn the_primary_key_of_the_user_is_the_one() {
         "all_bundles": ["another"],
     }));
     let (address, server) = serve(Answer::Plain(200, answer.to_string())).await;
-    let key = public_key(&connector(), &format!("http://{address}/"), "alice_1").await;
+    let key = public_key(&format!("http://{address}/"), "alice_1").await;
     assert_eq!(key.unwrap(), BUNDLE);
     let request = server.await.unwrap();
     assert!(
@@ -122,7 +127,7 @@ async fn the_primary_key_of_the_user_is_the_one() {
 #[tokio::test]
 async fn a_mirror_may_lie_below_a_path() {
     let (address, server) = serve(Answer::Plain(200, found(&json!({"primary": {"bundle": BUNDLE}})).to_string())).await;
-    public_key(&connector(), &format!("http://{address}/mirrors/keybase"), "alice").await.unwrap();
+    public_key(&format!("http://{address}/mirrors/keybase"), "alice").await.unwrap();
     assert!(server.await.unwrap().starts_with("GET /mirrors/keybase/_/api/1.0/user/lookup.json?"));
 }
 
@@ -154,7 +159,7 @@ async fn a_user_without_keys_is_named() {
 async fn a_name_that_no_user_can_have_is_refused_unasked() {
     for name in ["", "alice-b", "alice&fields=basics", "alice,bob", "ali ce", "älice", "abcdefghijklmnopq", "../../x"]
     {
-        let error = public_key(&connector(), "http://127.0.0.1:9", name).await.unwrap_err();
+        let error = public_key("http://127.0.0.1:9", name).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InvalidRequest);
         assert!(error.message.starts_with("PgpKey names no Keybase user: "));
     }
@@ -177,7 +182,7 @@ async fn a_base_url_that_is_not_https_is_refused_unasked() {
         "https://key base",
         "",
     ] {
-        let error = public_key(&connector(), base_url, "alice").await.unwrap_err();
+        let error = public_key(base_url, "alice").await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InvalidTypeConfiguration, "{base_url}: {error}");
         assert!(!error.message.contains("password"), "{error}");
     }
@@ -201,7 +206,7 @@ async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let address = socket.local_addr().unwrap();
     assert_error(
-        public_key(&connector(), &format!("http://{address}"), "alice").await,
+        public_key(&format!("http://{address}"), "alice").await,
         HandlerErrorCode::NetworkFailure,
         &format!("Keybase at http://{address} could not be reached"),
     );

@@ -1,7 +1,5 @@
 //! The public keys of Keybase users, for a `PgpKey` of the form `keybase:NAME`.
 
-use std::time::Duration;
-
 use access_key_schema::{HandlerError, HandlerErrorCode, Result};
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector, SharedHttpConnector},
@@ -12,14 +10,13 @@ use http::Uri;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::time_budget::KEYBASE_TIMEOUT;
+
 /// Where Keybase is, unless the type configuration names a mirror.
-pub(crate) const DEFAULT_BASE_URL: &str = "https://keybase.io";
+const DEFAULT_BASE_URL: &str = "https://keybase.io";
 
 /// What a `PgpKey` that names a Keybase user starts with.
 const PREFIX: &str = "keybase:";
-
-/// How long Keybase may take for its whole answer. CREATE has other things to do in its 60 seconds.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How large an answer may be: several copies of the largest key that is taken, and then some.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -36,30 +33,48 @@ const OK: i64 = 0;
 const NOT_FOUND: i64 = 205;
 
 /// The Keybase user that `pgp_key` names, if it is of the form `keybase:NAME`.
-pub(crate) fn user_name(pgp_key: &str) -> Option<&str> {
+pub(super) fn user_name(pgp_key: &str) -> Option<&str> {
     pgp_key.trim().strip_prefix(PREFIX)
 }
 
-/// The ASCII-armored primary public key of the Keybase user `name`, as [`user/lookup`] of the Keybase at `base_url`
-/// has it. Asked once, without retries: CloudFormation retries.
-///
-/// [`user/lookup`]: https://keybase.io/docs/api/1.0/call/user/lookup
-///
-/// # Errors
-/// - `InvalidRequest`: `name` cannot be a user's, no user has it, or the user has no PGP key.
-/// - `InvalidTypeConfiguration`: `base_url` is not a plain one of HTTPS. Whoever can change the answer on its way can
-///   have the secret encrypted to a key of their own, so that plain HTTP goes no further than this machine.
-/// - `NetworkFailure`: Keybase cannot be reached, or does not answer within 5 seconds.
-/// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
-/// - `GeneralServiceException`: it answers with anything else.
-pub(crate) async fn public_key(http: &SharedHttpConnector, base_url: &str, name: &str) -> Result<String> {
-    let request = lookup(base_url, name)?;
-    let answer = timeout(TIMEOUT, async { read(http.call(request).await.map_err(|_| out_of_reach(base_url))?).await });
-    let answer = answer.await.map_err(|_| {
-        let seconds = TIMEOUT.as_secs();
-        keybase(HandlerErrorCode::NetworkFailure, format!("at {base_url} did not answer within {seconds} seconds"))
-    })??;
-    bundle(&answer, name)
+/// Keybase, or a mirror of its API.
+#[derive(Debug)]
+pub struct Keybase {
+    connect: fn() -> SharedHttpConnector,
+    base_url: Option<String>,
+}
+
+impl Keybase {
+    /// The Keybase at `base_url`, or <https://keybase.io>. `connect` builds the connector when Keybase is first asked,
+    /// which is rare: it loads the root certificates.
+    #[must_use]
+    pub fn new(connect: fn() -> SharedHttpConnector, base_url: Option<String>) -> Self {
+        Self { connect, base_url }
+    }
+
+    /// The ASCII-armored primary public key of the Keybase user `name`, from [`user/lookup`]. Asked once, without
+    /// retries: CloudFormation retries.
+    ///
+    /// [`user/lookup`]: https://keybase.io/docs/api/1.0/call/user/lookup
+    ///
+    /// # Errors
+    /// - `InvalidRequest`: `name` cannot be a user's, no user has it, or the user has no PGP key.
+    /// - `InvalidTypeConfiguration`: the base URL is not a plain one of HTTPS. Whoever can change the answer on its way
+    ///   can have the secret encrypted to a key of their own, so plain HTTP goes no further than this machine.
+    /// - `NetworkFailure`: Keybase cannot be reached, or does not answer in time.
+    /// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
+    /// - `GeneralServiceException`: it answers with anything else.
+    pub(crate) async fn public_key(&self, name: &str) -> Result<String> {
+        let base_url = self.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
+        let request = lookup(base_url, name)?;
+        let http = (self.connect)();
+        let answer = async { read(http.call(request).await.map_err(|_| out_of_reach(base_url))?).await };
+        let answer = timeout(KEYBASE_TIMEOUT, answer).await.map_err(|_| {
+            let seconds = KEYBASE_TIMEOUT.as_secs();
+            failure(HandlerErrorCode::NetworkFailure, format!("at {base_url} did not answer within {seconds} seconds"))
+        })??;
+        bundle(&answer, name)
+    }
 }
 
 fn lookup(base_url: &str, name: &str) -> Result<HttpRequest> {
@@ -106,12 +121,12 @@ fn is_safe(base_url: &str) -> bool {
 async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     match answer.status().as_u16() {
         200 => {}
-        429 => return Err(keybase(HandlerErrorCode::Throttling, "asks for fewer requests: try again later")),
+        429 => return Err(failure(HandlerErrorCode::Throttling, "asks for fewer requests: try again later")),
         status @ 500.. => {
-            return Err(keybase(HandlerErrorCode::ServiceInternalError, format!("failed with status {status}")));
+            return Err(failure(HandlerErrorCode::ServiceInternalError, format!("failed with status {status}")));
         }
         status => {
-            return Err(keybase(
+            return Err(failure(
                 HandlerErrorCode::GeneralServiceException,
                 format!("answered a user lookup with status {status}"),
             ));
@@ -119,10 +134,10 @@ async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     }
     let mut chunks = ByteStream::new(answer.into_body());
     let mut body = Vec::new();
-    let broken_off = |_| keybase(HandlerErrorCode::NetworkFailure, "broke its answer off");
+    let broken_off = |_| failure(HandlerErrorCode::NetworkFailure, "broke its answer off");
     while let Some(chunk) = chunks.try_next().await.map_err(broken_off)? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(keybase(
+            return Err(failure(
                 HandlerErrorCode::GeneralServiceException,
                 "answered a user lookup with more than 4 MB",
             ));
@@ -135,7 +150,7 @@ async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
 /// The primary key in an answer about one user. Users who do not exist are there too, as `null`.
 fn bundle(answer: &[u8], name: &str) -> Result<String> {
     let incomprehensible =
-        || keybase(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something else than a user");
+        || failure(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something else than a user");
     let answer: Value = serde_json::from_slice(answer).map_err(|_| incomprehensible())?;
     let code = answer.pointer("/status/code").and_then(Value::as_i64).ok_or_else(incomprehensible)?;
     let user = match (code, &answer["them"]) {
@@ -143,7 +158,7 @@ fn bundle(answer: &[u8], name: &str) -> Result<String> {
         (NOT_FOUND, _) => None,
         (OK, _) => return Err(incomprehensible()),
         (code, _) => {
-            return Err(keybase(
+            return Err(failure(
                 HandlerErrorCode::GeneralServiceException,
                 format!("refused a user lookup with its status code {code}"),
             ));
@@ -160,10 +175,10 @@ fn bundle(answer: &[u8], name: &str) -> Result<String> {
 }
 
 fn out_of_reach(base_url: &str) -> HandlerError {
-    keybase(HandlerErrorCode::NetworkFailure, format!("at {base_url} could not be reached"))
+    failure(HandlerErrorCode::NetworkFailure, format!("at {base_url} could not be reached"))
 }
 
-fn keybase(code: HandlerErrorCode, what: impl std::fmt::Display) -> HandlerError {
+fn failure(code: HandlerErrorCode, what: impl std::fmt::Display) -> HandlerError {
     HandlerError::new(code, format!("Keybase {what}"))
 }
 

@@ -1,0 +1,42 @@
+//! Keys that other invocations of the same operation created.
+//!
+//! CloudFormation calls again when it has given up on an invocation, which may be running still. Every invocation
+//! orders the operation's keys alike, by creation and then by id: the first one stays, and whoever created another one
+//! rolls it back.
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
+
+use super::Create;
+use crate::{clock::Clock, iam::KeyMetadata, user_keys::UserKey};
+
+/// The first of the keys that this operation created.
+pub(super) fn first_of_this_operation<'a>(request: &Request, keys: &'a [UserKey]) -> Option<&'a UserKey> {
+    keys.iter().filter(|key| key.is_by(request)).min_by_key(|key| order(&key.metadata))
+}
+
+/// Gives way to a key that another invocation of this operation created before this one.
+///
+/// # Errors
+/// `ResourceConflict`, which CloudFormation retries: the next invocation finds the key that stays.
+pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKey]) -> Result<()> {
+    match first_of_this_operation(create.request, others) {
+        Some(first) if order(&first.metadata) < order(ours) => Err(HandlerError::new(
+            HandlerErrorCode::ResourceConflict,
+            format!(
+                "Another invocation of this operation has created access key {} for user {} already",
+                first.metadata.id, create.user
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The keys of which it was not known before whose they are: new ones, and those whose secret may have been on its way.
+pub(super) fn unknown(mut keys: Vec<KeyMetadata>, before: &[UserKey], clock: &Clock) -> Vec<KeyMetadata> {
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.may_be_underway(clock)));
+    keys
+}
+
+fn order(key: &KeyMetadata) -> (i64, &str) {
+    (key.created.map_or(i64::MAX, |created| created.secs()), &key.id)
+}

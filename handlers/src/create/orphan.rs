@@ -1,0 +1,179 @@
+//! A key that was created without anybody learning of it: `CreateAccessKey` has no idempotency token, so a lost answer,
+//! or a process that ends before it stores the secret, leaves a live key.
+//!
+//! Nothing distinguishes such a key from one that somebody else created in the same seconds: a person, another type, or
+//! this type in another region, whose store this one does not see. So it is deleted only with proof, and otherwise
+//! named, with the command that deletes it.
+
+use std::time::SystemTime;
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Result};
+
+use super::Create;
+use crate::{
+    iam::KeyMetadata,
+    stabilize::poll,
+    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPICION},
+    user_keys::{UserKey, delete_command, with_entries},
+};
+
+/// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
+pub(super) fn may_exist(error: &HandlerError) -> bool {
+    matches!(error.code, HandlerErrorCode::NetworkFailure | HandlerErrorCode::ServiceInternalError)
+}
+
+/// Looks for the key that a `CreateAccessKey` may have created although it failed with `error`.
+///
+/// Returns the same error, which CloudFormation retries, when nothing is left behind as far as can be seen. Where
+/// something may be, the error is one that CloudFormation does not retry, so that a person sees it.
+pub(super) async fn look_for(
+    create: &Create<'_>,
+    before: &[UserKey],
+    started: SystemTime,
+    error: HandlerError,
+) -> HandlerError {
+    let Create { services, user, .. } = *create;
+    let ended = services.clock.now();
+    let is_enough =
+        |seen: &Suspects| !seen.keys.is_empty() && !seen.keys.iter().any(|key| key.may_be_underway(&services.clock));
+    let look = async || suspects(create, before).await;
+    let seen = match poll(services, ORPHAN_WAIT, OPERATION_TIMEOUT * 2, is_enough, look).await {
+        Ok(seen) => seen,
+        Err(failure) => {
+            let found = format!(
+                "Whether a key was created could not be found out: {}. Look for it: aws iam list-access-keys --user-name \
+                 {user}",
+                failure.message
+            );
+            return HandlerError { message: format!("{}. {found}", error.message), ..error };
+        }
+    };
+    match seen.keys.as_slice() {
+        [] => {
+            HandlerError { message: format!("{}. IAM shows no key that it could have created", error.message), ..error }
+        }
+        [key] if seen.is_only_key && before.is_empty() && created_between(&key.metadata, started, ended) => {
+            if is_user_of_this_stack(create, &key.metadata).await {
+                delete(create, key, error).await
+            } else {
+                left_alone(create, &seen.keys, &error)
+            }
+        }
+        keys => left_alone(create, keys, &error),
+    }
+}
+
+/// The keys that the call may have created.
+struct Suspects {
+    keys: Vec<UserKey>,
+    /// Whether the user has no other keys.
+    is_only_key: bool,
+}
+
+/// The user's keys that were not there before and that the store does not know.
+async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Suspects> {
+    let mut keys = create.services.iam.list_access_keys(create.user).await?;
+    let is_only_key = keys.len() == 1;
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id));
+    let mut keys = with_entries(create.services, keys).await?;
+    keys.retain(|key| key.entry.is_none());
+    Ok(Suspects { keys, is_only_key })
+}
+
+/// Whether the user is so young that they were created for the stack at hand, as when a stack creates a user and a key.
+async fn is_user_of_this_stack(create: &Create<'_>, key: &KeyMetadata) -> bool {
+    let user_created = create.services.iam.user_created(create.user).await.ok().flatten();
+    let key_created = key.created.and_then(|created| SystemTime::try_from(created).ok());
+    match (user_created, key_created) {
+        (Some(user), Some(key)) => key.duration_since(user).is_ok_and(|age| age < NEW_USER),
+        _ => false,
+    }
+}
+
+/// Deletes a key that is proven to be ours.
+async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> HandlerError {
+    let Create { services, user, .. } = *create;
+    let id = &key.metadata.id;
+    match services.iam.delete_access_key(user, id).await {
+        Ok(()) => HandlerError {
+            message: format!("{}. It had created access key {id} all the same, which was deleted again", error.message),
+            ..error
+        },
+        Err(failure) => HandlerError::new(
+            HandlerErrorCode::GeneralServiceException,
+            format!(
+                "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it: {}",
+                error.message,
+                failure.message,
+                delete_command(user, id)
+            ),
+        ),
+    }
+}
+
+fn left_alone(create: &Create<'_>, keys: &[UserKey], error: &HandlerError) -> HandlerError {
+    let keys: Vec<String> = keys.iter().map(|key| key.describe_with_command(create.user)).collect();
+    let keys = keys.join("; ");
+    tracing::warn!(user = create.user.as_str(), keys, "key of a CREATE without an answer may be left");
+    HandlerError::new(
+        HandlerErrorCode::GeneralServiceException,
+        format!(
+            "{}. It may have created one of these keys of user {}, or somebody else did, so none was deleted. Delete it \
+             unless it is known whose it is: {keys}",
+            error.message, create.user
+        ),
+    )
+}
+
+/// Names the user's keys that an interrupted CREATE may have left: they are minutes old, and no secret of them is stored
+/// here.
+pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a UserKey>) -> Option<String> {
+    let is_suspect =
+        |key: &&UserKey| key.entry.is_none() && key.metadata.is_younger_than(SUSPICION, &create.services.clock);
+    let mut keys: Vec<String> = keys.filter(is_suspect).map(|key| key.describe_with_command(create.user)).collect();
+    keys.dedup();
+    if keys.is_empty() {
+        return None;
+    }
+    let keys = keys.join("; ");
+    tracing::warn!(
+        user = create.user.as_str(),
+        keys,
+        "key without a stored secret may be left by an interrupted CREATE"
+    );
+    Some(format!(
+        "User {} also has a key that was created minutes ago and whose secret is not stored here. Unless it is known whose \
+         it is, an interrupted CREATE left it: {keys}",
+        create.user
+    ))
+}
+
+fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {
+    let Some(created) = key.created.and_then(|created| SystemTime::try_from(created).ok()) else { return false };
+    created + CLOCK_SKEW >= start && created <= end + CLOCK_SKEW
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use access_key_schema::Status;
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_key_belongs_to_a_call_only_if_it_was_created_during_it_give_or_take_the_clocks() {
+        let second = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let key = |created: i64| KeyMetadata {
+            id: "AKIA".to_owned(),
+            status: Status::Active,
+            created: Some(DateTime::from_secs(created)),
+        };
+        for (created, belongs) in [(94, false), (95, true), (100, true), (109, true), (114, true), (115, false)] {
+            assert_eq!(created_between(&key(created), second(100), second(109)), belongs, "{created}");
+        }
+        let undated = KeyMetadata { created: None, ..key(0) };
+        assert!(!created_between(&undated, second(0), second(9)));
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether there may be a new key: the quota of two, Serial, which only goes up, and the time left.
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
+
+use super::Create;
+use crate::{
+    iam::{CreatedKey, KEYS_PER_USER},
+    stabilize::poll,
+    time_budget::{Deadline, OPERATION_TIMEOUT, PROPAGATION, TIME_TO_CREATE},
+    user_keys::{UserKey, delete_command, user_keys},
+};
+
+/// What became of the call of `CreateAccessKey`.
+pub(super) enum Creation {
+    New(CreatedKey),
+    /// This operation had created the key with this id before.
+    Existing(String),
+}
+
+/// Whether `error` comes from a user so young that IAM does not know them everywhere yet.
+///
+/// A role that is limited to a path may see such a user with `GetUser` and still be denied: what checks the role may
+/// not know the user's path yet.
+pub(super) async fn is_user_new(create: &Create<'_>, error: &HandlerError) -> bool {
+    match error.code {
+        HandlerErrorCode::NotFound => true,
+        HandlerErrorCode::AccessDenied => {
+            let created = create.services.iam.user_created(create.user).await.ok().flatten();
+            created.is_some_and(|created| create.services.clock.age(created) < PROPAGATION)
+        }
+        _ => false,
+    }
+}
+
+/// CloudFormation replaces a key by CREATE with the new Serial while the old key is still there, and the secret store
+/// knows which resource of which stack each key belongs to. No Serial is lower than that of a key that lives.
+///
+/// A rollback is not in the way: it deletes the new key and keeps the old one, without a CREATE.
+///
+/// # Errors
+/// `InvalidRequest` that names both numbers and the key.
+pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Result<()> {
+    let context = &request.context;
+    if context.stack_id.is_none() || context.logical_resource_id.is_none() {
+        return Ok(());
+    }
+    let serials = keys.iter().filter_map(|key| {
+        let owner = key.owner().filter(|owner| owner.is_of(request))?;
+        Some((owner.serial?, owner.user_name.clone(), &key.metadata.id))
+    });
+    match serials.max_by_key(|(serial, ..)| *serial) {
+        Some((highest, user, id)) if Some(highest) > request.desired.serial => {
+            let wanted = request.desired.serial.map_or("none".to_owned(), |serial| serial.to_string());
+            Err(HandlerError::new(
+                HandlerErrorCode::InvalidRequest,
+                format!(
+                    "Serial can only be incremented, and would go from {highest}, that of access key {id}, to {wanted}. \
+                     Nothing was created. If that key was retained from an earlier resource of this name, give Serial \
+                     {highest} or more, or delete the key: {}",
+                    delete_command(&user, id)
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// # Errors
+/// `NetworkFailure`, which CloudFormation retries, when too little time is left to finish or roll back what would be
+/// begun.
+pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
+    if deadline.leaves(TIME_TO_CREATE) {
+        return Ok(());
+    }
+    Err(HandlerError::new(
+        HandlerErrorCode::NetworkFailure,
+        format!(
+            "Only {} s of this invocation are left, too few to create a key and to be sure of it. Nothing was created",
+            deadline.remaining().as_secs()
+        ),
+    ))
+}
+
+/// What to do when IAM says that the user has two keys. IAM decides that, and has created nothing; the list may be stale
+/// either way. One of the keys may be what an earlier invocation of this operation created, and be shown late.
+///
+/// # Errors
+/// `ServiceLimitExceeded` that names the keys in the way.
+pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
+    let Create { services, request, user } = *create;
+    let is_enough = |keys: &Vec<UserKey>| {
+        keys.iter().any(|key| key.is_by(request))
+            || keys.len() >= KEYS_PER_USER && !keys.iter().any(|key| key.may_be_underway(&services.clock))
+    };
+    let look = async || user_keys(services, user).await;
+    let keys = poll(services, PROPAGATION, OPERATION_TIMEOUT, is_enough, look).await?;
+    match super::concurrent::first_of_this_operation(request, &keys) {
+        Some(existing) => Ok(Creation::Existing(existing.metadata.id.clone())),
+        None => Err(quota_full(user, &keys)),
+    }
+}
+
+fn quota_full(user: &UserName, keys: &[UserKey]) -> HandlerError {
+    let in_the_way: Vec<String> = keys.iter().map(|key| key.describe_with_command(user)).collect();
+    HandlerError::new(
+        HandlerErrorCode::ServiceLimitExceeded,
+        format!(
+            "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. Delete one that is not used: {}. \
+             Rotation by Serial needs one free, because the new key is created before the old one is deleted",
+            in_the_way.join("; ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_only_created_when_enough_of_the_invocation_is_left_to_be_sure_of_it() {
+        assert_eq!(refuse_late_start(Deadline::after(TIME_TO_CREATE)), Ok(()));
+        let late = refuse_late_start(Deadline::after(Duration::from_secs(44))).unwrap_err();
+        assert_eq!(late.code, HandlerErrorCode::NetworkFailure);
+        assert_eq!(
+            late.message,
+            "Only 44 s of this invocation are left, too few to create a key and to be sure of it. Nothing was created"
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
+//! secret. What is left all the same is named.
+
+use access_key_schema::{AccessKey, HandlerError};
+
+use super::Create;
+use crate::{delete::delete_access_key, iam::KeyMetadata, time_budget::ROLLBACK_TIME, user_keys::delete_command};
+
+/// Why a CREATE could not be finished after its key existed.
+pub(super) struct Unfinished {
+    error: HandlerError,
+    /// Whether a secret may be stored. The store did not refuse it, or did not say so.
+    may_be_stored: bool,
+}
+
+impl From<HandlerError> for Unfinished {
+    fn from(error: HandlerError) -> Self {
+        Self { error, may_be_stored: true }
+    }
+}
+
+impl Unfinished {
+    /// The store did not take the secret.
+    pub(super) fn while_storing(error: HandlerError) -> Self {
+        Self { may_be_stored: error.code.is_retriable(), error }
+    }
+}
+
+/// Deletes the key and then its secret, and returns the error of the CREATE. Where something is left, the error says what,
+/// and carries the key's id, by which CloudFormation's own rollback deletes it.
+pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished: Unfinished) -> HandlerError {
+    let Create { services, user, .. } = *create;
+    let Unfinished { error, may_be_stored } = unfinished;
+    let id = &key.id;
+    if !services.deadline.leaves(ROLLBACK_TIME) {
+        return left_behind(create, id, &error, "too little of the invocation is left to delete it");
+    }
+    match delete_access_key(services, user, id, Some(key)).await {
+        Err(failure) if !failure.is_not_found() => {
+            return left_behind(create, id, &error, &format!("it could not be deleted ({})", failure.message));
+        }
+        _ => {}
+    }
+    match services.secret_store.delete(id).await {
+        Err(failure) if may_be_stored => secret_left_behind(create, id, &error, &failure.message),
+        _ => error,
+    }
+}
+
+/// The error of a CREATE whose key may still exist, and why.
+pub(super) fn left_behind(create: &Create<'_>, id: &str, error: &HandlerError, why: &str) -> HandlerError {
+    let user = create.user;
+    tracing::warn!(access_key_id = id, user = user.as_str(), why, "key of a failed CREATE is left");
+    let message = format!(
+        "{}. Access key {id} of user {user} may still exist: {why}. If the rollback of the stack does not delete it, delete \
+         it with: {}",
+        error.message,
+        delete_command(user, id)
+    );
+    with_id(create, id, error, message)
+}
+
+/// The error of a CREATE whose key is deleted again, but perhaps not its secret, which the stack's rollback deletes.
+fn secret_left_behind(create: &Create<'_>, id: &str, error: &HandlerError, why: &str) -> HandlerError {
+    let secret = create.services.secret_store.name(id);
+    tracing::warn!(access_key_id = id, secret, why, "secret of a failed CREATE is left");
+    let message = format!(
+        "{}. Access key {id} of user {} was deleted again, but perhaps not the secret {secret}: {why}. If the rollback of \
+         the stack does not delete it, delete it with: aws secretsmanager delete-secret --secret-id {secret} \
+         --force-delete-without-recovery",
+        error.message, create.user
+    );
+    with_id(create, id, error, message)
+}
+
+fn with_id(create: &Create<'_>, id: &str, error: &HandlerError, message: String) -> HandlerError {
+    let model = AccessKey { user_name: Some(create.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() };
+    HandlerError { code: error.code, message, resource_model: Some(Box::new(model)) }
+}

@@ -1,0 +1,61 @@
+//! What is known of a key that IAM says a user does not have.
+
+use access_key_schema::{HandlerError, HandlerErrorCode, Result, UserName};
+use tokio::join;
+
+use crate::{Services, user_keys::delete_command};
+
+/// Where such a key is.
+pub(crate) enum Whereabouts {
+    /// IAM shows it all the same: it takes seconds until IAM says the same everywhere.
+    Here,
+    /// Another user has it: the user was renamed, or the key was never this user's.
+    Elsewhere(UserName),
+    /// IAM shows it nowhere.
+    Nowhere,
+}
+
+/// Looks for the key in both places where IAM may show it.
+///
+/// AWS may answer `AccessDenied` for a key that is not in the account, which is all there is to learn of a key that is
+/// gone.
+pub(crate) async fn whereabouts(services: &Services, user: &UserName, id: &str) -> Result<Whereabouts> {
+    let (shown, owner) = join!(services.iam.find_access_key(user, id), services.iam.owner(id));
+    let is_shown = match shown {
+        Ok(key) => key.is_some(),
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error),
+    };
+    match owner {
+        _ if is_shown => Ok(Whereabouts::Here),
+        Ok(owner) if owner == *user => Ok(Whereabouts::Here),
+        Ok(owner) => Ok(Whereabouts::Elsewhere(owner)),
+        Err(error) if matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => {
+            Ok(Whereabouts::Nowhere)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The error for a key of another user.
+pub(crate) fn of_another_user(id: &str, user: &UserName, owner: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::InvalidRequest,
+        format!(
+            "Access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not this \
+             resource's. Nothing was changed. Give UserName as it is now, or delete the key with: {}",
+            delete_command(owner, id)
+        ),
+    )
+}
+
+/// The error for a key of which IAM says different things in different places. CloudFormation calls again.
+pub(crate) fn undecided(id: &str, user: &UserName) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::ResourceConflict,
+        format!(
+            "IAM contradicts itself about access key {id} of user {user}, as it may for seconds after a key was created \
+             or deleted. The key may exist, so its secret was kept. Try again"
+        ),
+    )
+}

@@ -1,0 +1,95 @@
+//! Waiting until AWS agrees with what it was told, for CREATE, UPDATE and DELETE alike.
+//!
+//! IAM and Secrets Manager are eventually consistent. A handler answers `SUCCESS` only when READ by the id alone would
+//! agree; until then it answers `IN_PROGRESS`, and CloudFormation calls again.
+
+use std::time::Duration;
+
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Services,
+    time_budget::{CALLBACK_DELAY_SECONDS, LOOK_TIME, MAX_INVOCATIONS, POLL_INTERVAL},
+};
+
+/// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CallbackContext {
+    pub(crate) access_key_id: String,
+    /// How many invocations have waited.
+    invocations: u32,
+}
+
+impl CallbackContext {
+    /// The context that the request carries; none in an operation's first invocation.
+    ///
+    /// # Errors
+    /// `InvalidRequest`: the context is not one that a handler of this type has answered with.
+    pub(crate) fn of(request: &Request) -> Result<Option<Self>> {
+        let context = request.context.callback_context.as_ref().map(Self::deserialize);
+        context.transpose().map_err(|_| {
+            HandlerError::new(
+                HandlerErrorCode::InvalidRequest,
+                "The callback context is not one that this handler has answered with",
+            )
+        })
+    }
+}
+
+/// Looks until `is_enough`, for `wait` at most, and only while `reserve` is left of the invocation beside one more look.
+/// Returns what was seen last.
+pub(crate) async fn poll<T>(
+    services: &Services,
+    wait: Duration,
+    reserve: Duration,
+    is_enough: impl Fn(&T) -> bool,
+    mut look: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        let seen = look().await?;
+        if is_enough(&seen) || start.elapsed() >= wait || !services.deadline.leaves(reserve + LOOK_TIME) {
+            return Ok(seen);
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// An answer, or `None` for a failure that passes: the next look asks again, as CloudFormation would.
+pub(crate) fn unless_passing<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(error) if error.code.is_retriable() => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// The event that makes CloudFormation call again. What the next invocation gets as its properties is this event's model.
+///
+/// # Errors
+/// `NotStabilized` after minutes of waiting.
+pub(crate) fn call_again(
+    request: &Request,
+    user: &UserName,
+    id: &str,
+    context: Option<&CallbackContext>,
+) -> Result<ProgressEvent> {
+    let invocations = context.map_or(1, |context| context.invocations.saturating_add(1));
+    if invocations > MAX_INVOCATIONS {
+        return Err(HandlerError::new(
+            HandlerErrorCode::NotStabilized,
+            format!(
+                "AWS has not shown the outcome of {} for access key {id} of user {user} for minutes. Look at it with: \
+                 aws iam list-access-keys --user-name {user}",
+                request.action
+            ),
+        ));
+    }
+    tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
+    let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.clone() };
+    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations });
+    Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
+}

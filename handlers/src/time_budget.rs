@@ -1,0 +1,177 @@
+//! Every duration of the handlers, the deadline that holds them together, and the proof that they fit.
+//!
+//! CloudFormation gives CREATE, UPDATE and DELETE 60 seconds, READ and LIST 30 ([handler contract]). A handler that
+//! may not be interrupted halfway, because a key exists that nobody knows of yet, first looks whether the time left is
+//! enough for the rest and for the way back.
+//!
+//! [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
+
+use std::{future::Future, time::Duration};
+
+use access_key_schema::{Action, HandlerError, HandlerErrorCode, Result};
+use tokio::time::{Instant, timeout_at};
+
+/// How long connecting to AWS takes at most.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long one attempt of a call to AWS takes at most.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long one call to AWS takes at most, its retries included.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long Keybase may take for its whole answer.
+pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the way there and back.
+const WRITE_LIMIT: Duration = Duration::from_secs(57);
+
+/// The same for READ and LIST: 30 seconds, less the way.
+const READ_LIMIT: Duration = Duration::from_secs(27);
+
+/// How long writing the answer takes at most.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// How often to ask AWS again whether it has taken in what it was told.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long one invocation waits for AWS to agree with what was written. Longer waiting is CloudFormation's part: it
+/// calls again, at no cost.
+pub(crate) const STABILIZE_WAIT: Duration = Duration::from_secs(12);
+
+/// How long to wait for IAM to know a user: in a stack that creates both, the user may be seconds old.
+pub(crate) const NEW_USER_WAIT: Duration = Duration::from_secs(25);
+
+/// IAM and Secrets Manager are usually consistent within two seconds, at times after ten or more. What is older than
+/// this and not shown is not there.
+pub(crate) const PROPAGATION: Duration = Duration::from_secs(30);
+
+/// How long IAM must show a key nowhere for the key to count as gone.
+pub(crate) const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
+
+/// How long to wait for IAM to say the same of a key in two places.
+pub(crate) const CONTRADICTION_WAIT: Duration = Duration::from_secs(10);
+
+/// A key younger than this without a stored secret may belong to an invocation that is about to store it.
+pub(crate) const STORING_TIME: Duration = Duration::from_secs(15);
+
+/// How long READ looks for a young key that is not shown yet, or for its secret.
+pub(crate) const READ_WAIT: Duration = Duration::from_secs(12);
+
+/// How long to look for the key that a `CreateAccessKey` without an answer may have made.
+pub(crate) const ORPHAN_WAIT: Duration = Duration::from_secs(25);
+
+/// A key younger than this without a stored secret is suspected to be what an interrupted CREATE left.
+pub(crate) const SUSPICION: Duration = Duration::from_mins(15);
+
+/// A user younger than this was made for the stack at hand, so that an only key of theirs is the stack's.
+pub(crate) const NEW_USER: Duration = Duration::from_mins(15);
+
+/// How far IAM's clock and ours may differ.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// Seconds until CloudFormation calls again while AWS does not agree.
+pub(crate) const CALLBACK_DELAY_SECONDS: u32 = 5;
+
+/// How many invocations wait for AWS to agree. It takes seconds; after minutes something is wrong.
+pub(crate) const MAX_INVOCATIONS: u32 = 30;
+
+/// What rolling a key back takes at most: deleting the key, then its secret.
+pub(crate) const ROLLBACK_TIME: Duration = OPERATION_TIMEOUT.saturating_mul(2);
+
+/// What one look at a new key takes at most: listing it beside reading its secret, setting its status, and looking for
+/// the key of a concurrent invocation.
+pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INTERVAL);
+
+/// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for one look,
+/// and for the rollback.
+pub(crate) const TIME_TO_CREATE: Duration =
+    OPERATION_TIMEOUT.saturating_mul(2).saturating_add(LOOK_TIME).saturating_add(ROLLBACK_TIME);
+
+/// What must be left of an invocation to find out about a key that could not be deleted, to try once more, and to
+/// delete its secret.
+pub(crate) const TIME_TO_DELETE_AGAIN: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(POLL_INTERVAL);
+
+/// The moment by which an invocation must have answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The deadline of an invocation that Lambda ends in `time_left`.
+    #[must_use]
+    pub fn of(action: Action, time_left: Duration) -> Self {
+        let limit = match action {
+            Action::Read | Action::List => READ_LIMIT,
+            Action::Create | Action::Update | Action::Delete => WRITE_LIMIT,
+        };
+        Self::after(time_left.saturating_sub(ANSWER_TIME).min(limit))
+    }
+
+    /// The deadline `time` from now.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    /// What is left, zero when it has passed.
+    #[must_use]
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether at least `time` is left.
+    pub(crate) fn leaves(self, time: Duration) -> bool {
+        self.remaining() >= time
+    }
+
+    /// Gives `work` up at the deadline. Only for work that changes nothing.
+    ///
+    /// # Errors
+    /// What `work` answers, or `NetworkFailure`, which CloudFormation retries.
+    pub(crate) async fn bound<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        timeout_at(self.0, work).await.unwrap_or_else(|_| {
+            Err(HandlerError::new(
+                HandlerErrorCode::NetworkFailure,
+                "AWS did not answer within the time that a handler has. Nothing was changed",
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls one after the other, each taking as long as it may.
+    fn calls(count: u32) -> Duration {
+        OPERATION_TIMEOUT * count
+    }
+
+    #[test]
+    fn the_longest_chain_of_every_handler_fits_into_its_time() {
+        // CREATE looks at the clock before CreateAccessKey, and only starts it if all of this fits.
+        let list_keys_and_their_secrets = calls(2) + KEYBASE_TIMEOUT;
+        let create_store_look_roll_back = calls(1) + calls(1) + LOOK_TIME + ROLLBACK_TIME;
+        assert_eq!(create_store_look_roll_back, TIME_TO_CREATE);
+        assert!(TIME_TO_CREATE <= WRITE_LIMIT, "{TIME_TO_CREATE:?}");
+        assert!(list_keys_and_their_secrets <= WRITE_LIMIT);
+        // UPDATE: the status beside reading the secret, the tags (removed, added, declared), one look.
+        let update = calls(1) + calls(3) + calls(1);
+        assert!(update <= WRITE_LIMIT, "{update:?}");
+        // DELETE: whose key, delete it, and only with enough time left find out more and try again.
+        let delete = calls(2) + TIME_TO_DELETE_AGAIN;
+        assert!(delete <= WRITE_LIMIT, "{delete:?}");
+        // READ: the secret, the owner's keys, and the owner again from IAM.
+        assert!(calls(3) <= READ_LIMIT);
+        assert!(READ_WAIT + calls(1) <= READ_LIMIT);
+        assert!(STABILIZE_WAIT + LOOK_TIME + ROLLBACK_TIME <= WRITE_LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lambda_may_end_an_invocation_earlier_than_cloudformation() {
+        assert_eq!(Deadline::of(Action::Create, Duration::MAX).remaining(), WRITE_LIMIT);
+        assert_eq!(Deadline::of(Action::List, Duration::MAX).remaining(), READ_LIMIT);
+        assert_eq!(Deadline::of(Action::Read, Duration::from_secs(10)).remaining(), Duration::from_secs(9));
+        assert_eq!(Deadline::of(Action::Read, Duration::ZERO).remaining(), Duration::ZERO);
+    }
+}

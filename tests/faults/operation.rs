@@ -1,0 +1,126 @@
+//! CloudFormation's part: it calls the handler, calls again after callbacks and retriable errors, and rolls back.
+
+use serde_json::{Value, json};
+
+use crate::{
+    case::Case,
+    scenario::Scenario,
+    support::{
+        Fault, TestEnvironment,
+        requests::{self, callback, create_with_token, primary_identifier, with},
+    },
+};
+
+/// How often CloudFormation calls again after a retriable error.
+const RETRIES: usize = 3;
+
+const RETRIABLE: [&str; 4] = ["NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict"];
+
+/// An operation under a fault, from its first invocation to its end.
+pub(crate) struct Operation<'a> {
+    env: &'a TestEnvironment,
+    /// The model of the key that the user had before.
+    pub(crate) existing: Value,
+    /// Every event that CloudFormation got, in order.
+    pub(crate) events: Vec<Value>,
+    /// The event of the invocation under the fault.
+    pub(crate) under_fault: Value,
+    /// The event that ended the operation, before any rollback.
+    pub(crate) end: Value,
+}
+
+impl<'a> Operation<'a> {
+    /// Plays a case to its end.
+    pub(crate) async fn run(env: &'a TestEnvironment, case: &Case) -> Self {
+        let user = case.user();
+        env.aws.create_user(&user).await;
+        let existing = env.invoke(&create(&user, "1", "Active")).await["resourceModel"].clone();
+        let request = request(case.scenario, &user, &existing);
+        let mut operation = Self { env, existing, events: vec![], under_fault: Value::Null, end: Value::Null };
+
+        let request_under_fault = operation.prepare(case.scenario, &request).await;
+        env.proxy.inject(case.operation, case.faulty_calls(), case.fault());
+        operation.under_fault = operation.invoke(&request_under_fault).await;
+        let injected = env.proxy.faults_injected();
+        env.proxy.clear_faults();
+        assert!(injected > 0, "{case}: the fault was never injected");
+
+        operation.end = operation.carry_on(&request_under_fault).await;
+        operation.clean_up_after_failure(case.scenario, &request).await;
+        operation
+    }
+
+    /// Brings the handler into the scenario's situation, and returns the request to send there.
+    async fn prepare(&mut self, scenario: Scenario, request: &Value) -> Value {
+        match scenario {
+            Scenario::CreateCallback => {
+                self.env.proxy.inject("ListAccessKeys", 1.., Fault::HideKeys);
+                let waiting = self.invoke(request).await;
+                self.env.proxy.clear_faults();
+                return callback(request, &waiting);
+            }
+            Scenario::CreateUndoing => self.env.proxy.inject("UpdateAccessKey", .., Fault::Error(403, "AccessDenied")),
+            _ => {}
+        }
+        request.clone()
+    }
+
+    /// Invokes the function, which a fault may kill: then the event is one that only this laboratory knows.
+    async fn invoke(&mut self, request: &Value) -> Value {
+        let event = tokio::select! {
+            event = self.env.invoke(request) => event,
+            () = self.env.proxy.kill_requested() => {
+                self.env.function.kill_and_restart();
+                json!({"status": "FAILED", "errorCode": "killed"})
+            }
+        };
+        self.events.push(event.clone());
+        event
+    }
+
+    /// Carries the operation to its end, by callbacks and retries with the same token, and returns the last event.
+    async fn carry_on(&mut self, request: &Value) -> Value {
+        let mut event = self.under_fault.clone();
+        for _ in 0..RETRIES {
+            let code = event["errorCode"].as_str().unwrap_or_default();
+            if event["status"] == "IN_PROGRESS" {
+                event = self.invoke(&callback(request, &event)).await;
+            } else if code == "killed" || RETRIABLE.contains(&code) {
+                event = self.invoke(request).await;
+            } else {
+                break;
+            }
+        }
+        event
+    }
+
+    /// Rolls back a failed CREATE that named its key, and repeats a failed DELETE, as a person does with the stack.
+    async fn clean_up_after_failure(&mut self, scenario: Scenario, request: &Value) {
+        if self.end["status"] != "FAILED" {
+            return;
+        }
+        let model = self.end["resourceModel"].clone();
+        if scenario.is_create() && model["Id"].is_string() {
+            self.invoke(&requests::delete(&model)).await;
+        } else if scenario.is_delete() {
+            self.invoke(request).await;
+        }
+    }
+}
+
+fn create(user: &str, serial: &str, status: &str) -> Value {
+    let properties = json!({"UserName": user, "Serial": serial, "Status": status});
+    create_with_token(&format!("{user}-{serial}"), properties)
+}
+
+/// The request that begins the scenario's operation.
+fn request(scenario: Scenario, user: &str, existing: &Value) -> Value {
+    match scenario {
+        Scenario::Create | Scenario::CreateCallback | Scenario::CreateUndoing => create(user, "2", "Inactive"),
+        Scenario::Read => requests::read(existing),
+        Scenario::Update => requests::update(existing.clone(), with(existing, "Status", "Inactive")),
+        Scenario::Delete => requests::delete(existing),
+        Scenario::DeleteById => requests::delete(&primary_identifier(existing)),
+        Scenario::List => requests::registry("LIST", Value::Null),
+    }
+}

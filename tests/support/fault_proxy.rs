@@ -1,0 +1,271 @@
+//! The proxy between the function and moto. It records every call, injects the faults a test asks for, and pages
+//! `ListUsers`, which moto does not.
+
+use std::{
+    io,
+    net::SocketAddr,
+    ops::{Bound, Range, RangeBounds},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    http::request,
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+
+use super::lock;
+
+/// What happens to a call instead of a plain answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The service answers with this HTTP status and error code, and does nothing.
+    Error(u16, &'static str),
+    /// The connection ends before the service gets the call.
+    CutBefore,
+    /// The service does what it is asked, and the connection ends before the answer.
+    CutAfter,
+    /// The service does what it is asked, and does not answer within any timeout.
+    Hang,
+    /// The test is asked to kill the function before the service gets the call.
+    KillBefore,
+    /// The service does what it is asked, and the test is asked to kill the function before the answer.
+    KillAfter,
+    /// `ListAccessKeys` lists no key, as IAM does for a moment after a key was created.
+    HideKeys,
+}
+
+/// A call to AWS that reached the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub operation: String,
+    pub body: String,
+}
+
+/// An HTTP proxy before moto. It serves until it is dropped.
+pub struct FaultProxy {
+    pub address: SocketAddr,
+    state: Arc<State>,
+    server: JoinHandle<()>,
+}
+
+struct State {
+    moto: SocketAddr,
+    client: reqwest::Client,
+    kill_requested: Notify,
+    faults_injected: AtomicUsize,
+    calls: Mutex<Vec<Call>>,
+    rules: Mutex<Vec<Rule>>,
+}
+
+/// A fault, and the calls it is injected into.
+struct Rule {
+    operation: &'static str,
+    calls: (Bound<usize>, Bound<usize>),
+    /// The number of the operation's next call.
+    next: usize,
+    fault: Fault,
+}
+
+impl FaultProxy {
+    /// Starts a proxy at a free port, before the moto server at `moto`.
+    pub async fn start(moto: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let state = Arc::new(State {
+            moto,
+            client: reqwest::Client::new(),
+            kill_requested: Notify::new(),
+            faults_injected: AtomicUsize::new(0),
+            calls: Mutex::default(),
+            rules: Mutex::default(),
+        });
+        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
+        Self { address, state, server }
+    }
+
+    /// Injects `fault` into these `calls` of an operation, counted from now: `..` are all, `..1` is the next one, `1..`
+    /// are all after it.
+    pub fn inject(&self, operation: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
+        let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
+        lock(&self.state.rules).push(Rule { operation, calls, next: 0, fault });
+    }
+
+    /// Forgets every injected fault.
+    pub fn clear_faults(&self) {
+        lock(&self.state.rules).clear();
+        self.state.faults_injected.store(0, Ordering::Relaxed);
+    }
+
+    /// How many calls got a fault since the last [`FaultProxy::clear_faults`].
+    pub fn faults_injected(&self) -> usize {
+        self.state.faults_injected.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a call gets [`Fault::KillBefore`] or [`Fault::KillAfter`].
+    pub async fn kill_requested(&self) {
+        self.state.kill_requested.notified().await;
+    }
+
+    /// The calls since the last time they were taken.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *lock(&self.state.calls))
+    }
+
+    /// The operations of [`FaultProxy::take_calls`], sorted: calls made side by side arrive in any order.
+    pub fn take_operations(&self) -> Vec<String> {
+        let mut operations: Vec<_> = self.take_calls().into_iter().map(|call| call.operation).collect();
+        operations.sort();
+        operations
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<State>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            let service = service_fn(|request| state.answer(request));
+            // An error here is a connection that a fault cut.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+impl State {
+    /// Records a call and answers it as moto does, or as its fault says.
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let operation = operation(&head.headers, &text);
+        lock(&self.calls).push(Call { operation: operation.clone(), body: text.clone() });
+        let fault = self.fault_for(&operation);
+        match fault {
+            Some(Fault::Error(status, code)) => return Ok(error(status, code, head.headers.contains_key(TARGET))),
+            Some(Fault::CutBefore) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Fault::KillBefore) => return self.request_kill().await,
+            _ => {}
+        }
+        let mut response = self.forward(head, body).await?;
+        match (operation.as_str(), fault) {
+            (_, Some(Fault::CutAfter)) => return Err(io::ErrorKind::ConnectionReset.into()),
+            (_, Some(Fault::Hang)) => return std::future::pending().await,
+            (_, Some(Fault::KillAfter)) => return self.request_kill().await,
+            ("ListAccessKeys", Some(Fault::HideKeys)) => *response.body_mut() = without_members(response.body()),
+            ("ListUsers", _) => *response.body_mut() = page(response.body(), &text),
+            _ => {}
+        }
+        Ok(response.map(Full::new))
+    }
+
+    /// Sends a call to moto and returns its answer.
+    async fn forward(&self, head: request::Parts, body: Bytes) -> io::Result<Response<Bytes>> {
+        let url = format!("http://{}{}", self.moto, head.uri);
+        let call = self.client.request(head.method, url).headers(head.headers).body(body);
+        let answer = call.send().await.map_err(io::Error::other)?;
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        // The body is sent on as a whole, and may have another length.
+        headers.remove("content-length");
+        headers.remove("transfer-encoding");
+        let mut response = Response::new(answer.bytes().await.map_err(io::Error::other)?);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    /// Asks the test to kill the function, and never answers.
+    async fn request_kill(&self) -> io::Result<Response<Full<Bytes>>> {
+        self.kill_requested.notify_one();
+        std::future::pending().await
+    }
+
+    /// The fault for this call, by the first rule that has one. Every rule of the operation counts the call.
+    fn fault_for(&self, operation: &str) -> Option<Fault> {
+        let mut fault = None;
+        for rule in lock(&self.rules).iter_mut().filter(|rule| rule.operation == operation) {
+            if fault.is_none() && rule.calls.contains(&rule.next) {
+                fault = Some(rule.fault.clone());
+            }
+            rule.next += 1;
+        }
+        self.faults_injected.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
+        fault
+    }
+}
+
+/// The header in which Secrets Manager, unlike IAM, is told the operation.
+const TARGET: &str = "x-amz-target";
+
+/// The operation of a call: in a form field for IAM, in a header for Secrets Manager.
+fn operation(headers: &hyper::HeaderMap, body: &str) -> String {
+    match headers.get(TARGET) {
+        Some(target) => target.to_str().unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned(),
+        None => form_field(body, "Action").unwrap_or_default(),
+    }
+}
+
+fn form_field(form: &str, name: &str) -> Option<String> {
+    form.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('=')).map(ToOwned::to_owned)
+}
+
+/// An error as the service words it: JSON from Secrets Manager, XML from IAM.
+fn error(status: u16, code: &str, json: bool) -> Response<Full<Bytes>> {
+    let body = if json {
+        format!(r#"{{"__type":"{code}","message":"injected by the test"}}"#)
+    } else {
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>injected by the test</Message></Error>\
+             <RequestId>11111111-2222-3333-4444-555555555555</RequestId></ErrorResponse>"
+        )
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
+    response
+}
+
+/// An XML answer without the members of its list.
+fn without_members(body: &Bytes) -> Bytes {
+    let text = String::from_utf8_lossy(body);
+    match members(&text) {
+        Some(members) => format!("{}{}", &text[..members.start], &text[members.end..]).into(),
+        None => body.clone(),
+    }
+}
+
+/// Where the members of an XML answer's list stand, if there are any.
+fn members(text: &str) -> Option<Range<usize>> {
+    Some(text.find("<member>")?..text.rfind("</member>")? + "</member>".len())
+}
+
+/// The page of `ListUsers` that `form` asks for: its marker is the number of users before it.
+fn page(body: &Bytes, form: &str) -> Bytes {
+    let text = String::from_utf8_lossy(body);
+    let Some(Range { start: first, end: last }) = members(&text) else { return body.clone() };
+    let members: Vec<&str> = text[first..last].split_inclusive("</member>").map(str::trim).collect();
+    let start: usize = form_field(form, "Marker").and_then(|marker| marker.parse().ok()).unwrap_or(0);
+    let size: usize = form_field(form, "MaxItems").and_then(|items| items.parse().ok()).unwrap_or(100);
+    let end = (start + size).min(members.len());
+    let page = members[start.min(end)..end].concat();
+    let tail = text[last..].replace("<IsTruncated>false</IsTruncated>", "");
+    let more = if end < members.len() {
+        format!("<IsTruncated>true</IsTruncated><Marker>{end}</Marker>")
+    } else {
+        "<IsTruncated>false</IsTruncated>".to_owned()
+    };
+    let tail = tail.replacen("</Users>", &format!("</Users>{more}"), 1);
+    format!("{}{page}{tail}", &text[..first]).into()
+}
