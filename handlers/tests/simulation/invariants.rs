@@ -31,8 +31,8 @@ pub(crate) struct Ledger {
     /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
     /// delete them.
     pub(crate) left_behind: BTreeSet<String>,
-    /// The keys to which something happened that no handler could know of: a call that was sent again had reached AWS,
-    /// and took effect when its invocation was over.
+    /// The keys to which something happened that no handler could know of: a call took effect when its invocation, or
+    /// the whole operation, was over.
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
@@ -60,11 +60,13 @@ pub(crate) struct Operation {
     told: BTreeSet<(u32, String)>,
     /// The invocations that answered CloudFormation.
     pub(crate) answered: BTreeSet<u32>,
+    /// Whether CloudFormation is done with it, although an invocation that it gave up on may still run.
+    pub(crate) is_over: bool,
 }
 
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
-        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
+        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new(), is_over: false }
     }
 }
 
@@ -113,7 +115,10 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         if let ("CreateAccessKey", Ok(body)) = (&*call.operation, answer) {
             ledger.made_in.extend(ids(body).into_iter().map(|id| (id, caller.invocation)));
         }
-        let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
+        let is_over = |operation: usize| {
+            let operation = &ledger.operations[operation];
+            operation.is_over || operation.answered.contains(&caller.invocation)
+        };
         if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
