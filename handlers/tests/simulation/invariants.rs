@@ -31,11 +31,13 @@ pub(crate) struct Ledger {
     /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
     /// delete them.
     pub(crate) left_behind: BTreeSet<String>,
-    /// The keys to which something happened that no handler could know of: a call that was sent again had reached AWS,
-    /// and took effect when its invocation was over.
+    /// The keys to which something happened that no handler could know of: a call took effect when its invocation, or
+    /// the whole operation, was over.
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
+    /// The invocation that made a key.
+    made_in: BTreeMap<String, u32>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -58,11 +60,13 @@ pub(crate) struct Operation {
     told: BTreeSet<(u32, String)>,
     /// The invocations that answered CloudFormation.
     pub(crate) answered: BTreeSet<u32>,
+    /// Whether CloudFormation is done with it, although an invocation that it gave up on may still run.
+    pub(crate) is_over: bool,
 }
 
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
-        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
+        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new(), is_over: false }
     }
 }
 
@@ -76,13 +80,19 @@ impl Ledger {
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
     }
 
-    /// Whether the operation could not learn this key's id, and so says how to see the user's keys.
-    fn is_hinted_at(&self, operation: usize, id: &str) -> bool {
-        let operation = &self.operations[operation];
-        let learned =
-            operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
-        let hint = format!("list-access-keys --user-name {}", operation.user);
-        !learned && operation.last.as_ref().is_some_and(|event| message(event).contains(&hint))
+    /// Whether the operation did what can be done about a key whose id it could not learn: no invocation that answered
+    /// CloudFormation was told of it.
+    ///
+    /// One that did answer must say that there may be a key, and how to see the user's keys. When one that made a key
+    /// ended without an answer, another cannot know, unless the user's quota is full.
+    fn could_not_know(&self, operation: usize, id: &str) -> bool {
+        let Operation { user, last, told, answered, .. } = &self.operations[operation];
+        let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
+        let hint = format!("list-access-keys --user-name {user}");
+        let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
+        let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
+        let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
+        !was_told && (is_hinted_at || !maker_answered && !is_full)
     }
 }
 
@@ -102,7 +112,13 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
         }
-        let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
+        if let ("CreateAccessKey", Ok(body)) = (&*call.operation, answer) {
+            ledger.made_in.extend(ids(body).into_iter().map(|id| (id, caller.invocation)));
+        }
+        let is_over = |operation: usize| {
+            let operation = &ledger.operations[operation];
+            operation.is_over || operation.answered.contains(&caller.invocation)
+        };
         if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
@@ -170,7 +186,7 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
     let mut violations = protocol(caller.action, event);
     let log = world.story.take_log();
     {
-        let State { iam, ledger, .. } = &*world.state();
+        let State { iam, .. } = &*world.state();
         let shown = shown(caller.action, event, &log);
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
@@ -180,9 +196,10 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         }
         if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
-            if event.error_code != Some(HandlerErrorCode::ServiceLimitExceeded) && !is_retried {
-                let resource = caller.operation.map(|operation| &ledger.operations[operation].resource);
-                violations.push(format!("7: {} of {resource:?} fails although nothing is wrong", caller.action));
+            let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
+            let is_user_there = iam.users.get(user).is_some_and(|user| user.truth().is_some());
+            if is_user_there && !is_full && !is_retried {
+                violations.push(format!("7: {} fails although nothing is wrong", caller.action));
             }
         }
     }
@@ -270,7 +287,7 @@ pub(crate) fn judge_life(world: &World) {
             let Maker::Operation(operation) = key.maker else { continue };
             let id = &key.id;
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
-            if !is_resource && !ledger.is_named(id) && !ledger.is_hinted_at(operation, id) {
+            if !is_resource && !ledger.is_named(id) && !ledger.could_not_know(operation, id) {
                 let resource = &ledger.operations[operation].resource;
                 violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
             }
