@@ -72,7 +72,7 @@ impl Stack {
         if self.plan.makes_user {
             self.tell("creates user");
             self.world.at_aws(|iam, _, moment| {
-                let user = Replicated::made(User { path: REACHED_PATH }, moment);
+                let user = Replicated::made(User { path: REACHED_PATH, created: Some(moment.now) }, moment);
                 iam.users.insert(self.plan.user.to_owned(), user);
             });
             let settles = self.world.state().dice.u64(500..4_000);

@@ -31,6 +31,8 @@ pub(crate) struct Iam {
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) path: &'static str,
+    /// Since the beginning of the life, or `None`: long before.
+    pub(crate) created: Option<Duration>,
 }
 
 /// A key, and what only the simulation knows of it.
@@ -195,7 +197,7 @@ impl Iam {
         let known = self.users.get(user);
         let seen = known.filter(|known| known.truth().is_some()).and_then(|known| known.seen(read, moment));
         match (self.role, seen) {
-            (Role::Wide, Some(_)) | (Role::Path, Some(User { path: REACHED_PATH })) => Ok(()),
+            (Role::Wide, Some(_)) | (Role::Path, Some(User { path: REACHED_PATH, .. })) => Ok(()),
             (Role::Wide, None) => Err(no_such_user(user)),
             (Role::Path, _) => {
                 let reason = "because no identity-based policy allows it";
@@ -285,10 +287,11 @@ impl Key {
 
 impl User {
     fn xml(&self, name: &str) -> String {
-        let Self { path } = self;
+        let Self { path, created } = self;
+        let created = created.map_or_else(|| "2025-06-01T00:00:00Z".to_owned(), world::date);
         format!(
             "<Path>{path}</Path><UserName>{name}</UserName><UserId>AIDA{name}</UserId>\
-             <Arn>arn:aws:iam::123456789012:user{path}{name}</Arn><CreateDate>2025-06-01T00:00:00Z</CreateDate>"
+             <Arn>arn:aws:iam::123456789012:user{path}{name}</Arn><CreateDate>{created}</CreateDate>"
         )
     }
 }
