@@ -57,6 +57,7 @@ pub(super) async fn look_for(
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
         ([key], Ok(_))
             if seen.is_only_key
+                && !is_underway(key)
                 && before.is_empty()
                 && created_between(&key.metadata, started, ended)
                 && is_user_of_this_stack(create, &key.metadata).await =>

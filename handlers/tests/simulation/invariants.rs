@@ -16,7 +16,7 @@ use crate::{
     aws::{
         Answer,
         iam::{Iam, Key},
-        wire::{Call, Input},
+        wire::{Call, Heard, Input},
     },
     world::{Caller, Maker, State, World},
 };
@@ -38,6 +38,10 @@ pub(crate) struct Ledger {
     pub(crate) abandoned: BTreeMap<String, u32>,
     /// The invocation that made a key.
     made_in: BTreeMap<String, u32>,
+    /// The keys of which the invocation that made them learned.
+    known: BTreeSet<String>,
+    /// The keys made by abandoned invocations of operations that were over.
+    made_late: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -71,6 +75,13 @@ impl Operation {
 }
 
 impl Ledger {
+    /// Whether an operation on keys of the user is under way.
+    pub(crate) fn is_busy_with(&self, user: &str) -> bool {
+        let is_running =
+            |operation: &Operation| self.abandoned.get(&operation.resource).is_some_and(|count| *count > 0);
+        self.operations.iter().any(|operation| operation.user == user && (!operation.is_over || is_running(operation)))
+    }
+
     fn is_named(&self, id: &str) -> bool {
         let in_event = |event: &ProgressEvent| {
             let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
@@ -92,7 +103,7 @@ impl Ledger {
         let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
         let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
         let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
-        !was_told && (is_hinted_at || !maker_answered && !is_full)
+        self.made_late.contains(id) || !was_told && (is_hinted_at || !maker_answered && !is_full)
     }
 }
 
@@ -105,21 +116,28 @@ impl World {
 }
 
 /// After a call to AWS: nothing that is not provably ours was touched.
-pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, is_heard: bool) {
+pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, heard: Heard) {
     let verdict = {
         let State { iam, ledger, .. } = &mut *world.state();
-        if let (Some(operation), Ok(body), true) = (caller.operation, answer, is_heard) {
+        if let (Some(operation), Ok(body), Heard::Yes) = (caller.operation, answer, heard) {
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
         }
         if let ("CreateAccessKey", Ok(body)) = (&*call.operation, answer) {
             ledger.made_in.extend(ids(body).into_iter().map(|id| (id, caller.invocation)));
+            if heard == Heard::Yes {
+                ledger.known.extend(ids(body));
+            }
+            if caller.operation.is_some_and(|operation| ledger.operations[operation].is_over) {
+                ledger.made_late.extend(ids(body));
+            }
         }
         let is_over = |operation: usize| {
             let operation = &ledger.operations[operation];
             operation.is_over || operation.answered.contains(&caller.invocation)
         };
-        if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
+        let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
+        if is_late && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
         match answer {
@@ -157,7 +175,9 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
     };
     let key = id.as_deref().and_then(|id| iam.key(id));
     let is_ours = match caller.action {
-        Action::Create => key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker)),
+        Action::Create => key.is_some_and(|key| {
+            caller.operation.map(Maker::Operation) == Some(key.maker) || is_orphan_beside(ledger, operation, key)
+        }),
         Action::Update | Action::Delete => {
             let is_the_resources = key.is_none_or(|key| made_by(key) == operation.map(|operation| &operation.resource));
             id.is_some() && id == caller.key && is_the_resources
@@ -230,6 +250,14 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
     if let Some(violation) = violation {
         world.violated(violation);
     }
+}
+
+/// Whether the key is what another CREATE of the same stack made without learning of it.
+fn is_orphan_beside(ledger: &Ledger, operation: Option<&Operation>, key: &Key) -> bool {
+    let (Some(operation), Maker::Operation(maker)) = (operation, key.maker) else { return false };
+    let maker = &ledger.operations[maker];
+    let stack = |resource: &str| resource.split('/').next().map(ToOwned::to_owned);
+    stack(&maker.resource) == stack(&operation.resource) && !ledger.known.contains(&key.id)
 }
 
 /// What CloudFormation or a log keeps of an event.
