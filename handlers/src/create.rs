@@ -71,20 +71,26 @@ impl Create<'_> {
     }
 
     async fn begin(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
-        let Self { services, request, .. } = self;
         let before = self.keys_of_user().await?;
-        if let Some(existing) = concurrent::first_of_this_operation(request, &before) {
+        let event = self.replay_or_create(&before, pgp_key).await;
+        event.map_err(|error| orphan::name_known(self, &before, error))
+    }
+
+    /// Goes on with the key that an earlier invocation of this operation created, or creates one.
+    async fn replay_or_create(&self, before: &[UserKey], pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
+        let Self { services, request, .. } = self;
+        if let Some(existing) = concurrent::first_of_this_operation(request, before) {
             return self.go_on(&existing.metadata.id, None).await;
         }
-        preconditions::refuse_lowered_serial(request, &before)?;
+        preconditions::refuse_lowered_serial(request, before)?;
         // A retry whose key exists already needs no OpenPGP key, so Keybase is asked only now.
         let encryption_key = match pgp_key {
             Some(pgp_key) => Some(pgp_key.into_encryption_key(&services.keybase).await?),
             None => None,
         };
-        match self.create_access_key(&before).await? {
+        match self.create_access_key(before).await? {
             Creation::Existing(id) => self.go_on(&id, None).await,
-            Creation::New(created) => self.finish(&before, created, encryption_key.as_ref()).await,
+            Creation::New(created) => self.finish(before, created, encryption_key.as_ref()).await,
         }
     }
 

@@ -64,14 +64,17 @@ pub(super) async fn look_for(
         {
             delete(create, key, error).await
         }
-        (keys, _) => left_alone(create, keys, &error),
+        _ => left_alone(create, &seen, &error),
     }
 }
 
-/// The keys that the call may have created.
+/// What the user's keys say about a call without an answer.
 #[derive(Default)]
 struct Suspects {
+    /// The keys that the call may have created.
     keys: Vec<UserKey>,
+    /// The keys that another invocation of this operation created, and stored.
+    of_this_operation: Vec<UserKey>,
     /// Whether the user has no other keys.
     is_only_key: bool,
 }
@@ -81,9 +84,10 @@ async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Suspects> {
     let mut keys = create.services.iam.list_access_keys(create.user).await?;
     let is_only_key = keys.len() == 1;
     keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id));
-    let mut keys = with_entries(create.services, keys).await?;
-    keys.retain(|key| key.entry.is_none());
-    Ok(Suspects { keys, is_only_key })
+    let keys = with_entries(create.services, keys).await?;
+    let (keys, known): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.entry.is_none());
+    let of_this_operation = known.into_iter().filter(|key| key.is_by(create.request)).collect();
+    Ok(Suspects { keys, of_this_operation, is_only_key })
 }
 
 /// Whether the user is so young that they were created for the stack at hand, as when a stack creates a user and a key.
@@ -128,8 +132,9 @@ fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError
     )
 }
 
-fn left_alone(create: &Create<'_>, keys: &[UserKey], error: &HandlerError) -> HandlerError {
-    let keys: Vec<String> = keys.iter().map(|key| key.describe_with_command(create.user)).collect();
+fn left_alone(create: &Create<'_>, seen: &Suspects, error: &HandlerError) -> HandlerError {
+    let keys = seen.keys.iter().chain(&seen.of_this_operation);
+    let keys: Vec<String> = keys.map(|key| key.describe_with_command(create.user)).collect();
     let keys = keys.join("; ");
     tracing::warn!(user = create.user.as_str(), keys, "key of a CREATE without an answer may be left");
     HandlerError::new(
@@ -165,8 +170,20 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
     ))
 }
 
-/// The error of a CREATE that CloudFormation does not call again, with the keys that an earlier invocation of it may have
-/// left and that the error does not name yet.
+/// The error of a CREATE that CloudFormation does not call again, with those of `keys` that an earlier invocation of it may
+/// have left and that the error does not name yet.
+pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerError) -> HandlerError {
+    if error.code.is_retriable() {
+        return error;
+    }
+    let unnamed = keys.iter().filter(|key| !error.message.contains(&key.metadata.id));
+    match warning(create, unnamed) {
+        Some(warning) => HandlerError { message: format!("{}. {warning}", error.message), ..error },
+        None => error,
+    }
+}
+
+/// The same with the user's keys as IAM shows them now.
 pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
     let Ok(keys) = create.services.deadline.bound(user_keys(create.services, create.user)).await else { return error };
     let unnamed: Vec<_> = keys.iter().filter(|key| !error.message.contains(&key.metadata.id)).collect();

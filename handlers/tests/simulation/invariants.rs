@@ -232,13 +232,13 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
 pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent) {
     let succeeded = event.status == OperationStatus::Success;
     let violation = {
-        let State { iam, .. } = &*world.state();
+        let State { iam, ledger, .. } = &*world.state();
         let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
         let key = caller.key.as_deref().or(model).and_then(|id| iam.key(id));
         match caller.action {
             Action::Create if succeeded => {
                 let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
-                let is_there = key.is_some_and(|key| key.is_live() || key.touched);
+                let is_there = key.is_some_and(|key| key.is_live() || key.touched || ledger.haunted.contains(&key.id));
                 (!is_its || !is_there).then_some("3: CREATE answers with a key that it did not make, or that is gone")
             }
             Action::Delete if succeeded || event.error_code == Some(HandlerErrorCode::NotFound) => {
