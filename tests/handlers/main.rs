@@ -4,7 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../../handlers/src/openpgp/tests/gnupg.rs"]
+#[path = "../../handlers/src/pgp/tests/gnupg.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "the tests of the keys themselves take the rest")]
 mod gnupg;
 
