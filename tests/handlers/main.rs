@@ -19,4 +19,5 @@ mod replay;
 mod round_trips;
 mod secrets;
 mod ses_smtp;
+mod stored_secrets;
 mod tags;
