@@ -49,7 +49,7 @@ async fn a_failing_step_leaves_neither_key_nor_secret_and_its_reason_is_told() {
 async fn a_step_that_fails_for_a_moment_after_the_secret_is_stored_is_waited_for_and_the_key_stays() {
     let env = TestEnvironment::with_user("alice").await;
     for (operation, first, fault) in
-        [("UpdateAccessKey", 0, Fault::CutAfter), ("ListAccessKeys", 1, Fault::Error(400, "Throttling"))]
+        [("UpdateAccessKey", 0, Fault::CutBefore), ("ListAccessKeys", 1, Fault::Error(400, "Throttling"))]
     {
         env.proxy.inject(operation, first.., fault);
         let waiting = env.invoke(&create_inactive()).await;

@@ -4,10 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../../handlers/src/pgp/tests/gnupg.rs"]
-#[allow(dead_code, clippy::expect_used, reason = "the tests of the keys themselves take the rest")]
-mod gnupg;
-
 mod bad_requests;
 mod create_only;
 mod failures_after_creation;

@@ -1,6 +1,7 @@
 //! `PgpKey`: the secrets of a new key are encrypted to it, and exist in plain text nowhere.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use gnupg::{GnuPg, LONG_AGO};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,7 +10,6 @@ use tokio::{
 };
 
 use crate::{
-    gnupg::{GnuPg, LONG_AGO},
     ses_smtp,
     support::{
         Fault, TestEnvironment,

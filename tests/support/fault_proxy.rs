@@ -113,7 +113,7 @@ impl FaultProxy {
         self.state.shows_the_past.store(true, Ordering::Relaxed);
     }
 
-    /// From now on, everything is as old as it is.
+    /// From now on, everything looks as old as it is.
     pub fn make_everything_new(&self) {
         self.state.shows_the_past.store(false, Ordering::Relaxed);
     }
