@@ -4,12 +4,13 @@ import argparse
 import io
 import json
 import logging
+import shlex
 import shutil
 import stat
 import subprocess
 import zipfile
+from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NoReturn
 
 from rpdk.core.data_loaders import load_resource_spec
@@ -17,7 +18,9 @@ from rpdk.core.exceptions import CLIMisconfiguredError, InvalidProjectError, Spe
 from rpdk.core.plugin_base import LanguagePlugin
 from rpdk.core.project import Project
 
+from rpdk_rust.documents import documented_name, kept_pages
 from rpdk_rust.elf import NotAnExecutableError, machine_of
+from rpdk_rust.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -27,10 +30,8 @@ SCAFFOLDS_NOTHING = (
     "run `cfn generate` and `cfn submit` in the project, whose .rpdk-config names it."
 )
 
-GENERATE_SCHEMA = ["cargo", "run", "--quiet", "--package", "access-key-schema", "--example", "generate", "--"]
+SCHEMA_COMMAND_SETTING = '"schemaCommand" in the settings of .rpdk-config'
 
-BUILD = "cargo lambda build --release"
-DEFAULT_BINARY = "target/lambda/iam-access-key/bootstrap"
 # Neither RegisterType nor .rpdk-config has a setting for it, and the CLI's own plugins build for it alone
 # (cloudformation-cli-go-plugin issue 194).
 REGISTRY_MACHINE = "x86_64"
@@ -49,21 +50,16 @@ class RustLanguagePlugin(LanguagePlugin):  # type: ignore[misc]
         _refuse_to_scaffold()
 
     def generate(self, project: Project) -> None:
-        """Write the schema of the Rust model to the project's schema file, through a link if it is one."""
+        """Write the schema, then the role again: `cfn` has made it from the schema that was there before."""
         if self._generating:
             return
-        document = _generate_schema(project)
-        if project.schema_path.read_text(encoding="utf-8") == document:
-            return
-        # Before it is written: `cfn` loads the schema file first, and with an invalid one never comes here again.
-        project.schema = _load_schema(document, project)
-        project.load_configuration_schema()
-        project.schema_path.write_text(document, encoding="utf-8")
-        LOG.warning("Wrote %s from the Rust model.", project.schema_filename)
-        # By now `cfn` has made resource-role.yaml from the schema that was there before: it has to start over.
+        _write_schema(project)
         self._generating = True
-        project.generate()
+        with documented_name(project):
+            project.generate()
         self._generating = False
+        # `cfn` writes the type reference after this, without asking the plugin.
+        project.generate_docs = _documenting(project)
 
     def package(self, project: Project, zip_file: zipfile.ZipFile) -> None:
         """Add `handler.zip`, with the release binary as `bootstrap`, to the package that `cfn submit` uploads."""
@@ -98,18 +94,42 @@ def _remove_example(project: Project) -> None:
     shutil.rmtree(project.example_inputs_path)
 
 
+def _write_schema(project: Project) -> None:
+    document = _generate_schema(project)
+    if project.schema_path.read_text(encoding="utf-8") == document:
+        return
+    # Before it is written: `cfn` loads the schema file first, and with an invalid one never comes here again.
+    project.schema = _load_schema(document, project)
+    project.load_configuration_schema()
+    # Through a link, if it is one.
+    project.schema_path.write_text(document, encoding="utf-8")
+    LOG.warning("Wrote %s from the Rust model.", project.schema_filename)
+
+
+def _documenting(project: Project) -> Callable[[], None]:
+    generate_docs = project.generate_docs
+
+    def generate() -> None:
+        with documented_name(project), kept_pages(project.root / "docs"):
+            generate_docs()
+
+    return generate
+
+
 def _generate_schema(project: Project) -> str:
-    command = [*GENERATE_SCHEMA, project.type_name]
+    command = [*Settings.of(project).schema_command, project.type_name]
     try:
-        cargo = subprocess.run(command, cwd=project.root, check=True, capture_output=True, encoding="utf-8")
+        run = subprocess.run(command, cwd=project.root, check=True, capture_output=True, encoding="utf-8")
     except OSError as error:
         raise CLIMisconfiguredError(
-            f"cargo cannot be run ({error.strerror}). `cfn generate` makes the schema from the Rust model with it: "
-            "install Rust, or put cargo on the PATH."
+            f"{command[0]} cannot be run ({error.strerror}). `cfn generate` makes the schema from the Rust model with "
+            f"it: install it, put it on the PATH, or name another command as {SCHEMA_COMMAND_SETTING}."
         ) from error
     except subprocess.CalledProcessError as error:
-        raise InvalidProjectError(f"`{' '.join(command)}` failed:\n{error.stderr.strip()}") from error
-    return cargo.stdout
+        raise InvalidProjectError(
+            f"`{shlex.join(command)}` ({SCHEMA_COMMAND_SETTING}) failed:\n{error.stderr.strip()}"
+        ) from error
+    return run.stdout
 
 
 def _load_schema(document: str, project: Project) -> Any:
@@ -122,21 +142,22 @@ def _load_schema(document: str, project: Project) -> Any:
 
 
 def _release_binary(project: Project) -> bytes:
-    path = Path(project.root, str(project.settings.get("binary", DEFAULT_BINARY)))
+    settings = Settings.of(project)
+    path, build = settings.binary, settings.build_command
     try:
         binary = path.read_bytes()
         machine = machine_of(binary)
     except OSError as error:
         raise InvalidProjectError(
-            f"There is no release binary to package at {path} ({error.strerror}): build it with `{BUILD}`, "
+            f"There is no release binary to package at {path} ({error.strerror}): build it with `{build}`, "
             'or name it as "binary" in the settings of .rpdk-config.'
         ) from error
     except NotAnExecutableError as error:
-        raise InvalidProjectError(f"{path} is not an ELF executable: build it with `{BUILD}`.") from error
+        raise InvalidProjectError(f"{path} is not an ELF executable: build it with `{build}`.") from error
     if machine != REGISTRY_MACHINE:
         raise InvalidProjectError(
             f"{path} is built for {machine}, but the registry runs handlers on {REGISTRY_MACHINE}: "
-            f"build it with `{BUILD} --x86-64`."
+            f"build it with `{build}`."
         )
     return binary
 

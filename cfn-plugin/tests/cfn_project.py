@@ -6,10 +6,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 TYPE_NAME = "Acme::IAM::AccessKey"
-BINARY = "target/lambda/iam-access-key/bootstrap"
+BINARY = "target/lambda/acme-iam-accesskey/bootstrap"
 
 CARGO = """#!{python}
 import json, pathlib, sys
@@ -38,11 +38,11 @@ def schema(type_name: str, **changes: Any) -> str:
     return json.dumps(document | changes, indent=2) + "\n"
 
 
-def elf(machine: int = 62, kind: int = 3, byte_order: str = "little") -> bytes:
-    """Return a file that begins like an ELF file of that type for that CPU."""
-    header = b"\x7fELF\x02" + (b"\x02" if byte_order == "big" else b"\x01") + b"\x01" + bytes(9)
-    order: Any = byte_order
-    return header + kind.to_bytes(2, order) + machine.to_bytes(2, order) + b"the rest of the binary"
+def elf(machine: int = 62, kind: int = 3, byte_order: Literal["little", "big"] = "little") -> bytes:
+    """Return the header of a 64-bit ELF file of that type for that CPU, and what is no more than bytes."""
+    identification = b"\x7fELF\x02" + (b"\x02" if byte_order == "big" else b"\x01") + b"\x01" + bytes(9)
+    header = identification + kind.to_bytes(2, byte_order) + machine.to_bytes(2, byte_order)
+    return header.ljust(64, b"\0") + b"the rest of the binary"
 
 
 @dataclass
@@ -52,15 +52,15 @@ class Project:
     root: Path
     tools: Path
 
-    def write_settings(self, **settings: str) -> None:
+    def write_settings(self, settings: dict[str, object] | None = None, type_name: str = TYPE_NAME) -> None:
         document = {
             "artifact_type": "RESOURCE",
-            "typeName": TYPE_NAME,
+            "typeName": type_name,
             "language": "rust",
             "runtime": "provided.al2023",
             "entrypoint": "bootstrap",
             "testEntrypoint": "bootstrap",
-            "settings": {"protocolVersion": "2.0.0", **settings},
+            "settings": {"protocolVersion": "2.0.0", **(settings or {})},
         }
         (self.root / ".rpdk-config").write_text(json.dumps(document))
 

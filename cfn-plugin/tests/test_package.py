@@ -62,7 +62,7 @@ def test_the_metadata_names_the_plugin_and_its_version(project: Project) -> None
 def test_a_staged_project_finds_the_binary_that_its_settings_name(project: Project) -> None:
     (project.root / BINARY).unlink()
     project.write_binary(elf(), "../lambda/bootstrap")
-    project.write_settings(binary="../lambda/bootstrap")
+    project.write_settings({"binary": "../lambda/bootstrap"})
     with submit(project) as package, zipfile.ZipFile(io.BytesIO(package.read("handler.zip"))) as handler:
         assert handler.read("bootstrap") == elf()
 
@@ -72,41 +72,46 @@ def test_a_binary_that_was_not_built_is_refused_with_the_command_that_builds_it(
     binary.unlink()
     message = project.cfn_refuses("submit", "--dry-run")
     assert f"There is no release binary to package at {binary} (No such file or directory)" in message
-    assert "`cargo lambda build --release`" in message
+    assert "`cargo lambda build --release --x86-64`" in message
 
 
-@pytest.mark.parametrize("setting", ["", "nowhere/bootstrap"])
-def test_settings_that_name_no_binary_are_refused_with_the_path_they_lead_to(project: Project, setting: str) -> None:
-    project.write_settings(binary=setting)
+def test_a_setting_that_names_no_binary_is_refused_with_the_path_it_leads_to(project: Project) -> None:
+    project.write_settings({"binary": "nowhere/bootstrap"})
     message = project.cfn_refuses("submit", "--dry-run")
-    assert f"There is no release binary to package at {project.root / setting} (" in message
+    assert f"There is no release binary to package at {project.root / 'nowhere/bootstrap'} (" in message
 
 
 @pytest.mark.parametrize(
     ("binary", "cpu"),
     [
-        (elf(machine=183), "arm64"),
-        (elf(machine=3), "x86"),
-        (elf(machine=22, byte_order="big"), "ELF machine 22"),
+        (elf(machine=183), "aarch64"),
+        (elf(machine=3), "386"),
+        (elf(machine=22, byte_order="big"), "s390"),
+        (elf(machine=65000), "65000"),
     ],
-    ids=["arm64", "x86", "s390x"],
 )
 def test_a_binary_for_another_cpu_is_refused_with_both_names(project: Project, binary: bytes, cpu: str) -> None:
     project.write_binary(binary)
     message = project.cfn_refuses("submit", "--dry-run")
     assert f"is built for {cpu}, but the registry runs handlers on x86_64" in message
-    assert "`cargo lambda build --release --x86-64`" in message
+    assert "build it with `cargo lambda build --release --x86-64`" in message
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"#!/bin/sh\nexit 0\n# a script", b"\xcf\xfa\xed\xfe" + bytes(60), elf()[:19], elf(kind=1)],
-    ids=["empty", "script", "macOS executable", "cut short", "object file"],
+    [b"", b"#!/bin/sh\nexit 0\n# a script", b"\xcf\xfa\xed\xfe" + bytes(60), elf()[:19], elf()[:63], elf(kind=1)],
+    ids=["empty", "script", "macOS executable", "cut short", "cut shorter by a byte", "object file"],
 )
 def test_a_file_that_is_no_elf_executable_is_refused(project: Project, content: bytes) -> None:
     path: Path = project.write_binary(content)
     message = project.cfn_refuses("submit", "--dry-run")
-    assert f"{path} is not an ELF executable: build it with `cargo lambda build --release`." in message
+    assert f"{path} is not an ELF executable: build it with `cargo lambda build --release --x86-64`." in message
+
+
+def test_messages_name_the_build_command_of_the_settings(project: Project) -> None:
+    (project.root / BINARY).unlink()
+    project.write_settings({"buildCommand": "make release"})
+    assert "build it with `make release`" in project.cfn_refuses("submit", "--dry-run")
 
 
 def test_an_executable_at_a_fixed_address_is_packaged_too(project: Project) -> None:

@@ -1,7 +1,22 @@
-from generate import committed, generated
+from package import own_type_name, stage
+from surroundings import ROOT
+
+TITLE = "# Acme::IAM::AccessKey"
 
 
 def test_the_committed_schema_type_reference_and_role_are_what_the_model_generates() -> None:
-    made, there = generated(), committed()
-    stale = {str(path) for path in made.keys() | there.keys() if made.get(path) != there.get(path)}
-    assert stale == set(), "run `make schema` and commit"
+    folder = stage(own_type_name())
+    generated = ["aws-iam-accesskey.json", "resource-role.yaml"]
+    generated += [f"docs/{page.name}" for page in (folder / "docs").iterdir()]
+    stale = [name for name in generated if (folder / name).read_bytes() != (ROOT / name).read_bytes()]
+    assert stale == [], "run `make schema` and commit"
+    # A page by hand has a title of its own.
+    left = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if page.read_text().startswith(TITLE)}
+    assert left <= set(generated), "no model generates it any more: delete it"
+
+
+def test_what_a_reader_pastes_from_the_generated_files_is_not_amazons_own_type() -> None:
+    for name in ("docs/README.md", "docs/tag.md", "resource-role.yaml"):
+        text = (ROOT / name).read_text()
+        assert "AWS::IAM::AccessKey" not in text and "AWS-IAM-AccessKey" not in text
+    assert (ROOT / "docs/README.md").read_text().startswith(f"{TITLE}\n")

@@ -39,9 +39,8 @@ def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zi
 
 def test_the_settings_in_the_package_are_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:
     settings = json.loads(made.read(".rpdk-config"))
-    assert settings.pop("settings") == {"protocolVersion": "2.0.0", "binary": "../../lambda/iam-access-key/bootstrap"}
     own = json.loads((ROOT / ".rpdk-config").read_text())
-    own.pop("settings")
+    own["settings"]["binary"] = "../../lambda/iam-access-key/bootstrap"
     assert settings == {**own, "typeName": TYPE_NAME}
 
 

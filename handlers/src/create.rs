@@ -50,25 +50,27 @@ struct Shown {
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let create = Create { services, request, user: request.user_name()? };
-    match CallbackContext::of(request)? {
-        None => create.begin().await,
+    let event = match CallbackContext::of(request)? {
+        None => {
+            let pgp_key = create.validate()?;
+            create.begin(pgp_key).await
+        }
         Some(context) => create.go_on(&context.access_key_id, Some(&context)).await,
+    };
+    match event {
+        Err(error) if !error.code.is_retriable() => Err(orphan::name_suspects(&create, error).await),
+        event => event,
     }
 }
 
 impl Create<'_> {
-    async fn begin(&self) -> Result<ProgressEvent> {
-        let Self { request, .. } = self;
-        refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
-        let pgp_key = request.desired.pgp_key.as_deref().map(PgpKey::parse).transpose()?;
-        match self.replay_or_create(pgp_key).await {
-            Err(error) if !error.code.is_retriable() => Err(orphan::name_suspects(self, error).await),
-            event => event,
-        }
+    /// Refuses what is wrong with the request itself, before anything is called.
+    fn validate(&self) -> Result<Option<PgpKey>> {
+        refuse_what_cannot_be_stored(&self.request.desired, &self.request.context.stack_tags)?;
+        self.request.desired.pgp_key.as_deref().map(PgpKey::parse).transpose()
     }
 
-    /// Goes on with the key that an earlier invocation of this operation created, or creates one.
-    async fn replay_or_create(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
+    async fn begin(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
         let Self { services, request, .. } = self;
         let before = self.keys_of_user().await?;
         if let Some(existing) = concurrent::first_of_this_operation(request, &before) {

@@ -52,14 +52,15 @@ pub(crate) const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait for IAM to say the same of a key in two places.
 pub(crate) const CONTRADICTION_WAIT: Duration = Duration::from_secs(10);
 
-/// A key younger than this without a stored secret may belong to an invocation that is about to store it.
-pub(crate) const STORING_TIME: Duration = Duration::from_secs(15);
+/// A key younger than this without a stored secret may belong to an invocation that is about to store it: IAM may create
+/// the key long before it answers, storing the secret takes as long, and the clocks differ.
+pub(crate) const STORING_TIME: Duration = OPERATION_TIMEOUT.saturating_mul(2).saturating_add(CLOCK_SKEW);
 
 /// How long READ looks for a young key that is not shown yet, or for its secret.
 pub(crate) const READ_WAIT: Duration = Duration::from_secs(12);
 
 /// How long to look for the key that a `CreateAccessKey` without an answer may have made.
-pub(crate) const ORPHAN_WAIT: Duration = Duration::from_secs(25);
+pub(crate) const ORPHAN_WAIT: Duration = Duration::from_secs(30);
 
 /// A key younger than this without a stored secret is suspected to be what an interrupted CREATE left.
 pub(crate) const SUSPICION: Duration = Duration::from_mins(15);

@@ -1,30 +1,11 @@
 """One engine with the built handlers for all tests; every test has stacks of its own."""
 
 import contextlib
-import signal
 import uuid
 from collections.abc import Iterator
-from types import FrameType
 
 import pytest
 from lab import Lab, laboratory
-
-# No test takes a tenth of this: a stack that never settles must not keep the others waiting.
-TEST_TIMEOUT_SECONDS = 180
-
-
-@pytest.fixture(autouse=True)
-def time_limit() -> Iterator[None]:
-    """Ends a test that hangs."""
-
-    def expire(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"the test takes longer than {TEST_TIMEOUT_SECONDS} s")
-
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(TEST_TIMEOUT_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ use access_key_schema::{HandlerError, HandlerErrorCode, Result};
 use super::Create;
 use crate::{
     iam::KeyMetadata,
-    stabilize::poll,
+    stabilize::{poll, unless_passing},
     time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPICION},
     user_keys::{UserKey, delete_command, user_keys, with_entries},
 };
@@ -32,38 +32,44 @@ pub(super) async fn look_for(
     started: SystemTime,
     error: HandlerError,
 ) -> HandlerError {
-    let Create { services, user, .. } = *create;
+    let Create { services, .. } = *create;
     let ended = services.clock.now();
-    let is_enough =
-        |seen: &Suspects| !seen.keys.is_empty() && !seen.keys.iter().any(|key| key.may_be_underway(&services.clock));
-    let look = async || suspects(create, before).await;
-    let seen = match poll(services, ORPHAN_WAIT, OPERATION_TIMEOUT * 2, is_enough, look).await {
-        Ok(seen) => seen,
-        Err(failure) => {
-            let found = format!(
-                "Whether a key was created could not be found out: {}. Look for it: aws iam list-access-keys --user-name \
-                 {user}",
-                failure.message
-            );
-            return HandlerError { message: format!("{}. {found}", error.message), ..error };
-        }
-    };
-    match seen.keys.as_slice() {
-        [] => {
+    let is_underway = |key: &UserKey| key.may_be_underway(&services.clock);
+    let is_enough = |seen: &Suspects| !seen.keys.is_empty() && !seen.keys.iter().any(is_underway);
+    let mut seen = Suspects::default();
+    let looked = poll(
+        services,
+        ORPHAN_WAIT,
+        OPERATION_TIMEOUT * 2,
+        |is_enough| *is_enough,
+        async || {
+            if let Some(suspects) = unless_passing(suspects(create, before).await)? {
+                seen = suspects;
+            }
+            Ok(is_enough(&seen))
+        },
+    );
+    let looked = looked.await;
+    match (seen.keys.as_slice(), looked) {
+        ([], Ok(_)) => {
             HandlerError { message: format!("{}. IAM shows no key that it could have created", error.message), ..error }
         }
-        [key] if seen.is_only_key && before.is_empty() && created_between(&key.metadata, started, ended) => {
-            if is_user_of_this_stack(create, &key.metadata).await {
-                delete(create, key, error).await
-            } else {
-                left_alone(create, &seen.keys, &error)
-            }
+        ([], Err(failure)) => cannot_tell(create, &error, &failure),
+        ([key], Ok(_))
+            if seen.is_only_key
+                && !is_underway(key)
+                && before.is_empty()
+                && created_between(&key.metadata, started, ended)
+                && is_user_of_this_stack(create, &key.metadata).await =>
+        {
+            delete(create, key, error).await
         }
-        keys => left_alone(create, keys, &error),
+        (keys, _) => left_alone(create, keys, &error),
     }
 }
 
 /// The keys that the call may have created.
+#[derive(Default)]
 struct Suspects {
     keys: Vec<UserKey>,
     /// Whether the user has no other keys.
@@ -111,6 +117,17 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
     }
 }
 
+fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::GeneralServiceException,
+        format!(
+            "{}. Whether a key was created cannot be told: {}. Look for it, under the user's new name if the user was renamed: \
+             aws iam list-access-keys --user-name {}",
+            error.message, failure.message, create.user
+        ),
+    )
+}
+
 fn left_alone(create: &Create<'_>, keys: &[UserKey], error: &HandlerError) -> HandlerError {
     let keys: Vec<String> = keys.iter().map(|key| key.describe_with_command(create.user)).collect();
     let keys = keys.join("; ");
@@ -152,11 +169,13 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
 /// left and that the error does not name yet.
 pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
     let Ok(keys) = create.services.deadline.bound(user_keys(create.services, create.user)).await else { return error };
-    let unnamed = keys.iter().filter(|key| !error.message.contains(&key.metadata.id));
-    match warning(create, unnamed) {
-        Some(warning) => HandlerError { message: format!("{}. {warning}", error.message), ..error },
-        None => error,
-    }
+    let unnamed: Vec<_> = keys.iter().filter(|key| !error.message.contains(&key.metadata.id)).collect();
+    let suspects = warning(create, unnamed.iter().copied());
+    let own = unnamed.iter().filter(|key| key.is_by(create.request));
+    let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
+    let own = (!own.is_empty()).then(|| format!("This operation also created: {}", own.join("; ")));
+    let message = std::iter::once(error.message).chain(suspects).chain(own).collect::<Vec<_>>().join(". ");
+    HandlerError { message, ..error }
 }
 
 fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {

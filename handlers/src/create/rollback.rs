@@ -1,7 +1,7 @@
 //! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
 //! secret. What is left all the same is named.
 
-use access_key_schema::{AccessKey, HandlerError};
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode};
 
 use super::Create;
 use crate::{delete::delete_access_key, iam::KeyMetadata, time_budget::ROLLBACK_TIME, user_keys::delete_command};
@@ -26,23 +26,25 @@ impl Unfinished {
     }
 }
 
-/// Deletes the key and then its secret, and returns the error of the CREATE. Where something is left, the error says what,
-/// and carries the key's id, by which CloudFormation's own rollback deletes it.
+/// Deletes the key and then its secret, and returns the error of the CREATE. Where something is left, the error says what. It
+/// carries the key's id, by which CloudFormation's own rollback deletes it, and a code that CloudFormation does not retry:
+/// another CREATE would not find a key whose secret is not stored.
 pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished: Unfinished) -> HandlerError {
     let Create { services, user, .. } = *create;
     let Unfinished { error, may_be_stored } = unfinished;
     let id = &key.id;
     if !services.deadline.leaves(ROLLBACK_TIME) {
-        return left_behind(create, id, &error, "too little of the invocation is left to delete it");
+        return final_error(left_behind(create, id, &error, "too little of the invocation is left to delete it"));
     }
     match delete_access_key(services, user, id, Some(key)).await {
         Err(failure) if !failure.is_not_found() => {
-            return left_behind(create, id, &error, &format!("it could not be deleted ({})", failure.message));
+            let why = format!("it could not be deleted ({})", failure.message);
+            return final_error(left_behind(create, id, &error, &why));
         }
         _ => {}
     }
     match services.secret_store.delete(id).await {
-        Err(failure) if may_be_stored => secret_left_behind(create, id, &error, &failure.message),
+        Err(failure) if may_be_stored => final_error(secret_left_behind(create, id, &error, &failure.message)),
         _ => error,
     }
 }
@@ -71,6 +73,12 @@ fn secret_left_behind(create: &Create<'_>, id: &str, error: &HandlerError, why: 
         error.message, create.user
     );
     with_id(create, id, error, message)
+}
+
+/// The error with a code that CloudFormation does not retry.
+fn final_error(error: HandlerError) -> HandlerError {
+    let code = if error.code.is_retriable() { HandlerErrorCode::GeneralServiceException } else { error.code };
+    HandlerError { code, ..error }
 }
 
 fn with_id(create: &Create<'_>, id: &str, error: &HandlerError, message: String) -> HandlerError {

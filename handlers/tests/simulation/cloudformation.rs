@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    aws::{iam::User, replica::Replicated},
+    aws::{self, iam::User, replica::Replicated},
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step},
@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// How long CloudFormation waits for a handler.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often an operation is called again after retriable errors, and once more so often when nothing goes wrong any
 /// more: lives in which CloudFormation gives up while AWS is down are not played.
 const TRIES: u32 = 5;
 
-/// How long an operation may be IN_PROGRESS.
+/// How long an operation may be in progress.
 const STABILIZATION: Duration = Duration::from_hours(1);
 
 /// How often CloudFormation tries to delete what an update has replaced.
@@ -72,7 +72,7 @@ impl Stack {
         if self.plan.makes_user {
             self.tell("creates user");
             self.world.at_aws(|iam, _, moment| {
-                let user = Replicated::made(User { path: REACHED_PATH }, moment);
+                let user = Replicated::made(User { path: REACHED_PATH, created: Some(moment.now) }, moment);
                 iam.users.insert(self.plan.user.to_owned(), user);
             });
             let settles = self.world.state().dice.u64(500..4_000);
@@ -229,11 +229,11 @@ impl Stack {
             let StackPlan { region, prefix, .. } = self.plan;
             let State { iam, stores, ledger, .. } = &mut *self.world.state();
             let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
-            let is_left = iam.key(&key.id).is_some_and(|key| key.is_live())
+            let is_left = iam.key(&key.id).is_some_and(aws::iam::Key::is_live)
                 || secret.is_some_and(|secret| secret.truth().is_some());
             ledger.left_behind.insert(key.id.clone());
-            let deletions = ledger.operations.iter().filter(|operation| operation.resource == key.name);
-            let message = deletions.last().and_then(|last| last.last.as_ref()?.message.clone()).unwrap_or_default();
+            let deletion = ledger.operations.iter().rfind(|operation| operation.resource == key.name);
+            let message = deletion.and_then(|deletion| deletion.last.as_ref()?.message.clone()).unwrap_or_default();
             !is_left || message.contains(&key.id) && message.contains("aws ")
         };
         if !names_it {
@@ -260,6 +260,7 @@ impl Stack {
             let Some(event) = event else {
                 tries += 1;
                 if tries > 3 * TRIES {
+                    self.world.state().ledger.operations[operation].is_over = true;
                     return (None, id);
                 }
                 continue;
@@ -285,7 +286,10 @@ impl Stack {
                 }
                 sleep(Duration::from_secs(1 << (tries % TRIES))).await;
             } else {
-                if is_retried {
+                self.world.state().ledger.operations[operation].is_over = true;
+                let message = event.message.as_deref().unwrap_or_default();
+                let says_what_to_do = id.as_deref().is_some_and(|id| message.contains(id) && message.contains("aws "));
+                if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
                 self.judge_agreement(action, resource, &event, id.as_deref()).await;
@@ -442,5 +446,6 @@ fn told(event: &ProgressEvent) -> String {
     let code = event.error_code.map(|code| code.to_string()).unwrap_or_default();
     let listed = event.resource_models.as_ref().map(|models| format!("{} keys", models.len())).unwrap_or_default();
     let message = event.message.as_deref().unwrap_or_default();
-    format!("{:?} {id}{code}{listed} {message}", event.status).trim_end().to_owned()
+    let words = [format!("{:?}", event.status), id, code, listed, message.to_owned()];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

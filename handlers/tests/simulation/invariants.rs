@@ -16,7 +16,7 @@ use crate::{
     aws::{
         Answer,
         iam::{Iam, Key},
-        wire::{Call, Input},
+        wire::{Call, Heard, Input},
     },
     world::{Caller, Maker, State, World},
 };
@@ -31,11 +31,17 @@ pub(crate) struct Ledger {
     /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
     /// delete them.
     pub(crate) left_behind: BTreeSet<String>,
-    /// The keys to which something happened that no handler could know of: a call that was sent again had reached AWS,
-    /// and took effect when its invocation was over.
+    /// The keys to which something happened that no handler could know of: a call took effect when its invocation, or
+    /// the whole operation, was over.
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
+    /// The invocation that made a key.
+    made_in: BTreeMap<String, u32>,
+    /// The keys of which the invocation that made them learned.
+    known: BTreeSet<String>,
+    /// The keys made by abandoned invocations of operations that were over.
+    made_late: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -58,15 +64,24 @@ pub(crate) struct Operation {
     told: BTreeSet<(u32, String)>,
     /// The invocations that answered CloudFormation.
     pub(crate) answered: BTreeSet<u32>,
+    /// Whether CloudFormation is done with it, although an invocation that it gave up on may still run.
+    pub(crate) is_over: bool,
 }
 
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
-        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new() }
+        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new(), is_over: false }
     }
 }
 
 impl Ledger {
+    /// Whether an operation on keys of the user is under way.
+    pub(crate) fn is_busy_with(&self, user: &str) -> bool {
+        let is_running =
+            |operation: &Operation| self.abandoned.get(&operation.resource).is_some_and(|count| *count > 0);
+        self.operations.iter().any(|operation| operation.user == user && (!operation.is_over || is_running(operation)))
+    }
+
     fn is_named(&self, id: &str) -> bool {
         let in_event = |event: &ProgressEvent| {
             let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
@@ -76,13 +91,19 @@ impl Ledger {
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
     }
 
-    /// Whether the operation could not learn this key's id, and so says how to see the user's keys.
-    fn is_hinted_at(&self, operation: usize, id: &str) -> bool {
-        let operation = &self.operations[operation];
-        let learned =
-            operation.told.iter().any(|(invocation, told)| told == id && operation.answered.contains(invocation));
-        let hint = format!("list-access-keys --user-name {}", operation.user);
-        !learned && operation.last.as_ref().is_some_and(|event| message(event).contains(&hint))
+    /// Whether the operation did what can be done about a key whose id it could not learn: no invocation that answered
+    /// CloudFormation was told of it.
+    ///
+    /// One that did answer must say that there may be a key, and how to see the user's keys. When one that made a key
+    /// ended without an answer, another cannot know, unless the user's quota is full.
+    fn could_not_know(&self, operation: usize, id: &str) -> bool {
+        let Operation { user, last, told, answered, .. } = &self.operations[operation];
+        let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
+        let hint = format!("list-access-keys --user-name {user}");
+        let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
+        let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
+        let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
+        self.made_late.contains(id) || !was_told && (is_hinted_at || !maker_answered && !is_full)
     }
 }
 
@@ -95,15 +116,28 @@ impl World {
 }
 
 /// After a call to AWS: nothing that is not provably ours was touched.
-pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, is_heard: bool) {
+pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, heard: Heard) {
     let verdict = {
         let State { iam, ledger, .. } = &mut *world.state();
-        if let (Some(operation), Ok(body), true) = (caller.operation, answer, is_heard) {
+        if let (Some(operation), Ok(body), Heard::Yes) = (caller.operation, answer, heard) {
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
         }
-        let is_over = |operation: usize| ledger.operations[operation].answered.contains(&caller.invocation);
-        if caller.operation.is_some_and(is_over) && call.operation != "CreateAccessKey" {
+        if let ("CreateAccessKey", Ok(body)) = (&*call.operation, answer) {
+            ledger.made_in.extend(ids(body).into_iter().map(|id| (id, caller.invocation)));
+            if heard == Heard::Yes {
+                ledger.known.extend(ids(body));
+            }
+            if caller.operation.is_some_and(|operation| ledger.operations[operation].is_over) {
+                ledger.made_late.extend(ids(body));
+            }
+        }
+        let is_over = |operation: usize| {
+            let operation = &ledger.operations[operation];
+            operation.is_over || operation.answered.contains(&caller.invocation)
+        };
+        let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
+        if is_late && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
         match answer {
@@ -141,7 +175,9 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
     };
     let key = id.as_deref().and_then(|id| iam.key(id));
     let is_ours = match caller.action {
-        Action::Create => key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker)),
+        Action::Create => key.is_some_and(|key| {
+            caller.operation.map(Maker::Operation) == Some(key.maker) || is_orphan_beside(ledger, operation, key)
+        }),
         Action::Update | Action::Delete => {
             let is_the_resources = key.is_none_or(|key| made_by(key) == operation.map(|operation| &operation.resource));
             id.is_some() && id == caller.key && is_the_resources
@@ -170,7 +206,7 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
     let mut violations = protocol(caller.action, event);
     let log = world.story.take_log();
     {
-        let State { iam, ledger, .. } = &*world.state();
+        let State { iam, .. } = &*world.state();
         let shown = shown(caller.action, event, &log);
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
@@ -180,9 +216,10 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         }
         if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
-            if event.error_code != Some(HandlerErrorCode::ServiceLimitExceeded) && !is_retried {
-                let resource = caller.operation.map(|operation| &ledger.operations[operation].resource);
-                violations.push(format!("7: {} of {resource:?} fails although nothing is wrong", caller.action));
+            let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
+            let is_user_there = iam.users.get(user).is_some_and(|user| user.truth().is_some());
+            if is_user_there && !is_full && !is_retried {
+                violations.push(format!("7: {} fails although nothing is wrong", caller.action));
             }
         }
     }
@@ -213,6 +250,14 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
     if let Some(violation) = violation {
         world.violated(violation);
     }
+}
+
+/// Whether the key is what another CREATE of the same stack made without learning of it.
+fn is_orphan_beside(ledger: &Ledger, operation: Option<&Operation>, key: &Key) -> bool {
+    let (Some(operation), Maker::Operation(maker)) = (operation, key.maker) else { return false };
+    let maker = &ledger.operations[maker];
+    let stack = |resource: &str| resource.split('/').next().map(ToOwned::to_owned);
+    stack(&maker.resource) == stack(&operation.resource) && !ledger.known.contains(&key.id)
 }
 
 /// What CloudFormation or a log keeps of an event.
@@ -270,7 +315,7 @@ pub(crate) fn judge_life(world: &World) {
             let Maker::Operation(operation) = key.maker else { continue };
             let id = &key.id;
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
-            if !is_resource && !ledger.is_named(id) && !ledger.is_hinted_at(operation, id) {
+            if !is_resource && !ledger.is_named(id) && !ledger.could_not_know(operation, id) {
                 let resource = &ledger.operations[operation].resource;
                 violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
             }

@@ -48,7 +48,7 @@ pub(crate) fn play(plan: Plan) -> Verdict {
 fn people(world: &World) {
     world.at_aws(|iam, _, moment| {
         for (name, path) in [(OLD_USERS[0], REACHED_PATH), (OLD_USERS[1], REACHED_PATH), (BYSTANDER, OTHER_PATH)] {
-            iam.users.insert(name.to_owned(), Replicated::settled(User { path }));
+            iam.users.insert(name.to_owned(), Replicated::settled(User { path, created: None }));
         }
         drop(iam.create_access_key(BYSTANDER, Maker::Person, moment).map(|key| key.touched = true));
     });

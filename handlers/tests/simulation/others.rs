@@ -1,6 +1,6 @@
 //! The people who work on the same account.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
@@ -14,6 +14,10 @@ use crate::{
 pub(crate) async fn act(world: Arc<World>, deed: Deed) {
     sleep(deed.at).await;
     let Deed { user, act, .. } = deed;
+    // What a CREATE made for a user who is renamed while it runs cannot be found again under the user's name.
+    while act == Act::RenameUser && world.state().ledger.is_busy_with(user) {
+        sleep(Duration::from_secs(1)).await;
+    }
     let done = world.at_aws(|iam, stores, moment| {
         let is_persons = |key: &&Key| key.maker == Maker::Person;
         let own = iam.keys_of(user).find(is_persons).map(|key| key.id.clone());

@@ -31,6 +31,8 @@ pub(crate) struct Iam {
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) path: &'static str,
+    /// Since the beginning of the life, or `None`: long before.
+    pub(crate) created: Option<Duration>,
 }
 
 /// A key, and what only the simulation knows of it.
@@ -106,7 +108,8 @@ impl Iam {
         let mut members = String::new();
         for key in &self.keys {
             if let Some(state) = key.state.seen(Read::ListAccessKeys, moment).filter(|state| state.user == user) {
-                members += &format!("<member><UserName>{user}</UserName>{}</member>", key.xml_as(state, false));
+                let shown = key.xml_as(state, false);
+                members.extend(["<member><UserName>", user, "</UserName>", &shown, "</member>"]);
             }
         }
         let keys = format!("<AccessKeyMetadata>{members}</AccessKeyMetadata><IsTruncated>false</IsTruncated>");
@@ -159,9 +162,9 @@ impl Iam {
             });
         };
         let date = state.last_used.map(|used| format!("<LastUsedDate>{}</LastUsedDate>", world::date(used)));
-        let used = format!("{}<ServiceName>N/A</ServiceName><Region>N/A</Region>", date.unwrap_or_default());
+        let last_used = format!("{}<ServiceName>N/A</ServiceName><Region>N/A</Region>", date.unwrap_or_default());
         let user = &state.user;
-        let shown = format!("<UserName>{user}</UserName><AccessKeyLastUsed>{used}</AccessKeyLastUsed>");
+        let shown = format!("<UserName>{user}</UserName><AccessKeyLastUsed>{last_used}</AccessKeyLastUsed>");
         Ok(answer("GetAccessKeyLastUsed", &shown))
     }
 
@@ -180,7 +183,7 @@ impl Iam {
         let mut members = String::new();
         for name in shown {
             if let Some(user) = self.users[name].seen(Read::ListUsers, moment) {
-                members += &format!("<member>{}</member>", user.xml(name));
+                members.extend(["<member>", &user.xml(name), "</member>"]);
             }
         }
         let more = next.map(|name| format!("<Marker>{name}</Marker>")).unwrap_or_default();
@@ -194,9 +197,8 @@ impl Iam {
         let known = self.users.get(user);
         let seen = known.filter(|known| known.truth().is_some()).and_then(|known| known.seen(read, moment));
         match (self.role, seen) {
-            (Role::Wide, Some(_)) => Ok(()),
+            (Role::Wide, Some(_)) | (Role::Path, Some(User { path: REACHED_PATH, .. })) => Ok(()),
             (Role::Wide, None) => Err(no_such_user(user)),
-            (Role::Path, Some(User { path: REACHED_PATH })) => Ok(()),
             (Role::Path, _) => {
                 let reason = "because no identity-based policy allows it";
                 Err(Refusal::new(403, "AccessDenied", format!("not authorized on resource: user {user} {reason}")))
@@ -251,7 +253,7 @@ impl Iam {
     /// Whether the user had as many keys as IAM allows at any moment since `start`.
     pub(crate) fn was_full(&self, user: &str, start: Duration) -> bool {
         let counts = || self.counts.iter().filter(|(_, name, _)| name == user);
-        let before = counts().filter(|(when, ..)| *when <= start).next_back();
+        let before = counts().rfind(|(when, ..)| *when <= start);
         let during = counts().filter(|(when, ..)| *when > start);
         before.into_iter().chain(during).any(|(_, _, count)| *count >= KEYS_PER_USER)
     }
@@ -285,10 +287,11 @@ impl Key {
 
 impl User {
     fn xml(&self, name: &str) -> String {
-        let Self { path } = self;
+        let Self { path, created } = self;
+        let created = created.map_or_else(|| "2025-06-01T00:00:00Z".to_owned(), world::date);
         format!(
             "<Path>{path}</Path><UserName>{name}</UserName><UserId>AIDA{name}</UserId>\
-             <Arn>arn:aws:iam::123456789012:user{path}{name}</Arn><CreateDate>2025-06-01T00:00:00Z</CreateDate>"
+             <Arn>arn:aws:iam::123456789012:user{path}{name}</Arn><CreateDate>{created}</CreateDate>"
         )
     }
 }

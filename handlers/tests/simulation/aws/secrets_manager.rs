@@ -84,7 +84,7 @@ impl SecretsManager {
             created: moment.now,
             ..SecretState::default()
         };
-        let secret = self.secrets.entry(name.to_owned()).or_insert_with(|| Replicated::nothing());
+        let secret = self.secrets.entry(name.to_owned()).or_insert_with(Replicated::nothing);
         match secret.truth() {
             None => secret.write(Some(state), moment),
             Some(there) if there.version == state.version && there.string == state.string => {}

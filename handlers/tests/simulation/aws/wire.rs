@@ -2,6 +2,7 @@
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
+use access_key_handlers::ATTEMPT_TIMEOUT;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -74,7 +75,7 @@ impl Wire {
         let unanswered = |error: &'static str| Err(ConnectorError::io(error.into()));
         match fault {
             None => {
-                let response = self.arrive(call, there, true).await;
+                let response = self.arrive(call, there, Heard::Yes).await;
                 sleep(back).await;
                 Ok(response)
             }
@@ -91,7 +92,7 @@ impl Wire {
                 Ok(instead(500, "ServiceFailure", "InternalServiceError"))
             }
             Some(Fault::FailAfter) => {
-                self.arrive(call, there, false).await;
+                self.arrive(call, there, Heard::No).await;
                 sleep(back).await;
                 Ok(instead(500, "ServiceFailure", "InternalServiceError"))
             }
@@ -100,11 +101,11 @@ impl Wire {
                 unanswered("connection reset")
             }
             Some(Fault::CutAfter) => {
-                self.arrive(call, there, false).await;
+                self.arrive(call, there, Heard::No).await;
                 unanswered("connection reset")
             }
             Some(Fault::BreakOff) => {
-                let response = self.arrive(call, there, false).await;
+                let response = self.arrive(call, there, Heard::No).await;
                 sleep(back).await;
                 // A body that fails when it is read.
                 Ok(HttpResponse::new(response.status(), SdkBody::taken()))
@@ -115,24 +116,26 @@ impl Wire {
             }
             Some(Fault::Hang) => pending().await,
             Some(Fault::HangAndReach(seconds)) => {
-                self.arrive(call, there + Duration::from_secs(seconds), false).await;
+                let after = there + Duration::from_secs(seconds);
+                let heard = if after < ATTEMPT_TIMEOUT { Heard::No } else { Heard::GivenUp };
+                self.arrive(call, after, heard).await;
                 pending().await
             }
         }
     }
 
     /// AWS takes the call, and answers it.
-    async fn arrive(self, call: Call, after: Duration, is_heard: bool) -> HttpResponse {
+    async fn arrive(self, call: Call, after: Duration, heard: Heard) -> HttpResponse {
         let is_query = matches!(call.input, Input::Iam(_));
         let arriving = tokio::spawn(async move {
             sleep(after).await;
-            self.serve(&call, is_heard)
+            self.serve(&call, heard)
         });
         let answer = arriving.await.unwrap_or_else(|_| Err(Refusal::new(500, "Bug", "the model of AWS panicked")));
         response(is_query, answer)
     }
 
-    fn serve(&self, call: &Call, is_heard: bool) -> Answer {
+    fn serve(&self, call: &Call, heard: Heard) -> Answer {
         let Self { world, caller } = self;
         let answer = world.at_aws(|iam, stores, moment| match &call.input {
             Input::Iam(form) => {
@@ -144,15 +147,24 @@ impl Wire {
                 None => Err(Refusal::new(400, "Bug", "there is no such region")),
             },
         });
-        let unheard = if is_heard { "" } else { " (not heard)" };
+        let unheard = if heard == Heard::Yes { "" } else { " (not heard)" };
         let told = match &answer {
             Ok(body) => invariants::ids(body).join(" "),
             Err(refusal) => format!("{} {}", refusal.status, refusal.code),
         };
         world.story.line(format!("  {} {} -> {told}{unheard}", caller.name(), call.told()));
-        invariants::judge_call(world, caller, call, &answer, is_heard);
+        invariants::judge_call(world, caller, call, &answer, heard);
         answer
     }
+}
+
+/// Whether the caller learns what AWS answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Yes,
+    No,
+    /// The call takes effect when the caller has given it up already.
+    GivenUp,
 }
 
 impl Caller {
