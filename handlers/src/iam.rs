@@ -96,7 +96,7 @@ impl Iam {
     pub(crate) async fn user_created(&self, user: &UserName) -> Result<Option<SystemTime>> {
         let answer = self.client.get_user().user_name(user.as_str()).send().await;
         let answer = answer.map_err(|error| failed("GetUser", &format!("user {user}"), &error))?;
-        Ok(answer.user.and_then(|user| SystemTime::try_from(user.create_date).ok()))
+        Ok(answer.user.and_then(|user| SystemTime::try_from(whole_seconds(&user.create_date)).ok()))
     }
 
     /// The user's key with this id, if IAM shows it.

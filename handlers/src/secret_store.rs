@@ -11,9 +11,7 @@ use std::{
 };
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
-use aws_sdk_secretsmanager::{
-    Client, operation::delete_secret::DeleteSecretError, operation::describe_secret::DescribeSecretOutput,
-};
+use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretOutput};
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -254,7 +252,10 @@ impl SecretStore {
     async fn force_delete(&self, id: &str) -> Result<Option<HandlerError>> {
         let call = self.client.delete_secret().secret_id(self.name(id)).force_delete_without_recovery(true);
         let Err(error) = call.send().await else { return Ok(None) };
-        let is_refused = error.as_service_error().is_some_and(DeleteSecretError::is_invalid_request_exception);
+        // AWS says InvalidParameterException here, where its documentation leads one to expect InvalidRequestException.
+        let is_refused = error
+            .as_service_error()
+            .is_some_and(|error| error.is_invalid_parameter_exception() || error.is_invalid_request_exception());
         match failed("DeleteSecret", &self.subject(id), &error) {
             error if error.is_not_found() => Ok(None),
             error if is_refused => Ok(Some(error)),

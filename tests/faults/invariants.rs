@@ -9,7 +9,7 @@ use crate::{case::Case, operation::Operation, scenario::Scenario, support::TestE
 /// Asserts the invariants after a case.
 ///
 /// Adds the secrets of this case to `secrets`, and returns whether a dead key's secret is still stored. That is allowed
-/// where the process was killed between the two deletions of an undo: nothing leads from the next CREATE to the secret
+/// where the process was killed between the two deletions of a rollback: nothing leads from the next CREATE to the secret
 /// of a key that is gone.
 pub(crate) async fn check(
     env: &TestEnvironment,
@@ -34,8 +34,8 @@ pub(crate) async fn check(
         assert!(keys.contains(id), "{case}: key {id} is gone: {events:#?}");
     }
     let dead_secret = !stored.is_subset(&keys);
-    let killed_in_undo = case.scenario == Scenario::CreateUndoing && case.is_kill();
-    assert!(!dead_secret || killed_in_undo, "{case}: a secret is stored without a key: {events:#?}");
+    let killed_in_rollback = case.scenario == Scenario::CreateRollback && case.is_kill();
+    assert!(!dead_secret || killed_in_rollback, "{case}: a secret is stored without a key: {events:#?}");
 
     let models = events.iter().map(|event| &event["resourceModel"]).chain([&operation.existing]);
     secrets.extend(models.filter_map(|model| model["SecretAccessKey"].as_str().map(ToOwned::to_owned)));

@@ -1,5 +1,5 @@
-//! The fault laboratory: every handler with every fault at every call it makes, then CloudFormation's retries, and
-//! after each case the invariants:
+//! The fault laboratory: every handler, while its connections are cut or hang and its process is killed, then
+//! CloudFormation's retries, and after each case the invariants:
 //!
 //! - the user's keys are exactly those that a model or a message names;
 //! - every live key of ours has its stored secret, or is named in a message;
@@ -30,7 +30,7 @@ use futures_util::FutureExt;
 use crate::{case::Case, operation::Operation, support::TestEnvironment};
 
 /// How many environments work side by side: they mostly wait.
-const WORKERS: usize = 6;
+const WORKERS: usize = 12;
 
 /// What stands in the table instead of an outcome if a case broke an invariant.
 const BROKEN: &str = "**BROKEN**";
@@ -94,5 +94,6 @@ async fn clean_up(env: &TestEnvironment, user: &str) {
     }
     env.aws.iam.delete_user().user_name(user).send().await.unwrap();
     env.proxy.clear_faults();
+    env.proxy.make_everything_new();
     env.proxy.take_calls();
 }

@@ -24,6 +24,7 @@ pub(crate) fn cell(case: &Case, operation: &Operation<'_>) -> String {
 
 fn result(event: &Value) -> String {
     match event["errorCode"].as_str() {
+        None if event["status"] == "IN_PROGRESS" => "in progress".to_owned(),
         None => "ok".to_owned(),
         Some(code) if event["resourceModel"]["Id"].is_string() => format!("{code} with Id"),
         Some(code) => code.to_owned(),

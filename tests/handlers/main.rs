@@ -4,10 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../../handlers/src/openpgp/tests/gnupg.rs"]
-#[allow(dead_code, clippy::expect_used, reason = "the tests of the keys themselves take the rest")]
-mod gnupg;
-
 mod bad_requests;
 mod create_only;
 mod failures_after_creation;
@@ -19,4 +15,5 @@ mod replay;
 mod round_trips;
 mod secrets;
 mod ses_smtp;
+mod stored_secrets;
 mod tags;

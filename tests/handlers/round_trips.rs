@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Call, Fault, TestEnvironment,
+    events::secret_name,
     requests::{self, create_with_token, primary_identifier, registry, with},
 };
 
 /// The permission that a call needs.
 fn permission(call: &Call) -> String {
-    let of_a_secret = ["Secret", "SecretValue", "tagResource", "TagResource"];
+    let of_a_secret = ["Secret", "SecretValue", "agResource", "Replication"];
     let service = if of_a_secret.iter().any(|end| call.operation.ends_with(end)) { "secretsmanager" } else { "iam" };
     format!("{service}:{}", call.operation)
 }
@@ -50,46 +51,66 @@ async fn assert_operations(env: &TestEnvironment, request: &Value, expected: &[&
 #[tokio::test]
 async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_things_go_wrong_too() {
     let env = TestEnvironment::with_user("alice").await;
-    let create = |token: &str| create_with_token(token, json!({"UserName": "alice", "Status": "Inactive"}));
+    env.proxy.make_everything_old();
     let mut needed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut record = |handler: &'static str, calls: Vec<Call>| {
-        needed.entry(handler).or_default().extend(calls.iter().map(permission));
-    };
-
-    // The answer to the one is lost, and the secret of the other cannot be stored.
-    for operation in ["CreateAccessKey", "CreateSecret"] {
-        env.proxy.inject(operation, .., Fault::CutAfter);
-        let (event, calls) = invoke(&env, &create(operation)).await;
+    let mut record = async |handler: &'static str, request: &Value, faults: &[(&'static str, Fault)]| {
+        for (operation, fault) in faults {
+            env.proxy.inject(operation, ..1, fault.clone());
+        }
+        let (event, calls) = invoke(&env, request).await;
         env.proxy.clear_faults();
-        assert_eq!(event["errorCode"], "NetworkFailure", "{event}");
-        record("create", calls);
-    }
-    let (event, calls) = invoke(&env, &create("first")).await;
-    record("create", calls);
-    // A second key, beside the first.
-    record("create", invoke(&env, &create("second")).await.1);
+        needed.entry(handler).or_default().extend(calls.iter().map(permission));
+        event["resourceModel"].clone()
+    };
+    let denied = || Fault::Error(403, "AccessDenied");
+    let unknown = || Fault::Error(404, "NoSuchEntity");
+    let undecryptable = || Fault::Error(400, "AccessDeniedException");
 
-    let model = event["resourceModel"].clone();
-    let tags = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
-    let tagged = with(&model, "Tags", tags);
-    for (handler, request) in [
-        ("update", requests::update(model.clone(), tagged.clone())),
-        ("update", requests::update(tagged, model.clone())),
-        ("read", requests::read(&model)),
-        ("list", registry("LIST", primary_identifier(&model))),
-        ("delete", requests::delete(&primary_identifier(&model))),
-    ] {
-        let (event, calls) = invoke(&env, &request).await;
-        assert_eq!(event["status"], "SUCCESS", "{event}");
-        record(handler, calls);
-    }
-
+    let create = |token: &str| create_with_token(token, json!({"UserName": "alice", "Status": "Inactive"}));
+    record("create", &create("denied"), &[("ListAccessKeys", denied())]).await;
+    // Neither stored nor at once deleted again.
+    let faults = [("CreateSecret", undecryptable()), ("DeleteAccessKey", unknown())];
+    record("create", &create("rolled back"), &faults).await;
+    let model = record("create", &create("first"), &[]).await;
+    record("create", &create("second"), &[]).await;
     // CreateSecret sets the tags.
-    needed.entry("create").or_default().insert("secretsmanager:TagResource".to_owned());
+    let tags = [("create", "secretsmanager:TagResource".to_owned())];
+
+    let by_id = requests::read(&model);
+    record("read", &by_id, &[]).await;
+    record("read", &by_id, &[("GetSecretValue", undecryptable())]).await;
+    record("read", &by_id, &[("ListAccessKeys", denied())]).await;
+    record("read", &requests::read(&json!({"Id": "AKIAIOSFODNN7EXAMPLE"})), &[]).await;
+
+    let tagged = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
+    let tagged = with(&model, "Tags", tagged);
+    record("update", &requests::update(model.clone(), tagged.clone()), &[]).await;
+    record("update", &requests::update(tagged, model.clone()), &[("UpdateAccessKey", unknown())]).await;
+    record("update", &requests::update(model.clone(), model.clone()), &[("GetSecretValue", undecryptable())]).await;
+    record("update", &requests::update(model.clone(), model.clone()), &[("ListAccessKeys", denied())]).await;
+
+    record("list", &registry("LIST", Value::Null), &[]).await;
+    record("list", &registry("LIST", json!({"UserName": "alice"})), &[("ListAccessKeys", denied())]).await;
+
+    replicate(&env, &model).await;
+    record("delete", &requests::delete(&model), &[("DeleteAccessKey", denied())]).await;
+    record("delete", &requests::delete(&model), &[]).await;
+    record("delete", &requests::delete(&model), &[]).await;
+
+    for (handler, permission) in tags {
+        needed.entry(handler).or_default().insert(permission);
+    }
     for (handler, needed) in needed {
         let granted: BTreeSet<_> = granted(handler).into_iter().filter(|name| !name.starts_with("kms:")).collect();
         assert_eq!(needed, granted, "{handler}");
     }
+}
+
+/// Replicates a key's secret to another region, as a person may.
+async fn replicate(env: &TestEnvironment, model: &Value) {
+    let replica = aws_sdk_secretsmanager::types::ReplicaRegionType::builder().region("eu-west-1").build();
+    let call = env.aws.secrets_manager.replicate_secret_to_regions().secret_id(secret_name(model));
+    call.add_replica_regions(replica).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -97,12 +118,12 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
     let env = TestEnvironment::with_user("alice").await;
     let alice = || json!({"UserName": "alice"});
 
-    // ListAccessKeys, CreateAccessKey, then the rest side by side.
-    let calls = ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys"];
+    // ListAccessKeys, CreateAccessKey, CreateSecret, then what READ looks at.
+    let calls = ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
     let model = assert_operations(&env, &requests::create(alice()), &calls).await;
 
-    // The secret and the owner side by side, then the owner's keys.
-    let calls = ["GetAccessKeyLastUsed", "GetSecretValue", "ListAccessKeys"];
+    // The secret, which names the owner, then the owner's keys.
+    let calls = ["GetSecretValue", "ListAccessKeys"];
     assert_operations(&env, &requests::read(&model), &calls).await;
     let calls = ["GetSecretValue", "ListAccessKeys"];
     assert_operations(&env, &registry("READ", model.clone()), &calls).await;
@@ -110,27 +131,31 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
     let calls = ["GetSecretValue", "ListAccessKeys", "UpdateAccessKey"];
     assert_operations(&env, &requests::update(model.clone(), model.clone()), &calls).await;
 
-    // Changed tags cost two calls more.
+    // Changed tags cost three calls more.
     let tagged = with(&model, "Tags", json!([{"Key": "team", "Value": "platform"}]));
-    let calls = ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "TagResource", "UpdateAccessKey"];
+    let calls =
+        ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "TagResource", "UpdateAccessKey", "UpdateSecret"];
     let tagged = assert_operations(&env, &requests::update(model.clone(), tagged), &calls).await;
     let untagged = with(&requests::update(tagged, model.clone()), "requestData.stackTags", json!({}));
-    let calls = ["GetSecretValue", "ListAccessKeys", "PutSecretValue", "UntagResource", "UpdateAccessKey"];
+    let calls =
+        ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "UntagResource", "UpdateAccessKey", "UpdateSecret"];
     assert_operations(&env, &untagged, &calls).await;
 
     assert_operations(&env, &registry("LIST", Value::Null), &["ListAccessKeys", "ListUsers"]).await;
     assert_operations(&env, &registry("LIST", alice()), &["ListAccessKeys"]).await;
 
-    assert_operations(&env, &requests::delete(&model), &["DeleteAccessKey", "DeleteSecret"]).await;
+    assert_operations(&env, &requests::delete(&model), &["DeleteAccessKey", "DeleteSecret", "ListAccessKeys"]).await;
 
     let inactive = requests::create(with(&alice(), "Status", "Inactive"));
-    let calls = ["CreateAccessKey", "CreateSecret", "ListAccessKeys", "ListAccessKeys", "UpdateAccessKey"];
+    let calls =
+        ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys", "UpdateAccessKey"];
     let model = assert_operations(&env, &inactive, &calls).await;
 
     // What is stored of the keys that the user has already, all at once.
-    let calls = ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
+    let calls =
+        ["CreateAccessKey", "CreateSecret", "DescribeSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
     assert_operations(&env, &create_with_token("another-operation", alice()), &calls).await;
 
-    let calls = ["DeleteAccessKey", "DeleteSecret", "GetAccessKeyLastUsed"];
+    let calls = ["DeleteAccessKey", "DeleteSecret", "DescribeSecret", "ListAccessKeys"];
     assert_operations(&env, &requests::delete(&primary_identifier(&model)), &calls).await;
 }

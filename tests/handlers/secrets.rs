@@ -14,6 +14,7 @@ const CALLERS: &str = "ThatMustNotBeLogged";
 #[tokio::test]
 async fn no_log_line_of_a_whole_life_holds_a_secret_at_any_level() {
     let env = TestEnvironment::with_user("alice").await;
+    env.proxy.make_everything_old();
     let mut secrets = vec![CALLERS.to_owned()];
 
     for request in [requests::registry as Shape, requests::test_entrypoint] {

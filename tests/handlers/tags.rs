@@ -55,6 +55,18 @@ async fn a_key_without_tags_of_its_own_reads_without_those_of_the_stack() {
 }
 
 #[tokio::test]
+async fn tags_that_aws_put_on_the_stack_are_left_out() {
+    let env = TestEnvironment::with_user("alice").await;
+    let stack = json!({"aws:servicecatalog:provisionedProductArn": "arn", "team": "payments"});
+    let create = requests::create(json!({"UserName": "alice"}));
+    let model = env.succeed(&with(&create, "requestData.stackTags", stack.clone())).await;
+    assert_eq!(stored(&env).await, pairs(&[("team", "payments")]));
+    let after = json!({"aws:servicecatalog:provisionedProductArn": "another", "team": "orders"});
+    env.succeed(&update(&model, [&Value::Null, &Value::Null], [&stack, &after])).await;
+    assert_eq!(stored(&env).await, pairs(&[("team", "orders")]));
+}
+
+#[tokio::test]
 async fn update_adds_changes_and_removes_tags_in_place() {
     let (before, after) = (tags(&[("a", "1"), ("b", "1")]), tags(&[("b", "2"), ("c", "1")]));
     let (env, model) = with_tagged_key(&before).await;

@@ -7,7 +7,7 @@ use std::{
     ops::{Bound, Range, RangeBounds},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -20,6 +20,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::lock;
@@ -62,6 +63,7 @@ struct State {
     client: reqwest::Client,
     kill_requested: Notify,
     faults_injected: AtomicUsize,
+    shows_the_past: AtomicBool,
     calls: Mutex<Vec<Call>>,
     rules: Mutex<Vec<Rule>>,
 }
@@ -85,6 +87,7 @@ impl FaultProxy {
             client: reqwest::Client::new(),
             kill_requested: Notify::new(),
             faults_injected: AtomicUsize::new(0),
+            shows_the_past: AtomicBool::new(false),
             calls: Mutex::default(),
             rules: Mutex::default(),
         });
@@ -103,6 +106,16 @@ impl FaultProxy {
     pub fn clear_faults(&self) {
         lock(&self.state.rules).clear();
         self.state.faults_injected.store(0, Ordering::Relaxed);
+    }
+
+    /// From now on, users, keys and secrets look as if they had been created years ago: nothing waits for them to settle.
+    pub fn make_everything_old(&self) {
+        self.state.shows_the_past.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on, everything looks as old as it is.
+    pub fn make_everything_new(&self) {
+        self.state.shows_the_past.store(false, Ordering::Relaxed);
     }
 
     /// How many calls got a fault since the last [`FaultProxy::clear_faults`].
@@ -168,6 +181,9 @@ impl State {
             ("ListAccessKeys", Some(Fault::HideKeys)) => *response.body_mut() = without_members(response.body()),
             ("ListUsers", _) => *response.body_mut() = page(response.body(), &text),
             _ => {}
+        }
+        if self.shows_the_past.load(Ordering::Relaxed) {
+            *response.body_mut() = years_ago(response.body());
         }
         Ok(response.map(Full::new))
     }
@@ -235,6 +251,39 @@ fn error(status: u16, code: &str, json: bool) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
     response
+}
+
+/// How many years old everything looks: with leap years, every date is a date in that year too.
+const YEARS: i32 = 4;
+
+/// The same in seconds, without the leap day.
+const SECONDS: f64 = 4.0 * 365.0 * 86_400.0;
+
+/// An answer of IAM or Secrets Manager with dates of creation that lie years back.
+fn years_ago(body: &Bytes) -> Bytes {
+    let text = String::from_utf8_lossy(body);
+    let Ok(mut answer) = serde_json::from_str::<Value>(&text) else {
+        return dates_years_ago(&text, "<CreateDate>").into();
+    };
+    if let Some(created) = answer["CreatedDate"].as_f64() {
+        answer["CreatedDate"] = (created - SECONDS).into();
+    }
+    if let Some(value) = answer["SecretString"].as_str() {
+        answer["SecretString"] = dates_years_ago(value, r#""CreateDate":""#).into();
+    }
+    answer.to_string().into()
+}
+
+/// The text with dates that lie years back wherever one follows `marker`.
+fn dates_years_ago(text: &str, marker: &str) -> String {
+    let mut parts = text.split(marker);
+    let mut aged = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (year, rest) = part.split_at(4);
+        let year: i32 = year.parse().expect("a year");
+        aged += &format!("{marker}{}{rest}", year - YEARS);
+    }
+    aged
 }
 
 /// An XML answer without the members of its list.

@@ -1,9 +1,9 @@
-mod gnupg;
 mod hostile;
 mod signatures;
 
 use std::sync::LazyLock;
 
+use gnupg::{GnuPg, LONG_AGO};
 use pgp::{
     composed::{
         EncryptionCaps, KeyType, Message, SecretKeyParamsBuilder, SignedSecretKey, SubkeyParams, SubkeyParamsBuilder,
@@ -15,7 +15,6 @@ use pgp::{
 use rand::rngs::OsRng;
 
 use super::*;
-use gnupg::{GnuPg, LONG_AGO};
 
 /// As odd as a secret access key can be, and odder.
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\r\n\n ü";

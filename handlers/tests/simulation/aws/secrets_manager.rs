@@ -136,7 +136,7 @@ impl SecretsManager {
         match secret.truth() {
             Some(state) if state.replica.is_some() => {
                 let message = "You can't delete secret that still has replica regions.";
-                Err(Refusal::new(400, "InvalidRequestException", message))
+                Err(Refusal::new(400, "InvalidParameterException", message))
             }
             Some(_) => {
                 secret.write(None, moment);

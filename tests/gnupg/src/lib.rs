@@ -1,4 +1,7 @@
 //! GnuPG itself, with a home of its own that is gone when the test is over.
+//!
+//! Everything panics that does not go as the test wants it.
+#![allow(clippy::expect_used, clippy::missing_panics_doc)]
 
 use std::{
     fs::{self, Permissions},
@@ -11,15 +14,18 @@ use std::{
 use tempfile::TempDir;
 
 /// A time long ago, as GnuPG takes it.
-pub(crate) const LONG_AGO: &str = "20200101T000000!";
+pub const LONG_AGO: &str = "20200101T000000!";
 
 /// A GnuPG home.
-pub(crate) struct GnuPg {
+pub struct GnuPg {
     home: TempDir,
 }
 
 impl GnuPg {
-    pub(crate) fn new() -> Self {
+    /// An empty home.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
         let mut builder = tempfile::Builder::new();
         builder.prefix("g").permissions(Permissions::from_mode(0o700));
         // The agent's socket lies in it, and a socket's path has a hundred bytes at most: no TMPDIR.
@@ -29,17 +35,17 @@ impl GnuPg {
     /// Makes a key from the lines of a [parameter file] without `Name-Email`, and returns its fingerprint.
     ///
     /// [parameter file]: https://www.gnupg.org/documentation/manuals/gnupg/Unattended-GPG-key-generation.html
-    pub(crate) fn make(&self, parameters: &str) -> String {
+    pub fn make(&self, parameters: &str) -> String {
         self.make_with(&["--faked-system-time", "20240101T000000!"], parameters)
     }
 
     /// The same, long ago.
-    pub(crate) fn make_long_ago(&self, parameters: &str) -> String {
+    pub fn make_long_ago(&self, parameters: &str) -> String {
         self.make_with(&["--faked-system-time", LONG_AGO], parameters)
     }
 
     /// The same, with these options.
-    pub(crate) fn make_with(&self, options: &[&str], parameters: &str) -> String {
+    pub fn make_with(&self, options: &[&str], parameters: &str) -> String {
         let parameters = format!("%no-protection\n{parameters}\nName-Email: alice@example.com\n%commit\n");
         let status = self.run(&[options, &["--status-fd", "1", "--gen-key"]].concat(), parameters.as_bytes());
         let status = String::from_utf8_lossy(&status);
@@ -48,20 +54,21 @@ impl GnuPg {
     }
 
     /// Adds an encryption subkey at `time` that lives for `lifetime`, and returns its fingerprint.
-    pub(crate) fn add_encryption_subkey(&self, key: &str, algorithm: &str, time: &str, lifetime: &str) -> String {
+    pub fn add_encryption_subkey(&self, key: &str, algorithm: &str, time: &str, lifetime: &str) -> String {
         self.run(&["--faked-system-time", time, "--quick-add-key", key, algorithm, "encr", lifetime], b"");
         self.fingerprints(key).pop().expect("a subkey")
     }
 
     /// The fingerprints of a key's parts, the primary key's first and the newest subkey's last.
-    pub(crate) fn fingerprints(&self, key: &str) -> Vec<String> {
+    pub fn fingerprints(&self, key: &str) -> Vec<String> {
         let listing = self.run(&["--with-colons", "--with-subkey-fingerprint", "--list-keys", key], b"");
         let listing = String::from_utf8_lossy(&listing).into_owned();
         let field = |line: &str| Some(line.strip_prefix("fpr:")?.trim_matches(':').to_owned());
         listing.lines().filter_map(field).collect()
     }
 
-    pub(crate) fn revoke(&self, key: &str) {
+    /// Revokes a key.
+    pub fn revoke(&self, key: &str) {
         let path = self.home.path().join(format!("openpgp-revocs.d/{key}.rev"));
         // The colon is there so that nobody imports the certificate by mistake.
         let certificate =
@@ -70,23 +77,23 @@ impl GnuPg {
     }
 
     /// Revokes the subkey that is the `number`th, from 1.
-    pub(crate) fn revoke_subkey(&self, key: &str, number: usize) {
+    pub fn revoke_subkey(&self, key: &str, number: usize) {
         let commands = format!("key {number}\nrevkey\ny\n0\n\ny\nsave\n");
         self.run(&["--command-fd", "0", "--edit-key", key], commands.as_bytes());
     }
 
     /// The binary public key.
-    pub(crate) fn export(&self, key: &str) -> Vec<u8> {
+    pub fn export(&self, key: &str) -> Vec<u8> {
         self.run(&["--export", key], b"")
     }
 
     /// What `base64 --decode | gpg --decrypt` makes of `message`.
-    pub(crate) fn decrypt(&self, message: &[u8]) -> Vec<u8> {
+    pub fn decrypt(&self, message: &[u8]) -> Vec<u8> {
         self.run(&["--decrypt"], message)
     }
 
     /// What GnuPG writes with these arguments, from `input`.
-    pub(crate) fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    pub fn run(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         let output = gpg(self.home.path(), arguments, input);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "gpg {arguments:?} failed: {errors}");

@@ -1,0 +1,144 @@
+//! Stored secrets that are not as CREATE writes them today: of the layout before, changed by hand, out of the role's reach,
+//! replicated.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Fault, TestEnvironment,
+    events::{id, message, secret_name},
+    requests::{self, create_with_token, primary_identifier, with},
+};
+
+/// An environment with the user alice, an old access key of hers, and its secret in the layout that had the owner in the
+/// value alone. Returns the key's model too.
+async fn with_older_secret() -> (TestEnvironment, Value) {
+    let env = TestEnvironment::with_user("alice").await;
+    env.proxy.make_everything_old();
+    let model = json!({"Id": env.aws.create_access_key("alice").await});
+    let older: Value = serde_json::from_str(include_str!("../requests/older-stored-secret.json")).unwrap();
+    let value = with(&older, "AccessKeyId", id(&model)).to_string();
+    let call = env.aws.secrets_manager.create_secret().name(secret_name(&model)).secret_string(value);
+    call.send().await.unwrap();
+    let model = env.succeed(&requests::read(&model)).await;
+    (env, model)
+}
+
+/// An environment with a key of alice whose secret cannot be decrypted, and the key's model without it.
+async fn with_undecryptable_secret() -> (TestEnvironment, Value) {
+    let env = TestEnvironment::with_user("alice").await;
+    let model = env.create(json!({"UserName": "alice"})).await;
+    env.proxy.make_everything_old();
+    env.proxy.inject("GetSecretValue", .., Fault::Error(400, "AccessDeniedException"));
+    let model = env.succeed(&requests::read(&model)).await;
+    (env, model)
+}
+
+#[tokio::test]
+async fn a_secret_of_the_older_layout_is_read_and_its_key_is_found_by_a_replay() {
+    let (env, model) = with_older_secret().await;
+    assert_eq!(model["SecretAccessKey"], "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+    assert_eq!((&model["Serial"], &model["Tags"][0]["Key"]), (&json!(5), &json!("stage")));
+    let replayed = env.create(json!({"UserName": "alice", "Serial": 5})).await;
+    assert_eq!(replayed, model);
+}
+
+#[tokio::test]
+async fn a_key_with_a_secret_of_the_older_layout_is_rotated() {
+    let (env, model) = with_older_secret().await;
+    let rotate = |serial: u32| create_with_token("another-operation", json!({"UserName": "alice", "Serial": serial}));
+    env.fail(&rotate(4), "InvalidRequest", &format!("from 5, that of access key {}", id(&model))).await;
+    let rotated = env.succeed(&rotate(6)).await;
+    assert_eq!(env.delete(&primary_identifier(&model)).await, json!({"status": "SUCCESS"}));
+    assert_eq!(env.aws.key_ids("alice").await, [id(&rotated)]);
+    assert_eq!(env.aws.secret_names().await, [secret_name(&rotated)]);
+}
+
+#[tokio::test]
+async fn an_update_of_tags_writes_an_older_secret_in_the_layout_of_today() {
+    let (env, model) = with_older_secret().await;
+    let wanted = with(&model, "Tags", json!([{"Key": "stage", "Value": "live"}]));
+    let updated = env.update(&model, &wanted).await;
+    assert_eq!(updated["resourceModel"], wanted, "{updated}");
+    let described = env.aws.secrets_manager.describe_secret().secret_id(secret_name(&model)).send().await.unwrap();
+    let description = described.description.unwrap();
+    assert!(description.starts_with(&format!("Access key {} of IAM user alice", id(&model))), "{description}");
+    assert!(description.contains("ClientRequestTokenSha256"), "{description}");
+
+    env.proxy.take_calls();
+    assert_eq!(env.delete(&primary_identifier(&model)).await, json!({"status": "SUCCESS"}));
+    assert!(!env.proxy.take_operations().contains(&"GetSecretValue".to_owned()), "the description names the owner");
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_decrypted_is_left_out_by_read_which_says_why() {
+    let (env, model) = with_undecryptable_secret().await;
+    let event = env.read(&model).await;
+    assert_eq!(event["resourceModel"].get("SecretAccessKey"), None, "{event}");
+    assert!(event["resourceModel"]["SecretArn"].is_string(), "{event}");
+    assert!(message(&event).contains("cannot be read and is left out: GetSecretValue"), "{event}");
+    let is_warning = |line: &&String| line.contains("WARN") && line.contains("secret cannot be read");
+    let log = env.function.log();
+    let warning = log.iter().find(is_warning).expect("a warning");
+    assert!(warning.contains(id(&model)), "{warning}");
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_decrypted_blocks_neither_deactivation_nor_rotation_nor_deletion() {
+    let (env, model) = with_undecryptable_secret().await;
+    let inactive = with(&model, "Status", "Inactive");
+    let updated = env.update(&model, &inactive).await;
+    assert_eq!(updated["resourceModel"], inactive, "{updated}");
+    assert_eq!(env.aws.keys("alice").await, [(id(&model), "Inactive")]);
+
+    let tagged = with(&inactive, "Tags", json!([{"Key": "stage", "Value": "live"}]));
+    let refused = env.update(&inactive, &tagged).await;
+    assert_eq!(refused["errorCode"], "AccessDenied", "{refused}");
+    assert!(message(&refused).contains("increment Serial"), "{refused}");
+
+    // The new key's secret is stored under another KMS key.
+    env.proxy.clear_faults();
+    let rotated = env.succeed(&create_with_token("another-operation", json!({"UserName": "alice", "Serial": 1}))).await;
+    env.proxy.inject("GetSecretValue", .., Fault::Error(400, "AccessDeniedException"));
+    for gone in [&model, &rotated] {
+        assert_eq!(env.delete(&primary_identifier(gone)).await, json!({"status": "SUCCESS"}));
+    }
+    env.assert_nothing_left("alice", "after both DELETEs").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_somebody_changed_is_told_of_without_its_content_and_blocks_nothing() {
+    let env = TestEnvironment::with_user("alice").await;
+    let model = env.create(json!({"UserName": "alice"})).await;
+    let name = secret_name(&model);
+    env.aws.secrets_manager.put_secret_value().secret_id(&name).secret_string("hunter2").send().await.unwrap();
+    let event = env.read(&model).await;
+    assert_eq!(event["status"], "SUCCESS", "{event}");
+    assert_eq!(event["resourceModel"].get("SecretAccessKey"), None, "{event}");
+    assert!(message(&event).contains(&name) && message(&event).contains("somebody changed it"), "{event}");
+
+    let updated = env.update(&model, &with(&model, "Status", "Inactive")).await;
+    assert_eq!(updated["resourceModel"]["Status"], "Inactive", "{updated}");
+    assert_eq!(env.delete(&primary_identifier(&model)).await, json!({"status": "SUCCESS"}));
+    env.assert_nothing_left("alice", updated).await;
+    env.assert_not_logged(&["hunter2"]);
+}
+
+#[tokio::test]
+async fn a_replicated_secret_is_deleted_with_its_replicas() {
+    let env = TestEnvironment::with_user("alice").await;
+    let model = env.create(json!({"UserName": "alice"})).await;
+    let replicas = ["eu-west-1", "us-west-2"];
+    let mut call = env.aws.secrets_manager.replicate_secret_to_regions().secret_id(secret_name(&model));
+    for region in replicas {
+        let replica = aws_sdk_secretsmanager::types::ReplicaRegionType::builder().region(region).build();
+        call = call.add_replica_regions(replica);
+    }
+    call.send().await.unwrap();
+    assert_eq!(env.delete(&model).await, json!({"status": "SUCCESS"}));
+    env.assert_nothing_left("alice", "after DELETE").await;
+    for region in replicas {
+        let there = aws_sdk_secretsmanager::Config::builder().region(aws_config::Region::new(region));
+        let listed = env.aws.secrets_manager.list_secrets().customize().config_override(there).send().await.unwrap();
+        assert!(listed.secret_list().is_empty(), "{region}: {listed:?}");
+    }
+}
