@@ -55,7 +55,7 @@ contract: setup ## when a handler's answers change: the CloudFormation CLI's con
 schema: setup ## when the model changes: write the registry schema, the type reference and the role
 	cfn generate
 
-faults: setup ## when the handling of faults changes: write the table of outcomes, every fault at every call
+faults: setup ## when the handling of faults changes: write the table of outcomes
 	rm -f target/tmp/outcomes.md
 	UPDATE_OUTCOMES=1 cargo test --test faults -- --nocapture
 	cp target/tmp/outcomes.md tests/faults/outcomes.md

@@ -22,9 +22,7 @@ impl Scenario {
     /// and one that reads.
     pub(crate) fn calls(self) -> &'static [(&'static str, usize)] {
         match self {
-            Self::Create => {
-                &[("CreateAccessKey", 0), ("CreateSecret", 0), ("UpdateAccessKey", 0), ("ListAccessKeys", 1)]
-            }
+            Self::Create => &[("CreateAccessKey", 0), ("CreateSecret", 0), ("ListAccessKeys", 1)],
             Self::CreateRollback | Self::Delete => &[("DeleteAccessKey", 0), ("DeleteSecret", 0)],
             Self::Read => &[("GetSecretValue", 0)],
             Self::Update => &[("UpdateAccessKey", 0)],

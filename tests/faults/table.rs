@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn cell(case: &Case, operation: &Operation<'_>) -> String {
     // These calls are made side by side: whether the secret was stored when the process was killed is a matter of luck.
     // If it was, the key is found again; if not, it is named.
-    let beside_the_store = ["CreateSecret", "UpdateAccessKey"].contains(&case.operation) || case.occurrence == 1;
+    let beside_the_store = case.operation == "CreateSecret" || case.occurrence == 1;
     if case.scenario == Scenario::Create && case.is_kill() && beside_the_store {
         return "killed, then ok, or the key is named".to_owned();
     }

@@ -276,14 +276,14 @@ fn years_ago(body: &Bytes) -> Bytes {
 
 /// The text with dates that lie years back wherever one follows `marker`.
 fn dates_years_ago(text: &str, marker: &str) -> String {
-    let mut parts = text.split(marker);
-    let mut aged = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let mut parts = text.split(marker).map(ToOwned::to_owned);
+    let before = parts.next();
+    let aged = parts.map(|part| {
         let (year, rest) = part.split_at(4);
         let year: i32 = year.parse().expect("a year");
-        aged += &format!("{marker}{}{rest}", year - YEARS);
-    }
-    aged
+        format!("{}{rest}", year - YEARS)
+    });
+    before.into_iter().chain(aged).collect::<Vec<_>>().join(marker)
 }
 
 /// An XML answer without the members of its list.

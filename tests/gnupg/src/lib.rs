@@ -1,7 +1,7 @@
 //! GnuPG itself, with a home of its own that is gone when the test is over.
 //!
 //! Everything panics that does not go as the test wants it.
-#![allow(clippy::expect_used, clippy::missing_panics_doc)]
+#![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::must_use_candidate, clippy::new_without_default)]
 
 use std::{
     fs::{self, Permissions},
@@ -23,8 +23,6 @@ pub struct GnuPg {
 
 impl GnuPg {
     /// An empty home.
-    #[must_use]
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         let mut builder = tempfile::Builder::new();
         builder.prefix("g").permissions(Permissions::from_mode(0o700));
