@@ -106,7 +106,7 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
     let id = &key.metadata.id;
     match services.iam.delete_access_key(user, id).await {
         Ok(()) => HandlerError {
-            message: format!("{}. It had created access key {id} all the same, and that key was deleted again", error.message),
+            message: format!("{}. It had created access key {id} all the same, which was deleted again", error.message),
             ..error
         },
         Err(failure) => HandlerError::new(
