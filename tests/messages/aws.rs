@@ -17,11 +17,7 @@ use aws_smithy_runtime_api::{
     },
     http::StatusCode,
 };
-use aws_smithy_types::{
-    DateTime,
-    body::SdkBody,
-    date_time::Format,
-};
+use aws_smithy_types::{DateTime, body::SdkBody, date_time::Format};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -32,9 +28,19 @@ pub(crate) type Script = BTreeMap<String, Vec<Answer>>;
 #[derive(Clone, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub(crate) enum Answer {
-    Fault { fault: Fault },
-    Error { status: u16, code: String, message: String },
-    Unreadable { status: u16, body: String },
+    Fault {
+        fault: Fault,
+    },
+    Error {
+        status: u16,
+        code: String,
+        message: String,
+    },
+    /// What cannot be read, or without a body, what breaks off.
+    Unreadable {
+        status: u16,
+        body: Option<String>,
+    },
     /// Success, with the members that the API reference names.
     Output(Map<String, Value>),
 }
@@ -108,11 +114,11 @@ impl HttpConnector for Aws {
             Some(Answer::Fault { fault: Fault::Cut }) | None => {
                 return HttpConnectorFuture::new(ready(Err(ConnectorError::io("connection reset".into()))));
             }
-            Some(Answer::Error { status, code, message }) => (status, call.error(&code, &message)),
-            Some(Answer::Unreadable { status, body }) => (status, body),
-            Some(Answer::Output(output)) => (200, call.output(output)),
+            Some(Answer::Error { status, code, message }) => (status, call.error(&code, &message).into()),
+            Some(Answer::Unreadable { status, body }) => (status, body.map_or_else(SdkBody::taken, SdkBody::from)),
+            Some(Answer::Output(output)) => (200, call.output(output).into()),
         };
-        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
+        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), body);
         response.headers_mut().insert("x-amzn-requestid", "7a62c49f-347e-4fc4-9331-6e8e2f0d1a55");
         HttpConnectorFuture::new(ready(Ok(response)))
     }

@@ -72,11 +72,8 @@ impl Case {
     /// The event, and what is wrong with the script.
     fn play(self) -> (Value, Vec<String>) {
         let is_time_simulated = !self.keybase.as_ref().is_some_and(Keybase::takes_time);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(is_time_simulated)
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(is_time_simulated).build().unwrap();
         let aws = Aws::new(self.aws.clone());
         let keybase = self.keybase.clone().map(Keybase::start);
         let request = self.request(keybase.as_deref());
@@ -179,8 +176,7 @@ impl Dates {
 
     fn take_out(&self, text: &str) -> String {
         let text = text.replace(&self.minutes_ago(0), "{now}");
-        (1..60).fold(text, |text, minutes| {
-            text.replace(&self.minutes_ago(minutes), &format!("{{{minutes} minutes ago}}"))
-        })
+        (1..60)
+            .fold(text, |text, minutes| text.replace(&self.minutes_ago(minutes), &format!("{{{minutes} minutes ago}}")))
     }
 }

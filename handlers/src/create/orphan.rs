@@ -190,7 +190,12 @@ pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> H
     let suspects = warning(create, unnamed.iter().copied());
     let own = unnamed.iter().filter(|key| key.is_by(create.request));
     let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
-    let own = (!own.is_empty()).then(|| format!("This operation also created: {}", own.join("; ")));
+    let own = (!own.is_empty()).then(|| {
+        format!(
+            "This operation also created a key. Delete it unless the rollback of the stack does: {}",
+            own.join("; ")
+        )
+    });
     let message = std::iter::once(error.message).chain(suspects).chain(own).collect::<Vec<_>>().join(". ");
     HandlerError { message, ..error }
 }

@@ -210,7 +210,11 @@ async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
         HandlerErrorCode::NetworkFailure,
         &format!("PgpKey could not be looked up: Keybase at http://{address} could not be reached"),
     );
-    assert_error(look_up(Answer::BrokenOff).await, HandlerErrorCode::NetworkFailure, "PgpKey could not be looked up: Keybase broke its answer off");
+    assert_error(
+        look_up(Answer::BrokenOff).await,
+        HandlerErrorCode::NetworkFailure,
+        "PgpKey could not be looked up: Keybase broke its answer off",
+    );
 }
 
 #[tokio::test]
@@ -218,9 +222,21 @@ async fn the_status_of_an_answer_tells_what_to_do_about_it() {
     for (status, code, message) in [
         (500, HandlerErrorCode::ServiceInternalError, "PgpKey could not be looked up: Keybase failed with status 500"),
         (503, HandlerErrorCode::ServiceInternalError, "PgpKey could not be looked up: Keybase failed with status 503"),
-        (429, HandlerErrorCode::Throttling, "PgpKey could not be looked up: Keybase asks for fewer requests: try again later"),
-        (404, HandlerErrorCode::GeneralServiceException, "PgpKey could not be looked up: Keybase answered a user lookup with status 404"),
-        (302, HandlerErrorCode::GeneralServiceException, "PgpKey could not be looked up: Keybase answered a user lookup with status 302"),
+        (
+            429,
+            HandlerErrorCode::Throttling,
+            "PgpKey could not be looked up: Keybase asks for fewer requests: try again later",
+        ),
+        (
+            404,
+            HandlerErrorCode::GeneralServiceException,
+            "PgpKey could not be looked up: Keybase answered a user lookup with status 404",
+        ),
+        (
+            302,
+            HandlerErrorCode::GeneralServiceException,
+            "PgpKey could not be looked up: Keybase answered a user lookup with status 302",
+        ),
     ] {
         assert_error(look_up(Answer::Plain(status, "oops".to_owned())).await, code, message);
     }
