@@ -166,11 +166,10 @@ impl Call {
 }
 
 fn xml(value: &Value) -> String {
+    let element = |name: &str, value: &Value| format!("<{name}>{}</{name}>", xml(value));
     match value {
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| format!("<{name}>{}</{name}>", xml(value))).collect()
-        }
-        Value::Array(members) => members.iter().map(|value| format!("<member>{}</member>", xml(value))).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| element(name, value)).collect::<Vec<_>>().concat(),
+        Value::Array(members) => members.iter().map(|value| element("member", value)).collect::<Vec<_>>().concat(),
         Value::String(text) => text.replace('&', "&amp;").replace('<', "&lt;"),
         value => value.to_string(),
     }
