@@ -302,13 +302,13 @@ mod tests {
                 key("aws:a"),
                 r#"Tags[1].Key "aws:a": keys that start with "aws:" are reserved by AWS"#.to_owned(),
             ),
-            ("Tags", key(""), r#"Tags[1].Key "": a tag's key is 1 to 128 characters"#.to_owned()),
+            ("Tags", key(""), r#"Tags[1].Key "": a tag's key is a string of 1 to 128 characters"#.to_owned()),
             ("Tags", key("team"), r#"Tags: the key "team" occurs more than once"#.to_owned()),
             ("Tags", json!([{"Key": "a"}]), "Tags[0].Value is required".to_owned()),
             (
                 "Tags",
                 json!([{"Key": "a", "Value": 7}]),
-                "Tags[0].Value 7: a tag's value is at most 256 characters".to_owned(),
+                "Tags[0].Value 7: a tag's value is a string of at most 256 characters".to_owned(),
             ),
             (
                 "Tags",

@@ -1,6 +1,6 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
-use access_key_schema::{ProgressEvent, Request, Result, UserName};
+use access_key_schema::{HandlerError, ProgressEvent, Request, Result, UserName};
 use tokio::{
     join,
     time::{Instant, sleep},
@@ -38,8 +38,14 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
         deleted => deleted?,
     };
     let (secret, gone) = join!(services.secret_store.delete(id), wait_until_gone(services, &user, id));
-    secret?;
+    secret.map_err(|error| secret_left_behind(error, &user, id))?;
     if gone? { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
+}
+
+/// The error of a DELETE whose key is deleted, but whose secret is not.
+fn secret_left_behind(error: HandlerError, user: &UserName, id: &str) -> HandlerError {
+    let message = format!("Access key {id} of user {user} was deleted, but not its secret. {}", error.message);
+    HandlerError { message, ..error }
 }
 
 /// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names.

@@ -6,7 +6,7 @@ use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, 
 use aws_sdk_iam::{
     Client,
     config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
-    types::{AccessKeyMetadata, StatusType},
+    types::{AccessKey, AccessKeyMetadata, StatusType},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
@@ -121,7 +121,9 @@ impl Iam {
                 return Err(self.explain_denial(user, error).await);
             }
         };
-        let Some(key) = answer.access_key else {
+        // The SDK puts an empty text where an answer lacks a member.
+        let is_whole = |key: &AccessKey| !key.access_key_id.is_empty() && !key.secret_access_key.is_empty();
+        let Some(key) = answer.access_key.filter(is_whole) else {
             return Err(HandlerError::new(
                 HandlerErrorCode::ServiceInternalError,
                 format!("CreateAccessKey for user {user} succeeded, but its answer holds no key"),

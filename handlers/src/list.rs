@@ -104,7 +104,7 @@ impl Position {
         position.ok_or_else(|| {
             HandlerError::new(
                 HandlerErrorCode::InvalidRequest,
-                "nextToken is not one that this handler has answered with",
+                "The nextToken is not one that this handler has answered with. Leave it out to start from the first page",
             )
         })
     }

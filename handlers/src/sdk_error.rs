@@ -14,7 +14,7 @@ where
 {
     let (code, reason) = match error {
         SdkError::ServiceError(service) => {
-            let name = service.err().code().unwrap_or("an answer that cannot be read");
+            let name = service.err().code().unwrap_or("the answer cannot be read");
             let code = handler_error_code(name, service.raw().status().as_u16());
             let reason = match service.err().message() {
                 Some(message) => format!("{name}: {message}"),

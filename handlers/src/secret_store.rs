@@ -244,7 +244,11 @@ impl SecretStore {
         match self.force_delete(id).await? {
             None => Ok(()),
             // The replicas are on their way out.
-            Some(refusal) => Err(HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal }),
+            Some(refusal) => Err(HandlerError {
+                code: HandlerErrorCode::ResourceConflict,
+                message: format!("{}. Its replicas are being removed: try again", refusal.message),
+                ..refusal
+            }),
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn password(secret_access_key: &Secret, region: &str) -> Result<Secre
 
 fn hmac(key: &[u8], message: &str) -> Result<Zeroizing<Vec<u8>>> {
     let hmac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| {
-        HandlerError::new(HandlerErrorCode::InternalFailure, "the SES SMTP password could not be derived")
+        HandlerError::new(HandlerErrorCode::InternalFailure, "The SES SMTP password could not be derived")
     })?;
     Ok(Zeroizing::new(hmac.chain_update(message).finalize().into_bytes().to_vec()))
 }

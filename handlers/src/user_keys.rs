@@ -45,7 +45,7 @@ impl UserKey {
 
     /// The key in words, with the command that deletes it.
     pub(crate) fn describe_with_command(&self, user: &UserName) -> String {
-        format!("{}, to delete it: {}", self.describe(), delete_command(user, &self.metadata.id))
+        format!("{}, with: {}", self.describe(), delete_command(user, &self.metadata.id))
     }
 }
 

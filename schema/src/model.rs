@@ -165,8 +165,8 @@ impl AccessKey {
             ("Tags", _) => "a list of tags is expected",
             ("Tags[]", _) => "a tag with a Key and a Value is expected",
             ("Tags[].Key", "pattern") => "keys that start with \"aws:\" are reserved by AWS",
-            ("Tags[].Key", _) => "a tag's key is 1 to 128 characters",
-            ("Tags[].Value", _) => "a tag's value is at most 256 characters",
+            ("Tags[].Key", _) => "a tag's key is a string of 1 to 128 characters",
+            ("Tags[].Value", _) => "a tag's value is a string of at most 256 characters",
             _ => "a string is expected",
         }
     }

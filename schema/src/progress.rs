@@ -6,6 +6,11 @@ use serde_with::skip_serializing_none;
 
 use crate::{AccessKey, HandlerError, HandlerErrorCode};
 
+/// The longest message that reaches its reader ([Cloud Control API]). Of a longer one, the beginning says what happened.
+///
+/// [Cloud Control API]: https://docs.aws.amazon.com/cloudcontrolapi/latest/APIReference/API_ProgressEvent.html
+const MAX_MESSAGE_CHARACTERS: usize = 2048;
+
 /// The status of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -52,7 +57,7 @@ impl ProgressEvent {
     /// The same event with a message, if there is one.
     #[must_use]
     pub fn with_message(self, message: Option<String>) -> Self {
-        Self { message, ..self }
+        Self { message: message.map(shortened), ..self }
     }
 
     /// DELETE succeeded. There is no model of a deleted key.
@@ -96,11 +101,20 @@ impl From<HandlerError> for ProgressEvent {
     fn from(error: HandlerError) -> Self {
         Self {
             error_code: Some(error.code),
-            message: Some(error.message),
+            message: Some(shortened(error.message)),
             resource_model: error.resource_model.map(|model| *model),
             ..Self::bare(OperationStatus::Failed)
         }
     }
+}
+
+/// The message, cut off where it is too long.
+fn shortened(mut message: String) -> String {
+    if message.chars().count() > MAX_MESSAGE_CHARACTERS {
+        message = message.chars().take(MAX_MESSAGE_CHARACTERS - 1).collect();
+        message.push('…');
+    }
+    message
 }
 
 #[cfg(test)]
@@ -122,5 +136,17 @@ mod tests {
             json(ProgressEvent::in_progress(AccessKey::default(), json!({}), 5)),
             json!({"status": "IN_PROGRESS", "resourceModel": {}, "callbackContext": {}, "callbackDelaySeconds": 5}),
         );
+    }
+    #[test]
+    fn a_message_longer_than_an_event_takes_is_cut_off_at_a_character() {
+        let error = |message: &str| ProgressEvent::from(HandlerError::new(HandlerErrorCode::NotFound, message));
+        let warning = |message: &str| ProgressEvent::deleted().with_message(Some(message.to_owned()));
+        for longest in ["a".repeat(2048), "é".repeat(2048)] {
+            let cut = format!("{}…", &longest[..longest.len() / 2048 * 2047]);
+            for event in [&error as &dyn Fn(&str) -> ProgressEvent, &warning] {
+                assert_eq!(event(&longest).message.as_ref(), Some(&longest));
+                assert_eq!(event(&format!("{longest}b")).message.as_ref(), Some(&cut));
+            }
+        }
     }
 }

@@ -112,7 +112,7 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
         Err(failure) => HandlerError::new(
             HandlerErrorCode::GeneralServiceException,
             format!(
-                "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it: {}",
+                "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
                 error.message,
                 failure.message,
                 delete_command(user, id)
@@ -125,8 +125,8 @@ fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
-            "{}. Whether a key was created cannot be told: {}. Look for it, under the user's new name if the user was renamed: \
-             aws iam list-access-keys --user-name {}",
+            "{}. Whether a key was created cannot be told: {}. Look for it, under the user's new name if the user was renamed, \
+             with: aws iam list-access-keys --user-name {}",
             error.message, failure.message, create.user
         ),
     )
@@ -140,8 +140,8 @@ fn left_alone(create: &Create<'_>, seen: &Suspects, error: &HandlerError) -> Han
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
-            "{}. It may have created one of these keys of user {}, or somebody else did, so none was deleted. Delete it \
-             unless it is known whose it is: {keys}",
+            "{}. It may have created one of these keys of user {}, or somebody else did, so none was deleted. Delete each \
+             one unless you know whose it is: {keys}",
             error.message, create.user
         ),
     )
@@ -164,8 +164,8 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
         "key without a stored secret may be left by an interrupted CREATE"
     );
     Some(format!(
-        "User {} also has a key that was created minutes ago and whose secret is not stored here. Unless it is known whose \
-         it is, an interrupted CREATE left it: {keys}",
+        "User {} also has a key that was created minutes ago and has no secret stored here. An interrupted CREATE may have \
+         left it. Delete it unless you know whose it is: {keys}",
         create.user
     ))
 }
@@ -190,7 +190,12 @@ pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> H
     let suspects = warning(create, unnamed.iter().copied());
     let own = unnamed.iter().filter(|key| key.is_by(create.request));
     let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
-    let own = (!own.is_empty()).then(|| format!("This operation also created: {}", own.join("; ")));
+    let own = (!own.is_empty()).then(|| {
+        format!(
+            "This operation also created a key. Delete it unless the rollback of the stack does: {}",
+            own.join("; ")
+        )
+    });
     let message = std::iter::once(error.message).chain(suspects).chain(own).collect::<Vec<_>>().join(". ");
     HandlerError { message, ..error }
 }

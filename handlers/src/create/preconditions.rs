@@ -56,7 +56,7 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Resu
                 format!(
                     "Serial can only be incremented, and would go from {highest}, that of access key {id}, to {wanted}. \
                      Nothing was created. If that key was retained from an earlier resource of this name, give Serial \
-                     {highest} or more, or delete the key: {}",
+                     {highest} or more, or delete the key with: {}",
                     delete_command(&user, id)
                 ),
             ))

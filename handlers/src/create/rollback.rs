@@ -45,7 +45,7 @@ pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished
     }
     match services.secret_store.delete(id).await {
         Err(failure) if may_be_stored => final_error(secret_left_behind(create, id, &error, &failure.message)),
-        _ => error,
+        _ => HandlerError { message: format!("{}. The new access key was deleted again", error.message), ..error },
     }
 }
 

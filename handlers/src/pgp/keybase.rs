@@ -149,8 +149,9 @@ async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
 
 /// The primary key in an answer about one user. Users who do not exist are there too, as `null`.
 fn bundle(answer: &[u8], name: &str) -> Result<String> {
-    let incomprehensible =
-        || failure(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something else than a user");
+    let incomprehensible = || {
+        failure(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something other than a user")
+    };
     let answer: Value = serde_json::from_slice(answer).map_err(|_| incomprehensible())?;
     let code = answer.pointer("/status/code").and_then(Value::as_i64).ok_or_else(incomprehensible)?;
     let user = match (code, &answer["them"]) {
@@ -179,7 +180,7 @@ fn out_of_reach(base_url: &str) -> HandlerError {
 }
 
 fn failure(code: HandlerErrorCode, what: impl std::fmt::Display) -> HandlerError {
-    HandlerError::new(code, format!("Keybase {what}"))
+    HandlerError::new(code, format!("PgpKey could not be looked up: Keybase {what}"))
 }
 
 #[cfg(test)]

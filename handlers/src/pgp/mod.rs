@@ -118,7 +118,7 @@ impl EncryptionKey {
         let message = self.recipient.encrypt(self.format, secret.expose().as_bytes()).map_err(|_| {
             HandlerError::new(
                 HandlerErrorCode::InternalFailure,
-                format!("encrypting to the OpenPGP key {} failed", self.fingerprint),
+                format!("Encrypting to the OpenPGP key {} failed", self.fingerprint),
             )
         })?;
         Ok(BASE64_STANDARD.encode(message))

@@ -208,26 +208,42 @@ async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
     assert_error(
         public_key(&format!("http://{address}"), "alice").await,
         HandlerErrorCode::NetworkFailure,
-        &format!("Keybase at http://{address} could not be reached"),
+        &format!("PgpKey could not be looked up: Keybase at http://{address} could not be reached"),
     );
-    assert_error(look_up(Answer::BrokenOff).await, HandlerErrorCode::NetworkFailure, "Keybase broke its answer off");
+    assert_error(
+        look_up(Answer::BrokenOff).await,
+        HandlerErrorCode::NetworkFailure,
+        "PgpKey could not be looked up: Keybase broke its answer off",
+    );
 }
 
 #[tokio::test]
 async fn the_status_of_an_answer_tells_what_to_do_about_it() {
     for (status, code, message) in [
-        (500, HandlerErrorCode::ServiceInternalError, "Keybase failed with status 500"),
-        (503, HandlerErrorCode::ServiceInternalError, "Keybase failed with status 503"),
-        (429, HandlerErrorCode::Throttling, "Keybase asks for fewer requests: try again later"),
-        (404, HandlerErrorCode::GeneralServiceException, "Keybase answered a user lookup with status 404"),
-        (302, HandlerErrorCode::GeneralServiceException, "Keybase answered a user lookup with status 302"),
+        (500, HandlerErrorCode::ServiceInternalError, "PgpKey could not be looked up: Keybase failed with status 500"),
+        (503, HandlerErrorCode::ServiceInternalError, "PgpKey could not be looked up: Keybase failed with status 503"),
+        (
+            429,
+            HandlerErrorCode::Throttling,
+            "PgpKey could not be looked up: Keybase asks for fewer requests: try again later",
+        ),
+        (
+            404,
+            HandlerErrorCode::GeneralServiceException,
+            "PgpKey could not be looked up: Keybase answered a user lookup with status 404",
+        ),
+        (
+            302,
+            HandlerErrorCode::GeneralServiceException,
+            "PgpKey could not be looked up: Keybase answered a user lookup with status 302",
+        ),
     ] {
         assert_error(look_up(Answer::Plain(status, "oops".to_owned())).await, code, message);
     }
     assert_error(
         look_up_json(json!({"status": {"code": 218, "name": "GENERIC"}})).await,
         HandlerErrorCode::GeneralServiceException,
-        "Keybase refused a user lookup with its status code 218",
+        "PgpKey could not be looked up: Keybase refused a user lookup with its status code 218",
     );
 }
 
@@ -236,7 +252,7 @@ async fn an_answer_without_end_is_given_up() {
     assert_error(
         look_up(Answer::Endless).await,
         HandlerErrorCode::GeneralServiceException,
-        "Keybase answered a user lookup with more than 4 MB",
+        "PgpKey could not be looked up: Keybase answered a user lookup with more than 4 MB",
     );
 }
 
@@ -248,7 +264,7 @@ async fn garbage_is_not_taken_for_an_answer() {
         assert_error(
             look_up(Answer::Plain(200, garbage.to_owned())).await,
             HandlerErrorCode::GeneralServiceException,
-            "Keybase answered a user lookup with something else than a user",
+            "PgpKey could not be looked up: Keybase answered a user lookup with something other than a user",
         );
     }
 }
