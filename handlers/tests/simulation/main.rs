@@ -27,7 +27,7 @@ use std::{collections::BTreeMap, env, str::FromStr};
 use plan::Plan;
 
 /// The lives of a test run that asks for no number: some 40 seconds on two cores.
-const LIVES: u64 = 1_500;
+const LIVES: u64 = 400;
 
 /// `SEED` replays one life and tells its story whatever comes of it. `LIVES` says how many to play, `FIRST_SEED` from which on.
 #[test]
