@@ -165,7 +165,7 @@ mod tests {
             "ListAccessKeys for user alice failed: LimitExceeded: why \
              (request id 11111111-2222-3333-4444-555555555555)"
         );
-        let message = secrets_manager(400, "InvalidParameterException").await.unwrap_err().message;
+        let message = secrets_manager(400, "LimitExceededException").await.unwrap_err().message;
         assert!(
             message.contains("DeleteSecret for secret cloudformation/iam-access-key/AKIAIOSFODNN7EXAMPLE"),
             "{message}"
