@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo check test contract sam setup gnupg faults simulate fuzz schema build package package-size lock format
+.PHONY: help doctor demo check test contract sam setup gnupg faults simulate mutations fuzz schema build package package-size lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,10 @@ LIVES := 100000
 simulate: ## when what happens to a key changes: lives full of faults, on simulated time; LIVES=…, SEED=… replays one
 	LIVES=$(LIVES) SEED=$(SEED) cargo test --profile simulation --package access-key-handlers --test simulation -- \
 		--nocapture nothing_is_lost
+
+mutations: LIVES := 3000
+mutations: setup ## when the simulation changes: does it notice a rule that is switched off; writes docs/simulation.md
+	LIVES=$(LIVES) python dev/mutations.py
 
 FUZZ_RUNS := 100000
 FUZZ := RUSTC_BOOTSTRAP=1 PATH=$(CURDIR)/target/tools/bin:$$PATH cargo fuzz run --sanitizer none

@@ -1,0 +1,265 @@
+"""`make mutations`: does the simulation notice when a rule of the handlers is switched off.
+
+All rules get a switch, in a copy of the project under target/mutations, which is built once. Then each is switched off
+alone, and lives are played from the first seed on until one breaks an invariant. The table goes to docs/simulation.md.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from surroundings import ROOT
+
+COPY = ROOT / "target/mutations/source"
+# Of its own: Cargo takes a copy's artifacts for the project's.
+TARGET = ROOT / "target/mutations/target"
+PAGE = ROOT / "docs/simulation.md"
+BEGIN, END = "<!-- by make mutations -->\n", "<!-- end -->\n"
+TIMEOUT_SECONDS = 3600
+SWITCH = """
+/// Whether this rule is switched off.
+pub(crate) fn is_off(rule: usize) -> bool {
+    std::env::var("OFF").is_ok_and(|off| off == rule.to_string())
+}
+"""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule in plain words, where it stands in handlers/src, and the same with OFF as its switch."""
+
+    text: str
+    file: str
+    before: str
+    after: str
+
+
+RULES = (
+    Rule(
+        "CreateAccessKey is sent once, never retried blindly",
+        "iam.rs",
+        "retry_config(RetryConfig::disabled())",
+        "retry_config(if OFF { RetryConfig::standard() } else { RetryConfig::disabled() })",
+    ),
+    Rule(
+        "CREATE starts only with enough time left to finish or to roll back",
+        "create/preconditions.rs",
+        "if deadline.leaves(TIME_TO_CREATE) {",
+        "if OFF || deadline.leaves(TIME_TO_CREATE) {",
+    ),
+    Rule(
+        "IAM decides whether the quota is full, not the list of keys",
+        "create.rs",
+        "        preconditions::refuse_lowered_serial(request, before)?;",
+        "        if OFF && before.len() >= crate::iam::KEYS_PER_USER {\n"
+        '            return Err(HandlerError::new(HandlerErrorCode::ServiceLimitExceeded, "Two keys"));\n'
+        "        }\n"
+        "        preconditions::refuse_lowered_serial(request, before)?;",
+    ),
+    Rule(
+        "Where the quota is full, one of the keys may be this operation's own",
+        "create/preconditions.rs",
+        "first_of_this_operation(request, &keys)",
+        "first_of_this_operation(request, &keys).filter(|_| !OFF)",
+    ),
+    Rule(
+        "A retried CREATE goes on with the key that it has made",
+        "create.rs",
+        "first_of_this_operation(request, before)",
+        "first_of_this_operation(request, before).filter(|_| !OFF)",
+    ),
+    Rule(
+        "After a lost answer, the key is looked for",
+        "create.rs",
+        "Err(error) if orphan::may_exist(&error)",
+        "Err(error) if !OFF && orphan::may_exist(&error)",
+    ),
+    Rule(
+        "What was found then is deleted only if the user is new",
+        "create/orphan.rs",
+        "&& is_user_of_this_stack(create, &key.metadata).await",
+        "&& (OFF || is_user_of_this_stack(create, &key.metadata).await)",
+    ),
+    Rule(
+        "… only if the user has, and had, no other key",
+        "create/orphan.rs",
+        "if seen.is_only_key\n                && !is_underway(key)\n                && before.is_empty()",
+        "if (OFF || seen.is_only_key) && !is_underway(key) && (OFF || before.is_empty())",
+    ),
+    Rule(
+        "… only if it was created during the call",
+        "create/orphan.rs",
+        "&& created_between(&key.metadata, started, ended)",
+        "&& (OFF || created_between(&key.metadata, started, ended))",
+    ),
+    Rule(
+        "A key that is seconds old may be about to have its secret stored",
+        "user_keys.rs",
+        "self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
+        "!OFF && self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
+    ),
+    Rule(
+        "CREATE waits until IAM shows the key",
+        "create.rs",
+        "let Some(key) = mine.into_iter().next() else { return Ok(None) };",
+        "let status = request.desired.wanted_status();\n"
+        "        let expected = OFF.then(|| KeyMetadata { id: id.to_owned(), status, created: None });\n"
+        "        let Some(key) = mine.into_iter().next().or(expected) else { return Ok(None) };",
+    ),
+    Rule(
+        "Of two keys of one operation, the later one gives way",
+        "create/concurrent.rs",
+        "Some(first) if order(&first.metadata) < order(ours)",
+        "Some(first) if !OFF && order(&first.metadata) < order(ours)",
+    ),
+    Rule(
+        "… or is deleted by the one that stays",
+        "create.rs",
+        "if unless_passing(concurrent::delete_later(self, &key, &others).await)? != Some(true)",
+        "if !OFF && unless_passing(concurrent::delete_later(self, &key, &others).await)? != Some(true)",
+    ),
+    Rule(
+        "A rollback deletes the key",
+        "create/rollback.rs",
+        "match delete_access_key(services, user, id, Some(key)).await {",
+        "match if OFF { Ok(user.clone()) } else { delete_access_key(services, user, id, Some(key)).await } {",
+    ),
+    Rule(
+        "A rollback deletes the secret",
+        "create/rollback.rs",
+        "match services.secret_store.delete(id).await {",
+        "match if OFF { Ok(()) } else { services.secret_store.delete(id).await } {",
+    ),
+    Rule(
+        "A rollback that leaves something answers with the Id",
+        "create/rollback.rs",
+        "resource_model: Some(Box::new(model))",
+        "resource_model: Some(Box::new(model)).filter(|_| !OFF)",
+    ),
+    Rule(
+        "… and with a code that CloudFormation does not retry",
+        "create/rollback.rs",
+        "let code = if error.code.is_retriable() {",
+        "let code = if !OFF && error.code.is_retriable() {",
+    ),
+    Rule(
+        "A failed CREATE names the keys that it may have left",
+        "create/orphan.rs",
+        "if keys.is_empty() {",
+        "if OFF || keys.is_empty() {",
+    ),
+    Rule(
+        "UPDATE waits until IAM and the store show what it wrote",
+        "update.rs",
+        "key.status == status && are_tags_shown",
+        "OFF || key.status == status && are_tags_shown",
+    ),
+    Rule(
+        "DELETE waits until the key is shown nowhere",
+        "delete.rs",
+        "if gone? {",
+        "if gone? || OFF {",
+    ),
+    Rule(
+        "DELETE believes NotFound only after a while, and only of a key that is not young",
+        "delete.rs",
+        "Whereabouts::Nowhere if !is_young",
+        "Whereabouts::Nowhere if OFF || !is_young",
+    ),
+    Rule(
+        "DELETE by the id alone asks the store for the owner, before IAM",
+        "delete.rs",
+        "and_then(|entry| entry.owner)",
+        "and_then(|entry| entry.owner).filter(|_| !OFF)",
+    ),
+    Rule(
+        "A role that is limited to a path is told NotFound, not AccessDenied, of a user who is gone",
+        "iam.rs",
+        "Err(missing) if missing.is_not_found() => missing,",
+        "Err(missing) if !OFF && missing.is_not_found() => missing,",
+    ),
+    Rule(
+        "A secret that cannot be decrypted stands in nobody's way",
+        "secret_store.rs",
+        "_ => Ok(self.describe(id).await?",
+        "_ if OFF => Err(error),\n            _ => Ok(self.describe(id).await?",
+    ),
+    Rule(
+        "A secret's replicas are removed with it",
+        "secret_store.rs",
+        "if regions.is_empty() {",
+        "if OFF || regions.is_empty() {",
+    ),
+)
+
+
+def count(rule: Rule) -> int:
+    """Return how often the rule's text stands in its file."""
+    return (ROOT / "handlers/src" / rule.file).read_text().count(rule.before)
+
+
+def copied() -> None:
+    """Copy the project, newer than anything built from an earlier copy, with a switch at each rule."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    ignored = shutil.ignore_patterns("target", ".git", ".venv")
+    shutil.copytree(ROOT, COPY, ignore=ignored, copy_function=shutil.copyfile)
+    sources = COPY / "handlers/src"
+    for number, rule in enumerate(RULES, 1):
+        file = sources / rule.file
+        file.write_text(file.read_text().replace(rule.before, rule.after.replace("OFF", f"crate::is_off({number})")))
+    with (sources / "lib.rs").open("a") as lib:
+        lib.write(SWITCH)
+
+
+def simulation(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build the copy's simulation, and run it unless the arguments say otherwise."""
+    command = ["cargo", "test", "--quiet", "--profile", "simulation", "--package", "access-key-handlers"]
+    command += ["--test", "simulation", *arguments]
+    env = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), **environment}
+    return subprocess.run(
+        command,
+        cwd=COPY,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def played(number: int, lives: int) -> str:
+    """Play lives without this rule, and return how many it took, and what was broken; RuntimeError if they fail."""
+    run = simulation("--", "nothing_is_lost", OFF=str(number), LIVES=str(lives), FIRST_SEED="0", SEED="")
+    if run.returncode == 0:
+        return f"— | not found in {lives:,} lives"
+    seed, broken = re.search(r"SEED=(\d+),", run.stdout), re.search(r"^broken: (.+)$", run.stdout, re.MULTILINE)
+    if not seed or not broken:
+        raise RuntimeError(run.stdout)
+    return f"{int(seed[1]) + 1:,} | {re.sub(r'AKIA[A-Z0-9]{16}', 'AKIA…', broken[1])}"
+
+
+def written(rows: list[str]) -> None:
+    """Put the rows into the page, between its two marks."""
+    table = ["| switched off | lives until found | broken |", "| --- | ---: | --- |", *rows]
+    before, rest = PAGE.read_text().split(BEGIN)
+    PAGE.write_text(before + BEGIN + "\n".join(table) + "\n" + END + rest.split(END)[1])
+
+
+def main() -> None:
+    """Try every rule, LIVES lives at most each, and write down what came of it."""
+    lives = int(os.environ["LIVES"])
+    copied()
+    built = simulation("--no-run")
+    if built.returncode:
+        raise SystemExit(built.stdout)
+    rows = []
+    for number, text in enumerate(["Nothing", *(rule.text for rule in RULES)]):
+        rows.append(f"| {text} | {played(number, lives)} |")
+        print(rows[-1], flush=True)
+    written(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+import mutations
+
+
+def test_the_text_of_every_rule_that_is_switched_off_is_found_once() -> None:
+    found = {rule.text: mutations.count(rule) for rule in mutations.RULES}
+    assert {text: count for text, count in found.items() if count != 1} == {}
+
+
+def test_the_page_has_a_row_for_every_rule() -> None:
+    page = mutations.PAGE.read_text()
+    assert [rule.text for rule in mutations.RULES if f"| {rule.text} |" not in page] == [], "run `make mutations`"
