@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo check test contract sam setup gnupg faults simulate mutations fuzz schema build package package-size lock format
+.PHONY: help doctor demo check test contract live sam setup gnupg faults simulate mutations fuzz schema build package package-size lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,10 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 contract: setup ## when a handler's answers change: the CloudFormation CLI's contract tests
 	cargo build --quiet --bin iam-access-key
 	python dev/contract.py target/debug/iam-access-key
+
+live: setup ## when docs/assumptions.md is to be checked: in your own AWS account; asks first. Never run on the real AWS yet
+	cargo build --quiet --bin iam-access-key
+	python dev/live.py
 
 schema: setup ## when the model changes: write the registry schema, the type reference and the role
 	cfn generate

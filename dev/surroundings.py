@@ -81,7 +81,7 @@ def running(
     host: str = HOST,
     log: Path | None = None,
     stop: signal.Signals = signal.SIGTERM,
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`."""
     with open(log or os.devnull, "wb") as file:
         output = file if log or not os.environ.get("VERBOSE") else None
@@ -91,7 +91,7 @@ def running(
             try:
                 if port:
                     _wait_for(host, port, process)
-                yield
+                yield process
             finally:
                 process.send_signal(stop)
                 try:
@@ -111,19 +111,31 @@ def aws(host: str = HOST) -> Iterator[int]:
 
 
 @contextmanager
-def function(binary: Path, aws_port: int) -> Iterator[int]:
-    """Run the binary behind the Lambda API, with AWS at a port of this machine, and yield the API's port."""
+def lambda_api() -> Iterator[int]:
+    """Run the Lambda API, which has no function yet, and yield its port."""
     with reserved_port() as port:
         api = ["lambda", "watch", "--only-lambda-apis", "--invoke-address", HOST, "--invoke-port", str(port)]
-        env = {
-            "AWS_LAMBDA_RUNTIME_API": f"http://{HOST}:{port}/.rt/{FUNCTION}",
-            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
-            "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}",
-        }
-        with running([TOOLS / "cargo-lambda", *api], port), running([binary], env=env):
+        with running([TOOLS / "cargo-lambda", *api], port):
             yield port
+
+
+def function_environment(api_port: int, endpoints: Mapping[str, str]) -> dict[str, str]:
+    """What the function behind a Lambda API finds in its environment; `endpoints` say where AWS is."""
+    return {
+        "AWS_LAMBDA_RUNTIME_API": f"http://{HOST}:{api_port}/.rt/{FUNCTION}",
+        "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        **endpoints,
+    }
+
+
+@contextmanager
+def function(binary: Path, aws_port: int) -> Iterator[int]:
+    """Run the binary behind the Lambda API, with AWS at a port of this machine, and yield the API's port."""
+    endpoints = {"AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}"}
+    with lambda_api() as port, running([binary], env=function_environment(port, endpoints)):
+        yield port
 
 
 def _wait_for(host: str, port: int, server: subprocess.Popen[bytes]) -> None:

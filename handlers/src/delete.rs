@@ -58,7 +58,7 @@ async fn owner(services: &Services, id: &str) -> Result<UserName> {
 }
 
 /// Whether neither READ nor LIST shows the key any more.
-async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
+pub(crate) async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
     poll(
         services,
         STABILIZE_WAIT,
