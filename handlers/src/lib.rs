@@ -50,7 +50,7 @@ pub struct Services {
 /// Does what `request` asks for.
 ///
 /// # Errors
-/// A [`HandlerError`] with the code CloudFormation expects for what went wrong. READ and LIST change nothing,
+/// A [`access_key_schema::HandlerError`] with the code CloudFormation expects for what went wrong. READ and LIST change nothing,
 /// so they are simply given up when the invocation's time is over; the others watch the deadline themselves.
 pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEvent> {
     match request.action {
