@@ -102,7 +102,7 @@ pub(crate) async fn delete_access_key(
         let entry = entry.ok().flatten();
         let clock = &services.clock;
         let is_young = created.is_some_and(|key| key.is_younger_than(PROPAGATION, clock))
-            || entry.as_ref().and_then(|entry| entry.created).is_some_and(|stored| clock.age(stored) < PROPAGATION);
+            || entry.as_ref().is_some_and(|entry| entry.is_younger_than(PROPAGATION, clock));
         match place? {
             Whereabouts::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
             Whereabouts::Elsewhere(owner) => return Err(of_another_user(id, &user, &owner)),

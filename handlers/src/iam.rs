@@ -203,11 +203,14 @@ impl Iam {
 }
 
 impl KeyMetadata {
-    /// Whether the key is younger than `time`, clocks that differ included.
+    /// When the key was created, by IAM's clock.
+    pub(crate) fn created_at(&self) -> Option<SystemTime> {
+        self.created.and_then(|created| SystemTime::try_from(created).ok())
+    }
+
+    /// Whether the key is younger than `time`. A key from the future, as IAM's clock may have it, is.
     pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
-        self.created
-            .and_then(|created| SystemTime::try_from(created).ok())
-            .is_some_and(|created| clock.age(created) < time)
+        self.created_at().is_some_and(|created| clock.age(created) < time)
     }
 
     /// When the key was created, as RFC 3339.

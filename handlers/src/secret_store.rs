@@ -80,9 +80,7 @@ pub(crate) struct Entry {
     /// `None` where the secret is of an older layout and cannot be read, or was described anew by hand.
     pub(crate) owner: Option<Ownership>,
     /// When the secret was stored, which is when the key was created, give or take seconds.
-    pub(crate) created: Option<SystemTime>,
-    /// The regions that somebody replicated the secret to.
-    replica_regions: Vec<String>,
+    created: Option<SystemTime>,
 }
 
 impl SecretValue {
@@ -124,10 +122,9 @@ impl StoredSecret {
 }
 
 impl Entry {
-    fn new(owner: Option<Ownership>, described: &DescribeSecretOutput) -> Self {
-        let created = described.created_date.and_then(|created| SystemTime::try_from(created).ok());
-        let replicas = described.replication_status.iter().flatten();
-        Self { owner, created, replica_regions: replicas.filter_map(|replica| replica.region.clone()).collect() }
+    /// Whether the secret was stored less than `time` ago.
+    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
+        self.created.is_some_and(|created| clock.age(created) < time)
     }
 }
 
@@ -193,19 +190,17 @@ impl SecretStore {
     pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>> {
         let described = self.describe(id).await?;
         let description = described.as_ref().and_then(|described| described.description.as_deref());
-        if let (Some(owner), Some(described)) = (description.and_then(Ownership::from_description), &described) {
-            return Ok(Some(Entry::new(Some(owner), described)));
+        let created = described.as_ref().and_then(|described| SystemTime::try_from(described.created_date?).ok());
+        if let Some(owner) = description.and_then(Ownership::from_description) {
+            return Ok(Some(Entry { owner: Some(owner), created }));
         }
         let stored = self.get(id).await?;
+        if described.is_none() && stored.is_none() {
+            return Ok(None);
+        }
         let value = stored.as_ref().and_then(StoredSecret::readable);
-        let owner = value.map(Ownership::of);
-        Ok(match (described, stored.is_some()) {
-            (Some(described), _) => Some(Entry::new(owner, &described)),
-            (None, true) => {
-                Some(Entry { owner, created: value.and_then(SecretValue::created), replica_regions: vec![] })
-            }
-            (None, false) => None,
-        })
+        let created = created.or_else(|| value.and_then(SecretValue::created));
+        Ok(Some(Entry { owner: value.map(Ownership::of), created }))
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
@@ -234,7 +229,8 @@ impl SecretStore {
     /// Without a recovery window: a dead key's secret is worth nothing, and the name would stay taken.
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
         let Some(refusal) = self.force_delete(id).await? else { return Ok(()) };
-        let regions = self.entry(id).await?.map(|entry| entry.replica_regions).unwrap_or_default();
+        let replicas = self.describe(id).await?.and_then(|described| described.replication_status).unwrap_or_default();
+        let regions: Vec<_> = replicas.into_iter().filter_map(|replica| replica.region).collect();
         if regions.is_empty() {
             return Err(refusal);
         }

@@ -61,7 +61,7 @@ async fn set_status(services: &Services, request: &Request, user: &UserName, id:
 /// Whether the key is so young that IAM may not show it yet.
 async fn is_young(services: &Services, id: &str) -> bool {
     let entry = services.secret_store.entry(id).await.ok().flatten();
-    entry.and_then(|entry| entry.created).is_some_and(|stored| services.clock.age(stored) < PROPAGATION)
+    entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
 }
 
 /// The key, once READ would answer with what was written: its status, and its tags where these changed.

@@ -30,6 +30,12 @@ impl HandlerError {
         Self { code, message: message.into(), resource_model: None }
     }
 
+    /// The same error, whose message goes on with `sentence`.
+    #[must_use]
+    pub fn followed_by(self, sentence: &str) -> Self {
+        Self { message: format!("{}. {sentence}", self.message), ..self }
+    }
+
     /// Whether this error says that the key, or its user, does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

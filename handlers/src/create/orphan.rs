@@ -51,9 +51,7 @@ pub(super) async fn look_for(
     );
     let looked = looked.await;
     match (seen.keys.as_slice(), looked) {
-        ([], Ok(_)) => {
-            HandlerError { message: format!("{}. IAM shows no key that it could have created", error.message), ..error }
-        }
+        ([], Ok(_)) => error.followed_by("IAM shows no key that it could have created"),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
         ([key], Ok(_))
             if seen.is_only_key
@@ -93,8 +91,7 @@ async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Suspects> {
 /// Whether the user is so young that they were created for the stack at hand, as when a stack creates a user and a key.
 async fn is_user_of_this_stack(create: &Create<'_>, key: &KeyMetadata) -> bool {
     let user_created = create.services.iam.user_created(create.user).await.ok().flatten();
-    let key_created = key.created.and_then(|created| SystemTime::try_from(created).ok());
-    match (user_created, key_created) {
+    match (user_created, key.created_at()) {
         (Some(user), Some(key)) => key.duration_since(user).is_ok_and(|age| age < NEW_USER),
         _ => false,
     }
@@ -105,10 +102,7 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
     let Create { services, user, .. } = *create;
     let id = &key.metadata.id;
     match services.iam.delete_access_key(user, id).await {
-        Ok(()) => HandlerError {
-            message: format!("{}. It had created access key {id} all the same, which was deleted again", error.message),
-            ..error
-        },
+        Ok(()) => error.followed_by(&format!("It had created access key {id} all the same, which was deleted again")),
         Err(failure) => HandlerError::new(
             HandlerErrorCode::GeneralServiceException,
             format!(
@@ -178,7 +172,7 @@ pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerEr
     }
     let unnamed = keys.iter().filter(|key| !error.message.contains(&key.metadata.id));
     match warning(create, unnamed) {
-        Some(warning) => HandlerError { message: format!("{}. {warning}", error.message), ..error },
+        Some(warning) => error.followed_by(&warning),
         None => error,
     }
 }
@@ -186,23 +180,20 @@ pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerEr
 /// The same with the user's keys as IAM shows them now.
 pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
     let Ok(keys) = create.services.deadline.bound(user_keys(create.services, create.user)).await else { return error };
-    let unnamed: Vec<_> = keys.iter().filter(|key| !error.message.contains(&key.metadata.id)).collect();
-    let suspects = warning(create, unnamed.iter().copied());
-    let own = unnamed.iter().filter(|key| key.is_by(create.request));
+    let error = name_known(create, &keys, error);
+    let own = keys.iter().filter(|key| key.is_by(create.request) && !error.message.contains(&key.metadata.id));
     let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
-    let own = (!own.is_empty()).then(|| {
-        format!(
-            "This operation also created a key. Delete it unless the rollback of the stack does: {}",
-            own.join("; ")
-        )
-    });
-    let message = std::iter::once(error.message).chain(suspects).chain(own).collect::<Vec<_>>().join(". ");
-    HandlerError { message, ..error }
+    if own.is_empty() {
+        return error;
+    }
+    error.followed_by(&format!(
+        "This operation also created a key. Delete it unless the rollback of the stack does: {}",
+        own.join("; ")
+    ))
 }
 
 fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {
-    let Some(created) = key.created.and_then(|created| SystemTime::try_from(created).ok()) else { return false };
-    created + CLOCK_SKEW >= start && created <= end + CLOCK_SKEW
+    key.created_at().is_some_and(|created| created + CLOCK_SKEW >= start && created <= end + CLOCK_SKEW)
 }
 
 #[cfg(test)]

@@ -51,8 +51,7 @@ pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished
     match services.secret_store.delete(id).await {
         Err(failure) if may_be_stored => final_error(secret_left_behind(create, id, &error, &failure.message)),
         _ => {
-            let message = format!("{}. The new access key was deleted again", error.message);
-            let error = HandlerError { message, ..error };
+            let error = error.followed_by("The new access key was deleted again");
             let could_be_replayed = may_be_stored && unfinished_by_store(&error);
             if could_be_replayed && !wait_until_gone(services, user, id).await.is_ok_and(|gone| gone) {
                 return final_error(error);
