@@ -26,7 +26,9 @@ pub(crate) fn success(
         Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),
         Value::Unreadable(why) => {
             tracing::warn!(access_key_id = id, why, "secret cannot be read");
-            let message = format!("The secret of access key {id} of user {user} cannot be read and is left out: {why}");
+            let message = format!(
+                "The secret of access key {id} of user {user} cannot be read, and the properties from it are empty: {why}"
+            );
             Ok(ProgressEvent::success(known).with_message(Some(message)))
         }
     }
