@@ -32,8 +32,8 @@ def broken_rules(schema: Schema) -> list[str]:
 def broken_compatibility(released: Schema, schema: Schema) -> list[str]:
     """Return what in a schema breaks what was valid before it, warnings included: a new pattern is one.
 
-    The rules look at a resource's properties. So the settings of the type configuration are held to them as if they were
-    properties of a resource too.
+    The rules look at a resource's properties. So the settings of the type configuration are held to them as if they
+    were properties of a resource too.
     """
     settings = ({"properties": each["typeConfiguration"]["properties"]} for each in (released, schema))
     return _findings([released, schema], "--stateful") + _findings(list(settings), "--stateful")

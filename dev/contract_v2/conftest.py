@@ -1,20 +1,21 @@
 """The account that the scenarios are played in, the input sets that they are played with, and the page of results."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
-from contract_v2.page import PAGE, page
-from contract_v2.progress import Model
-from contract_v2.resource_type import ResourceType
-from inputs import InputSet, create_users, input_sets
 from schema_rules import SCHEMA, read
 from surroundings import FUNCTION, HOST, REGION, ROOT, aws, function
 
+from contract_v2.page import PAGE, Outcomes, page
+from contract_v2.progress import Model
+from contract_v2.resource_type import ResourceType
+from inputs import InputSet, create_users, input_sets
+
 SETS = input_sets()
-OUTCOMES = pytest.StashKey[dict[str, dict[str, str]]]()
+OUTCOMES = pytest.StashKey[Outcomes]()
 
 
 @pytest.fixture(scope="session")
@@ -95,18 +96,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of READ last: they look at what READ has answered in all the others too."""
-    items.sort(key=lambda item: item.path.name == "test_read.py")
+    """Put the tests of READ last: they look at what READ has answered in all the others too.
+
+    Before them those of LIST, which read the strangers' keys: READ waits for the secret of a key that is seconds old.
+    """
+    last = ["test_list.py", "test_read.py"]
+    items.sort(key=lambda item: last.index(item.path.name) if item.path.name in last else -1)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
-    """Note what came of a test, for its input set."""
-    report: pytest.TestReport = yield  # type: ignore[misc]
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what came of a test, for its input set; a test without one is for all of them."""
+    report = yield
     inputs = item.callspec.params.get("inputs") if hasattr(item, "callspec") else None
+    name = inputs.name if isinstance(inputs, InputSet) else ""
     outcomes = item.config.stash[OUTCOMES].setdefault(item.originalname, {})
-    name = inputs.name if inputs else ""
-    if report.when == "call" or report.outcome == "failed":
+    if outcomes.get(name) != "failed":
         outcomes[name] = report.outcome
     return report
 

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType
 
@@ -55,25 +55,25 @@ OURS: dict[str, Sequence[str]] = {
     )
 }
 
-# Of each test's function, by input set; "" for a test that is played once for all sets.
-Results = Mapping[str, Mapping[str, str]]
+# What came of each test, by input set; by "" if it is played once for all sets.
+Outcomes = dict[str, dict[str, str]]
 
 
-def page(results: Results, sets: Sequence[str]) -> str:
+def page(outcomes: Outcomes, sets: Sequence[str]) -> str:
     """Return the page's text."""
-    tables = {section: table(section, names, results, sets) for section, names in {**PUBLISHED, **OURS}.items()}
+    tables = {section: table(section, names, outcomes, sets) for section, names in {**PUBLISHED, **OURS}.items()}
     return TEXT.read_text().format(**tables)
 
 
-def table(section: str, names: Sequence[str], results: Results, sets: Sequence[str]) -> str:
+def table(section: str, names: Sequence[str], outcomes: Outcomes, sets: Sequence[str]) -> str:
     """Return a section's table; AttributeError if one of AWS's scenarios has no test."""
     module = importlib.import_module(f"contract_v2.test_{section}")
     rows = [["test", "what it asks", *(f"`{name}`" for name in sets)], ["---"] * (2 + len(sets))]
     for name in names:
         test: FunctionType = getattr(module, function_name(name))
-        outcomes = results.get(test.__name__, {})
+        played = outcomes.get(test.__name__, {})
         shown = f"`{name}`" if name == test.__name__ else name
-        cells = [outcomes.get(each, outcomes.get("", "not played")) for each in sets]
+        cells = [played.get(each, played.get("", "not played")) for each in sets]
         rows.append([shown, first_paragraph(test), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract_v2.progress import Model, ProgressEvent
-from inputs import VARIABLES
 from schema_rules import Schema
 from surroundings import REGION
+
+from contract_v2.progress import Model, ProgressEvent
+from inputs import VARIABLES
 
 # How long CloudFormation waits for one answer, in seconds (resource type handler contract).
 ANSWER_SECONDS = {"CREATE": 60, "UPDATE": 60, "DELETE": 60, "READ": 30, "LIST": 30}
@@ -19,7 +20,7 @@ MAX_INVOCATIONS = 20
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/contract-tests/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Read:
     """What READ answered, and the request that produced it; none for a key that was found by LIST."""
 
@@ -32,9 +33,9 @@ class ResourceType:
     """The handlers behind a Lambda API, with all that READ has answered and all that CREATE has left."""
 
     url: str
-    schema: Schema
-    reads: list[Read] = field(default_factory=list)
-    existing: dict[str, Model] = field(default_factory=dict)
+    schema: Schema = field(repr=False)
+    reads: list[Read] = field(default_factory=list, repr=False)
+    existing: dict[str, Model] = field(default_factory=dict, repr=False)
 
     def create(self, desired: Model) -> ProgressEvent:
         """Create a resource."""

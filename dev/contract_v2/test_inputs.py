@@ -4,11 +4,12 @@ import re
 
 import botocore.session
 import pytest
+from jsonschema import Draft7Validator
+from schema_rules import SCHEMA, read
+
 from contract_v2.property_paths import declared, present
 from contract_v2.resource_type import names
 from inputs import InputSet, input_files, input_sets
-from jsonschema import Draft7Validator
-from schema_rules import SCHEMA, read
 
 PARTITIONS = botocore.session.Session().get_available_partitions()
 REGIONS = [region for each in PARTITIONS for region in botocore.session.Session().get_available_regions("ec2", each)]

@@ -8,7 +8,7 @@ from inputs import InputSet
 def test_a_third_key_beside_two_is_refused_and_leaves_both(
     handlers: ResourceType, inputs: InputSet, created: Model
 ) -> None:
-    """While two keys live, a third CREATE fails with `ServiceLimitExceeded`. Both keys still read, and LIST names no other."""
+    """While two keys live, a third CREATE fails with `ServiceLimitExceeded`. Both are still read."""
     second = handlers.create(inputs.create).succeeded().model
     before = handlers.list()
     handlers.create(handlers.settable(created)).failed("ServiceLimitExceeded")
