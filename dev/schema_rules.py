@@ -46,7 +46,7 @@ def _findings(schemas: list[Schema], *options: str) -> list[str]:
         paths = [Path(folder, f"{number}.json") for number in range(len(schemas))]
         for path, schema in zip(paths, schemas, strict=True):
             path.write_text(json.dumps(schema))
-        command = [GUARD_RAIL, "--json", *options, "--schema", *(path.as_uri() for path in paths)]
+        command: list[str | Path] = [GUARD_RAIL, "--json", *options, "--schema", *(path.as_uri() for path in paths)]
         run = subprocess.run(command, cwd=folder, capture_output=True, check=True, encoding="utf-8", timeout=60)
     (result,) = ast.literal_eval(run.stdout.strip().splitlines()[-1])
     if not any(result.values()):
