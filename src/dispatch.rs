@@ -36,6 +36,8 @@ async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result
         logical_resource_id = context.logical_resource_id,
         "request received"
     );
+    // The event that SAM's documentation shows for the test entry point names no region.
+    payload.region = payload.region.or_else(|| clients.function_region.clone());
     let caller = payload.caller_credentials.take().ok_or_else(no_credentials)?;
     let request = validate(payload, context)?;
     let deadline = Deadline::of(request.action, time_left);

@@ -69,7 +69,8 @@ pub struct RequestContext {
     #[serde(default, alias = "previousResourceTags")]
     #[serde_as(deserialize_as = "DefaultOnNull")]
     pub previous_stack_tags: BTreeMap<String, String>,
-    /// What the last `IN_PROGRESS` event of this operation carried.
+    /// What the last `IN_PROGRESS` event of this operation carried. An empty object is none: a first invocation.
+    #[serde(default, deserialize_with = "some_unless_empty")]
     pub callback_context: Option<Value>,
     /// For LIST: where the page starts, as the previous page's event said.
     pub next_token: Option<String>,
@@ -149,6 +150,11 @@ impl Request {
             None => Err(not_found("Id is missing: the request does not say which access key it is about")),
         }
     }
+}
+
+fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Value>, D::Error> {
+    let value = Option::<Value>::deserialize(value)?;
+    Ok(value.filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
 fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<usize>, D::Error> {

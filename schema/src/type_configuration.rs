@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
+///
+/// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry some, which a newer
+/// version took before the account went back to this one: they are ignored.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "a JSON object")]
+#[serde(rename_all = "PascalCase", expecting = "a JSON object")]
+#[schemars(deny_unknown_fields)]
 pub struct TypeConfiguration {
     /// The prefix of the stored secrets' names; the access key id follows it. Default:
     /// `cloudformation/iam-access-key/`. Set it before the first key is created: secrets under another prefix are
