@@ -195,14 +195,11 @@ def invoke(settings: list[str], env: Mapping[str, str], event: Mapping[str, Any]
         raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
     answer = json.loads(run.stdout.strip().splitlines()[-1])
     model = answer.get("resourceModel", {})
-    shown: Any = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
-    shown = shown or answer.get("resourceModels", "")
-    action = event["action"]
-    print(
-        f"{action:<6} {answer['status']} {answer.get('errorCode', '')} {json.dumps(shown) if shown else ''}", flush=True
-    )
+    shown = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
+    code = answer.get("errorCode", "")
+    print(f"{event['action']:<6} {answer['status']} {code} {json.dumps(shown or answer.get('resourceModels', ''))}")
     if answer["status"] != "SUCCESS":
-        raise RuntimeError(f"{action} failed: {answer.get('message')}\n{run.stderr}")
+        raise RuntimeError(f"{event['action']} failed: {answer.get('message')}\n{run.stderr}")
     return answer
 
 
