@@ -113,7 +113,7 @@ def pytest_runtest_makereport(
     inputs = item.callspec.params.get("inputs") if hasattr(item, "callspec") else None
     name = inputs.name if isinstance(inputs, InputSet) else ""
     outcomes = item.config.stash[OUTCOMES].setdefault(item.originalname, {})
-    if outcomes.get(name) != "failed":
+    if report.when == "call" or report.failed:
         outcomes[name] = report.outcome
     return report
 

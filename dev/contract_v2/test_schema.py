@@ -6,10 +6,11 @@ from surroundings import ROOT
 
 def test_schema_linter_checks() -> None:
     """The schema keeps every rule that AWS reviews types with."""
-    assert broken_rules(read(SCHEMA)) == []
+    broken = broken_rules(read(SCHEMA))
+    assert not broken, "\n".join(broken)
 
 
 def test_schema_backward_compatibility_checks() -> None:
     """Nothing that was valid with the last registered version has become invalid."""
     broken = broken_compatibility(read(RELEASED), read(SCHEMA))
-    assert broken == [], f"see `diff {RELEASED.relative_to(ROOT)} {SCHEMA.relative_to(ROOT)}`"
+    assert not broken, "\n".join([*broken, f"see `diff {RELEASED.relative_to(ROOT)} {SCHEMA.relative_to(ROOT)}`"])
