@@ -196,8 +196,8 @@ def invoke(settings: list[str], env: Mapping[str, str], event: Mapping[str, Any]
     answer = json.loads(run.stdout.strip().splitlines()[-1])
     model = answer.get("resourceModel", {})
     shown = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
-    code = answer.get("errorCode", "")
-    print(f"{event['action']:<6} {answer['status']} {code} {json.dumps(shown or answer.get('resourceModels', ''))}")
+    told = json.dumps(shown or answer["resourceModels"]) if shown or "resourceModels" in answer else ""
+    print(f"{event['action']:<6} {answer['status']} {answer.get('errorCode', '')} {told}")
     if answer["status"] != "SUCCESS":
         raise RuntimeError(f"{event['action']} failed: {answer.get('message')}\n{run.stderr}")
     return answer
