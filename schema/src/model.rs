@@ -48,8 +48,8 @@ pub struct AccessKey {
     pub id: Option<String>,
 
     /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
-    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, and when that secret was deleted or
-    /// cannot be read.
+    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, when that secret was deleted or
+    /// cannot be read, and where the account has set `ReturnSecrets` to `false`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 
