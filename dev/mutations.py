@@ -1,7 +1,7 @@
 """`make mutations`: does the simulation notice when a rule of the handlers is switched off.
 
 All rules get a switch, in a copy of the project under target/mutations, which is built once. Then each is switched off
-alone, and the written lives are played, and lives drawn from the first seed on, until one breaks an invariant. The table
+alone: the written lives are played, and lives drawn from the first seed on, until one breaks an invariant. The table
 goes to docs/simulation.md. A rule that neither finds is an error.
 """
 
