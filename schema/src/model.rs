@@ -17,7 +17,12 @@ use crate::Secret;
 #[serde(rename_all = "PascalCase")]
 pub struct AccessKey {
     /// The name of the IAM user that the key belongs to. Changing it replaces the key.
-    #[schemars(required, length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"))]
+    #[schemars(
+        required,
+        length(min = 1, max = 128),
+        regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"),
+        extend("relationshipRef" = {"typeName": "AWS::IAM::User", "propertyPath": "/properties/UserName"})
+    )]
     pub user_name: Option<UserName>,
 
     /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new key,
@@ -26,6 +31,7 @@ pub struct AccessKey {
     pub serial: Option<i64>,
 
     /// Whether the key can be used: `Active` (the default) or `Inactive`. Changed in place.
+    #[schemars(extend("default" = Status::default()))]
     pub status: Option<Status>,
 
     /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
@@ -48,8 +54,8 @@ pub struct AccessKey {
     pub id: Option<String>,
 
     /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
-    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, and when that secret was deleted or
-    /// cannot be read.
+    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, when that secret was deleted or
+    /// cannot be read, and where the account has set `ReturnSecrets` to `false`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 

@@ -28,9 +28,20 @@ pub struct TypeConfiguration {
     /// `keybase:NAME` is looked up. Default: `https://keybase.io`.
     #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
+
+    /// Whether `SecretAccessKey` and `SesSmtpPasswordV4` are answered. With `false` they are empty strings, so that nothing
+    /// that keeps the answers keeps a secret, and whoever may read the stored secret finds both of them there. It holds the
+    /// password of keys created since then. Default: `true`.
+    pub return_secrets: Option<bool>,
 }
 
 impl TypeConfiguration {
+    /// Whether an answer may carry `SecretAccessKey` and `SesSmtpPasswordV4`.
+    #[must_use]
+    pub fn returns_secrets(&self) -> bool {
+        self.return_secrets.unwrap_or(true)
+    }
+
     /// The prefix that is set, or the default.
     #[must_use]
     pub fn secret_name_prefix(&self) -> &str {

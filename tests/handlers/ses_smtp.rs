@@ -1,4 +1,5 @@
-//! The SES SMTP password: derived from the secret and a region, and stored nowhere.
+//! The SES SMTP password: derived from the secret and a region. It is stored only where
+//! answers may not carry it (`secrets.rs`).
 
 use std::{
     io::Write,
