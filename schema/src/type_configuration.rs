@@ -24,6 +24,21 @@ pub struct TypeConfiguration {
     /// `keybase:NAME` is looked up. Default: `https://keybase.io`.
     #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
+
+    /// The least level of the log lines. `INFO` tells each request, each call to AWS and each outcome, `WARN` only what
+    /// needs a look. Default: the function's `AWS_LAMBDA_LOG_LEVEL`, or `INFO`.
+    pub log_level: Option<LogLevel>,
+}
+
+/// The level of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
 }
 
 impl TypeConfiguration {
