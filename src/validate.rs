@@ -53,7 +53,7 @@ pub fn validate(payload: RequestPayload, context: RequestContext) -> Result<Requ
 }
 
 /// The region, if it is one label of a host name: it becomes part of the host names of AWS.
-fn region(region: Option<String>) -> Result<String> {
+pub(crate) fn region(region: Option<String>) -> Result<String> {
     let is_label =
         |region: &String| !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     region
@@ -62,7 +62,7 @@ fn region(region: Option<String>) -> Result<String> {
 }
 
 /// Whether a name can be a resource type's, and so is safe to quote.
-fn is_type_name(name: &str) -> bool {
+pub(crate) fn is_type_name(name: &str) -> bool {
     name.len() <= MAX_QUOTED
         && name.contains("::")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b':')
