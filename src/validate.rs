@@ -155,8 +155,9 @@ fn recast(properties: &mut Map<String, Value>) {
     properties.retain(|_, value| !value.is_null());
     for (name, value) in properties {
         if let Value::String(text) = value
-            && SCHEMA["properties"][name]["type"] == "integer"
             && let Ok(integer) = text.parse::<i64>()
+            // Last: READ, DELETE and LIST, whose properties are no numbers, do not make the schema.
+            && SCHEMA["properties"][name]["type"] == "integer"
         {
             *value = Number::from(integer).into();
         }
