@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from certificates import certificates
 from charts import Bar, bars
+from delivery import delivery
 from function import ROOT, Cost, Event, environment, first_answers, request
 from instructions import instructions
 from stand_in import Aws, Places, StandIn, counted
@@ -235,7 +236,9 @@ async def measure(ours: Function, peer: Function, rounds: int) -> None:
         for users, rate in [*((users, None) for users in LISTED_USERS), (THROTTLED_USERS, THROTTLED_RATE)]:
             say(f"LIST over {users} users{' of an IAM that throttles' if rate else ''}")
             listings.append(await listing(ours, users, rate, tls, roots))
-    write(ours, peer, cold, slow, counts, warm, trips, listings, load)
+    say("delivery of logs and metrics")
+    delivered = await delivery(Path(ours.command[0]))
+    write(ours, peer, cold, slow, counts, warm, trips, listings, delivered, load)
 
 
 def write(
@@ -247,6 +250,7 @@ def write(
     warm: dict[str, float],
     trips: dict[str, float],
     listings: Sequence[Listing],
+    delivered: Sequence[str],
     load: float,
 ) -> None:
     """Write the page and its charts."""
@@ -289,6 +293,7 @@ def write(
             f"{each.seconds / each.ideal:.2f} | {each.peak_bytes / 1e6:.1f} MB |"
             for each in free
         ),
+        "delivery": "\n".join(delivered),
         "concurrent": str(CONCURRENT_CALLS),
         "rate": f"{THROTTLED_RATE:.0f}",
         "throttled_users": f"{throttled.users:,}",

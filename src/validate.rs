@@ -404,7 +404,8 @@ mod tests {
         for (settings, reason) in [
             (json!("wJalr"), "expected a JSON object"),
             (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
-            (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`"),
+            (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`, `LogLevel`"),
+            (json!({"LogLevel": "wJalr"}), "expected one of `ERROR`, `WARN`, `INFO`"),
         ] {
             let (code, message) = refusal_of(&json!({"typeConfiguration": settings}));
             assert_eq!(code, HandlerErrorCode::InvalidTypeConfiguration);
