@@ -88,8 +88,9 @@ format: setup ## format everything
 	ruff format benches cfn-plugin dev
 	ruff check --fix benches cfn-plugin dev
 
-bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md
+bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
 	python benches/bench.py $(BOOTSTRAP) $(VENV)/peer/bin/python
+	python benches/scale.py
 
 lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
 
