@@ -8,8 +8,8 @@ from botocore.parsers import RpcV2CBORParser
 from moto.cloudwatch import urls
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.common_models import CloudFormationModel
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from .registry import Properties
 

@@ -104,19 +104,29 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
     let id = &key.metadata.id;
     match services.iam.delete_access_key(user, id).await {
         Ok(()) => error.followed_by(&format!("It had created access key {id} all the same, which was deleted again")),
-        Err(failure) => HandlerError::new(
-            HandlerErrorCode::GeneralServiceException,
-            format!(
-                "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
-                error.message,
-                failure.message,
-                delete_command(user, id)
-            ),
-        ),
+        Err(failure) => {
+            tracing::warn!(
+                access_key_id = id,
+                user = user.as_str(),
+                why = failure.message,
+                "key of a failed CREATE is left"
+            );
+            HandlerError::new(
+                HandlerErrorCode::GeneralServiceException,
+                format!(
+                    "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
+                    error.message,
+                    failure.message,
+                    delete_command(user, id)
+                ),
+            )
+        }
     }
 }
 
 fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError) -> HandlerError {
+    let (user, why) = (create.user.as_str(), &failure.message);
+    tracing::warn!(user, why, "key of a CREATE without an answer may be left");
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
@@ -187,9 +197,10 @@ pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> H
     if own.is_empty() {
         return error;
     }
+    let keys = own.join("; ");
+    tracing::warn!(user = create.user.as_str(), keys, "key of a failed CREATE is left");
     error.followed_by(&format!(
-        "This operation also created a key. Delete it unless the rollback of the stack does: {}",
-        own.join("; ")
+        "This operation also created a key. Delete it unless the rollback of the stack does: {keys}"
     ))
 }
 
