@@ -13,6 +13,8 @@ mod delivery;
 mod lines;
 mod metrics;
 mod provider_logs;
+#[cfg(test)]
+mod tests;
 
 use std::{env, io, panic, time::Duration};
 

@@ -41,8 +41,6 @@ struct Create<'a> {
 struct Shown {
     key: KeyMetadata,
     stored: StoredSecret,
-    /// The user's other keys.
-    others: Vec<UserKey>,
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -240,49 +238,52 @@ impl Create<'_> {
     /// The answer for a key whose secret is stored, once READ would give the same; until then, a callback.
     async fn show(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<ProgressEvent> {
         let Self { services, request, user } = *self;
+        // What one look has shown, the next one may not: IAM's answers can change from one replica to another.
+        let mut others = vec![];
+        let look = async || self.look(id, before, &mut others).await;
         let reason = "waiting until IAM and the store show the new key";
-        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, async || {
-            self.look(id, before).await
-        });
-        let Some(Shown { key, stored, others }) = shown.await? else { return call_again(request, user, id, context) };
+        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
+        let shown = shown.map_err(|error| orphan::name_known(self, &others, error))?;
+        let Some(Shown { key, stored }) = shown else { return call_again(request, user, id, context) };
         let warning = orphan::warning(self, before.iter().chain(&others));
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
-    /// One look at a key that this operation created, from the places where READ looks.
+    /// One look at a key that this operation created, from the places where READ looks. The user's keys that were not
+    /// there `before` are added to `others`.
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
     /// - `ResourceConflict`: another invocation of this operation created a key before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
-    async fn look(&self, id: &str, before: &[UserKey]) -> Result<Option<Shown>> {
+    async fn look(&self, id: &str, before: &[UserKey], others: &mut Vec<UserKey>) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
+        let listed = match listed {
+            // The user is seconds old.
+            Err(error) if error.is_not_found() => None,
+            listed => unless_passing(listed)?,
+        };
+        let Some(listed) = listed else { return Ok(None) };
+        let (mine, listed): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == id);
+        let unknown = concurrent::unknown(listed, before, &services.clock);
+        let Some(unknown) = unless_passing(with_entries(services, unknown).await)? else { return Ok(None) };
+        let is_underway = unknown.iter().any(|key| key.may_be_underway(&services.clock));
+        others.retain(|known| unknown.iter().all(|key| key.metadata.id != known.metadata.id));
+        others.extend(unknown);
         let Some(stored) = unless_passing(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
             Value::Readable(_) => return Err(not_found(id, user)),
             Value::Unreadable(why) => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        let listed = match listed {
-            // The user is seconds old.
-            Err(error) if error.is_not_found() => return Ok(None),
-            listed => unless_passing(listed)?,
-        };
-        let Some(listed) = listed else { return Ok(None) };
-        let (mine, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == id);
         let Some(key) = mine.into_iter().next() else { return Ok(None) };
+        concurrent::give_way(self, &key, others)?;
         if key.status != request.desired.wanted_status() {
             self.set_status(id).await?;
             return Ok(None);
         }
-        let others = concurrent::unknown(others, before, &services.clock);
-        let Some(others) = unless_passing(with_entries(services, others).await)? else { return Ok(None) };
-        concurrent::give_way(self, &key, &others)?;
-        if unless_passing(concurrent::delete_later(self, &key, &others).await)? != Some(true) {
-            return Ok(None);
-        }
-        let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
-        Ok(if is_underway { None } else { Some(Shown { key, stored, others }) })
+        let is_alone = unless_passing(concurrent::delete_later(self, &key, others).await)? == Some(true);
+        Ok((is_alone && !is_underway).then_some(Shown { key, stored }))
     }
 }

@@ -44,14 +44,15 @@ fn secret_left_behind(error: HandlerError, user: &UserName, id: &str) -> Handler
     HandlerError { message, ..error }
 }
 
-/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names.
+/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names. A key
+/// of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
 async fn owner(services: &Services, id: &str) -> Result<UserName> {
     if let Some(owner) = services.secret_store.entry(id).await?.and_then(|entry| entry.owner) {
         return Ok(owner.user_name);
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
-    poll(services, reason, UNKNOWN_WAIT, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
+    poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
 }
 
 /// Whether neither READ nor LIST shows the key any more.

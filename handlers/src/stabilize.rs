@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Services,
     time_budget::{CALLBACK_DELAY_SECONDS, LOOK_TIME, MAX_INVOCATIONS, POLL_INTERVAL},
+    user_keys::list_command,
 };
 
 /// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
@@ -46,8 +47,8 @@ pub(crate) async fn pause(reason: &str) {
     sleep(POLL_INTERVAL).await;
 }
 
-/// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left of the invocation beside one more look.
-/// Returns what was seen last.
+/// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left of the
+/// invocation beside one more look. Returns what was seen last.
 pub(crate) async fn poll<T>(
     services: &Services,
     reason: &str,
@@ -89,9 +90,9 @@ pub(crate) fn call_again(
         return Err(HandlerError::new(
             HandlerErrorCode::NotStabilized,
             format!(
-                "AWS has not shown the outcome of {} for access key {id} of user {user} for minutes. Look at it with: \
-                 aws iam list-access-keys --user-name {user}",
-                request.action
+                "AWS has not shown the outcome of {} for access key {id} of user {user} for minutes. Look at it with: {}",
+                request.action,
+                list_command(user)
             ),
         ));
     }

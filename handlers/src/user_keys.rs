@@ -54,6 +54,11 @@ pub(crate) fn delete_command(user: &UserName, id: &str) -> String {
     format!("aws iam delete-access-key --user-name {user} --access-key-id {id}")
 }
 
+/// The command with which a person looks at a user's keys.
+pub(crate) fn list_command(user: &UserName) -> String {
+    format!("aws iam list-access-keys --user-name {user}")
+}
+
 /// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side.
 pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
     with_entries(services, services.iam.list_access_keys(user).await?).await

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::BehaviorVersion;
 use aws_types::{SdkConfig, region::Region};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::Server;
 
@@ -127,6 +127,21 @@ impl Aws {
         let answer = self.logs.describe_log_streams().log_group_name(group).send().await.expect("DescribeLogStreams");
         let streams = answer.log_streams.unwrap_or_default().into_iter();
         streams.map(|stream| stream.log_stream_name.expect("a name")).collect()
+    }
+
+    /// A name for each metric of a namespace, once for each set of dimensions. By JSON, because moto takes no CBOR.
+    pub async fn metric_names(&self, namespace: &str) -> Vec<String> {
+        let call = reqwest::Client::new().post(format!("http://{}", self.moto.address));
+        let call = call.header("x-amz-target", "GraniteServiceVersion20100801.ListMetrics");
+        let call = call.header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIDLOCAL/20260101/us-east-1/monitoring/aws4_request",
+        );
+        let call = call.header("content-type", "application/x-amz-json-1.0");
+        let body = json!({"Namespace": namespace}).to_string();
+        let answer: Value = call.body(body).send().await.expect("ListMetrics").json().await.expect("JSON");
+        let metrics = answer["Metrics"].as_array().expect("a list").iter();
+        metrics.map(|metric| metric["MetricName"].as_str().expect("a name").to_owned()).collect()
     }
 
     /// Deletes a stored secret at once.

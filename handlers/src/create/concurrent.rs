@@ -32,20 +32,21 @@ pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKe
 }
 
 /// Deletes the keys that other invocations of this operation created after this one. They are proven to be this
-/// operation's by their entries in the store. Returns whether none is left.
+/// operation's by their entries in the store. Returns whether there was none.
 ///
 /// The invocation that created such a key would give way, but it may have ended before it could see this one.
-pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKey]) -> Result<bool> {
-    let is_later = |key: &&UserKey| key.is_by(create.request) && order(&key.metadata) > order(ours);
+pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others: &mut Vec<UserKey>) -> Result<bool> {
+    let is_later = |key: &UserKey| key.is_by(create.request) && order(&key.metadata) > order(ours);
     let mut is_alone = true;
-    for UserKey { metadata, .. } in others.iter().filter(is_later) {
+    while let Some(later) = others.iter().position(is_later) {
         is_alone = false;
-        let id = &metadata.id;
+        let id = others[later].metadata.id.as_str();
         tracing::warn!(access_key_id = id, "deleting the key of another invocation of this operation");
         match create.services.iam.delete_access_key(create.user, id).await {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => create.services.secret_store.delete(id).await?,
         }
+        others.remove(later);
     }
     Ok(is_alone)
 }

@@ -14,7 +14,7 @@ use crate::{
     iam::KeyMetadata,
     stabilize::{poll, unless_passing},
     time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPICION},
-    user_keys::{UserKey, delete_command, user_keys, with_entries},
+    user_keys::{UserKey, delete_command, list_command, user_keys, with_entries},
 };
 
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
@@ -131,23 +131,27 @@ fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError
         HandlerErrorCode::GeneralServiceException,
         format!(
             "{}. Whether a key was created cannot be told: {}. Look for it, under the user's new name if the user was renamed, \
-             with: aws iam list-access-keys --user-name {}",
-            error.message, failure.message, create.user
+             with: {}",
+            error.message,
+            failure.message,
+            list_command(create.user)
         ),
     )
 }
 
 fn left_alone(create: &Create<'_>, seen: &Suspects, error: &HandlerError) -> HandlerError {
+    let user = create.user;
     let keys = seen.keys.iter().chain(&seen.of_this_operation);
-    let keys: Vec<String> = keys.map(|key| key.describe_with_command(create.user)).collect();
+    let keys: Vec<String> = keys.map(|key| key.describe_with_command(user)).collect();
     let keys = keys.join("; ");
-    tracing::warn!(user = create.user.as_str(), keys, "key of a CREATE without an answer may be left");
+    tracing::warn!(user = user.as_str(), keys, "key of a CREATE without an answer may be left");
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
-            "{}. It may have created one of these keys of user {}, or somebody else did, so none was deleted. Delete each \
-             one unless you know whose it is: {keys}",
-            error.message, create.user
+            "{}. It may have created one of these keys of user {user}, or somebody else did, so none was deleted. Delete \
+             each one unless you know whose it is: {keys}. A key may be shown late: look again with: {}",
+            error.message,
+            list_command(user)
         ),
     )
 }
@@ -175,33 +179,35 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
     ))
 }
 
-/// The error of a CREATE that CloudFormation does not call again, with those of `keys` that an earlier invocation of it may
-/// have left and that the error does not name yet.
+/// The error of a CREATE that CloudFormation does not call again, with those of `keys` that this operation has left, or
+/// may have left, and that the error does not name yet.
 pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerError) -> HandlerError {
     if error.code.is_retriable() {
         return error;
     }
-    let unnamed = keys.iter().filter(|key| !error.message.contains(&key.metadata.id));
-    match warning(create, unnamed) {
-        Some(warning) => error.followed_by(&warning),
-        None => error,
-    }
+    let unnamed: Vec<_> = keys.iter().filter(|key| !error.message.contains(&key.metadata.id)).collect();
+    let own = unnamed.iter().filter(|key| key.is_by(create.request));
+    let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
+    let own = (!own.is_empty()).then(|| {
+        let keys = own.join("; ");
+        tracing::warn!(user = create.user.as_str(), keys, "key of a failed CREATE is left");
+        format!("This operation also created a key. Delete it unless the rollback of the stack does: {keys}")
+    });
+    let named = [warning(create, unnamed.into_iter()), own];
+    named.into_iter().flatten().fold(error, |error, sentence| error.followed_by(&sentence))
 }
 
 /// The same with the user's keys as IAM shows them now.
 pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
-    let Ok(keys) = create.services.deadline.bound(user_keys(create.services, create.user)).await else { return error };
-    let error = name_known(create, &keys, error);
-    let own = keys.iter().filter(|key| key.is_by(create.request) && !error.message.contains(&key.metadata.id));
-    let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
-    if own.is_empty() {
-        return error;
+    match create.services.deadline.bound(user_keys(create.services, create.user)).await {
+        Ok(keys) => name_known(create, &keys, error),
+        Err(failure) if failure.is_not_found() => error,
+        Err(_) if error.message.contains(&list_command(create.user)) => error,
+        Err(_) => error.followed_by(&format!(
+            "If an attempt of this operation was interrupted, it may have left a key. Look with: {}",
+            list_command(create.user)
+        )),
     }
-    let keys = own.join("; ");
-    tracing::warn!(user = create.user.as_str(), keys, "key of a failed CREATE is left");
-    error.followed_by(&format!(
-        "This operation also created a key. Delete it unless the rollback of the stack does: {keys}"
-    ))
 }
 
 fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {

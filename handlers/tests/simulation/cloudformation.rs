@@ -19,8 +19,11 @@ use crate::{
     world::{Caller, State, World},
 };
 
-/// How long CloudFormation waits for a handler.
+/// How long CloudFormation waits for a handler that writes.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long it waits for READ and LIST.
+const PATIENCE_TO_READ: Duration = Duration::from_secs(30);
 
 /// How often an operation is called again after retriable errors, and once more so often when nothing goes wrong any
 /// more: lives in which CloudFormation gives up while AWS is down are not played.
@@ -388,7 +391,8 @@ impl Stack {
             }
         };
         let mut running = spawn_local(answering);
-        let patience = interruption.map_or(PATIENCE, |interruption| interruption.after);
+        let limit = if matches!(caller.action, Action::Read | Action::List) { PATIENCE_TO_READ } else { PATIENCE };
+        let patience = interruption.map_or(limit, |interruption| interruption.after);
         let interrupted = match timeout(patience, &mut running).await {
             Ok(Ok(event)) => {
                 if let Some(operation) = operation {
@@ -403,15 +407,20 @@ impl Stack {
             }
             Err(_) => interruption.map(|interruption| interruption.how),
         };
-        let fate = interrupted.map_or("is given up".to_owned(), |how| format!("{how:?}"));
-        world.story.line(format!("{name} {fate}"));
+        let Some(interrupted) = interrupted else {
+            running.abort();
+            world.violated(format!("7: {} does not answer in time", caller.action));
+            return None;
+        };
+        world.story.line(format!("{name} {interrupted:?}"));
         match interrupted {
-            Some(How::Killed) => running.abort(),
-            Some(How::Vanished) => {
+            How::Killed => running.abort(),
+            How::Vanished => {
                 running.abort();
                 sleep(PATIENCE.saturating_sub(patience)).await;
             }
-            Some(How::Abandoned) | None => {
+            How::Abandoned => {
+                world.state().ledger.given_up.insert(invocation);
                 *world.state().ledger.abandoned.entry(resource.to_owned()).or_default() += 1;
                 let resource = resource.to_owned();
                 spawn_local(async move {

@@ -36,12 +36,16 @@ pub(crate) struct Ledger {
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
+    /// The invocations that go on although CloudFormation gave up on them.
+    pub(crate) given_up: BTreeSet<u32>,
     /// The invocation that made a key.
     made_in: BTreeMap<String, u32>,
     /// The keys of which the invocation that made them learned.
     known: BTreeSet<String>,
     /// The keys made by abandoned invocations of operations that were over.
     made_late: BTreeSet<String>,
+    /// The keys that a warning in the log names.
+    warned_of: BTreeSet<String>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -91,19 +95,27 @@ impl Ledger {
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
     }
 
-    /// Whether the operation did what can be done about a key whose id it could not learn: no invocation that answered
-    /// CloudFormation was told of it.
+    /// Whether the operation did what can be done about a key whose id it could not learn, because the invocation that
+    /// answered last was not told of it.
     ///
-    /// One that did answer must say that there may be a key, and how to see the user's keys. When one that made a key
+    /// That one must say that there may be a key, and how to see the user's keys. When one that made a key
     /// ended without an answer, another cannot know, unless the user's quota is full.
     fn could_not_know(&self, operation: usize, id: &str) -> bool {
         let Operation { user, last, told, answered, .. } = &self.operations[operation];
         let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
+        let was_last_told = answered.last().is_some_and(|last| told.contains(&(*last, id.to_owned())));
         let hint = format!("list-access-keys --user-name {user}");
         let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
         let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
         let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
-        self.made_late.contains(id) || !was_told && (is_hinted_at || !maker_answered && !is_full)
+        self.made_late.contains(id) || !was_last_told && is_hinted_at || !was_told && !maker_answered && !is_full
+    }
+
+    /// Whether all that could be done about a secret that is left was done: CloudFormation had given up on the
+    /// invocation that made the key, so no event of it is heard, and its warning names the key.
+    fn could_only_warn(&self, id: &str) -> bool {
+        let is_heard = |maker: &u32| self.operations.iter().any(|operation| operation.answered.contains(maker));
+        self.warned_of.contains(id) && !self.made_in.get(id).is_some_and(is_heard)
     }
 }
 
@@ -136,6 +148,13 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             let operation = &ledger.operations[operation];
             operation.is_over || operation.answered.contains(&caller.invocation)
         };
+        // The next invocation may have gone on with the key that this one now takes back.
+        let is_taken_back = |id: &String| {
+            let is_own = ledger.made_in.get(id) == Some(&caller.invocation);
+            call.operation == "DeleteAccessKey" && is_own && ledger.given_up.contains(&caller.invocation)
+        };
+        let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_taken_back).collect();
+        ledger.haunted.extend(taken_back);
         let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
         if is_late && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
@@ -206,15 +225,33 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
     let mut violations = protocol(caller.action, event);
     let log = world.story.take_log();
     {
-        let State { iam, .. } = &*world.state();
+        let State { iam, ledger, .. } = &mut *world.state();
+        let warnings = log.iter().filter(|line| line.starts_with("WARN"));
+        ledger.warned_of.extend(warnings.flat_map(|line| ids(line)));
+        if let Some(id) = left_without_its_id(iam, ledger, caller, event) {
+            violations.push(format!("2: CREATE knows that it leaves {id}, and does not answer with it"));
+        }
         let shown = shown(caller.action, event, &log);
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
         }
+        if message(event).contains("too little of the invocation is left") {
+            violations.push(format!("7: {} has begun what it has no time to take back", caller.action));
+        }
         if event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded) && !iam.was_full(user, started) {
             violations.push(format!("6: the quota of {user} was never full during this call"));
         }
-        if world.plan.is_calm() && caller.operation.is_some() && event.status == OperationStatus::Failed {
+        // What nobody can decrypt is no reason to fail, but for a CREATE, which reads what it has stored.
+        let is_calm = match caller.action {
+            Action::Create | Action::Update => world.plan.is_calm() && caller.operation.is_some(),
+            Action::Delete => world.plan.is_calm_but_for_kms() && caller.operation.is_some(),
+            Action::Read | Action::List => {
+                let is_resource = |id: &&String| ledger.resources.values().any(|resource| resource.id == **id);
+                let key = caller.key.as_ref().filter(is_resource).and_then(|id| iam.key(id));
+                world.plan.is_calm_but_for_kms() && key.is_some_and(Key::is_live)
+            }
+        };
+        if is_calm && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
             let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
             let is_user_there = iam.users.get(user).is_some_and(|user| user.truth().is_some());
@@ -250,6 +287,18 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
     if let Some(violation) = violation {
         world.violated(violation);
     }
+}
+
+/// The key that this CREATE has made, and of which it was told, if it lives although the CREATE failed, and the event does
+/// not carry its id: then no rollback of a stack deletes it.
+fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event: &ProgressEvent) -> Option<&'a str> {
+    let answered = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
+    let is_left = |key: &&Key| {
+        let is_known = ledger.made_in.get(&key.id) == Some(&caller.invocation) && ledger.known.contains(&key.id);
+        is_known && key.is_live() && answered != Some(key.id.as_str())
+    };
+    let is_failed_create = caller.action == Action::Create && event.status == OperationStatus::Failed;
+    iam.keys.iter().find(is_left).filter(|_| is_failed_create).map(|key| key.id.as_str())
 }
 
 /// Whether the key is what another CREATE of the same stack made without learning of it.
@@ -342,7 +391,7 @@ pub(crate) fn judge_life(world: &World) {
             let Some(key) = ids(name).pop().and_then(|id| iam.key(&id)) else { continue };
             let is_excused = key.touched || ledger.haunted.contains(&key.id);
             let is_lost = secret.truth().is_some() && !key.is_live() && !is_excused;
-            if is_lost && !ledger.is_named(&key.id) {
+            if is_lost && !ledger.is_named(&key.id) && !ledger.could_only_warn(&key.id) {
                 violations.push(format!("5: the secret {name} is kept without its key, and nobody is told"));
             }
         }

@@ -52,6 +52,11 @@ fn interrupted(how: How, milliseconds: u64) -> Vec<Interruption> {
     vec![Interruption { invocation: 1, after: Duration::from_millis(milliseconds), how }]
 }
 
+/// Every call of the operation, in these seconds of the life.
+fn between(operation: &'static str, from: u64, to: u64, fault: Fault) -> Trouble {
+    Trouble { operation, when: When::Between(from, to), fault }
+}
+
 fn deed(milliseconds: u64, act: Act) -> Vec<Deed> {
     vec![Deed { at: Duration::from_millis(milliseconds), user: "alice", act }]
 }
@@ -141,7 +146,7 @@ fn two_keys_of_one_new_user_are_made_at_once_and_an_answer_is_lost() {
 #[test]
 fn the_secret_cannot_be_stored() {
     for fault in [Fault::Refuse, Fault::Fail, Fault::FailAfter, Fault::CutAfter, Fault::Hang] {
-        let troubles = vec![Trouble { operation: "CreateSecret", when: When::Between(0, 60), fault }];
+        let troubles = vec![between("CreateSecret", 0, 60, fault)];
         goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack(&[Step::Delete])], troubles, ..Plan::default() });
     }
 }
@@ -149,7 +154,8 @@ fn the_secret_cannot_be_stored() {
 #[test]
 fn a_person_does_something_to_the_key_of_a_stack() {
     use Act::{DeactivateStackKey, DeleteSecret, DeleteStackKey, LoseKmsKey, RenameUser, ReplicateSecret, UseKey};
-    let steps = [Step::Wait(Duration::from_mins(1)), Step::Status(Status::Inactive), ROTATE, Step::Delete];
+    let wait = Step::Wait(Duration::from_mins(1));
+    let steps = [wait, Step::Read, Step::Status(Status::Inactive), ROTATE, Step::Delete];
     for act in [DeactivateStackKey, DeleteStackKey, UseKey, RenameUser, DeleteSecret, ReplicateSecret, LoseKmsKey] {
         for role in [Role::Wide, Role::Path] {
             let deeds = deed(30_000, act);
@@ -161,8 +167,80 @@ fn a_person_does_something_to_the_key_of_a_stack() {
 #[test]
 fn iam_is_down_for_minutes() {
     for fault in [Fault::Throttle, Fault::Fail, Fault::FailAfter, Fault::NoConnection, Fault::Hang] {
-        let troubles = vec![Trouble { operation: "*", when: When::Between(1, 300), fault }];
+        let troubles = vec![between("*", 1, 300, fault)];
         let steps = [Step::Status(Status::Inactive), ROTATE, Step::Delete];
         goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack(&steps)], troubles, ..Plan::default() });
     }
+}
+
+#[test]
+fn neither_can_the_secret_be_stored_nor_the_key_be_deleted() {
+    for fault in [Fault::Refuse, Fault::Throttle, Fault::Fail, Fault::Hang] {
+        let troubles = vec![between("CreateSecret", 0, 30, fault), between("DeleteAccessKey", 0, 60, fault)];
+        goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack(&[Step::Delete])], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+fn little_time_is_left_when_the_user_is_known_at_last() {
+    let troubles = vec![
+        between("ListAccessKeys", 0, 24, Fault::Refuse),
+        between("ListAccessKeys", 24, 31, Fault::Hang),
+        between("CreateSecret", 0, 60, Fault::Hang),
+    ];
+    goes_well(&Plan { stacks: vec![stack_with_user(&[Step::Delete])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn an_answer_is_lost_while_a_person_makes_another_key_of_a_new_user() {
+    let steps = [Step::Wait(Duration::from_mins(1)), ROTATE, Step::Delete];
+    let troubles = vec![Trouble { operation: "CreateAccessKey", when: When::Nth(2), fault: Fault::CutBefore }];
+    for seconds in (60..70).step_by(2) {
+        let deeds = vec![Deed { user: "app", ..deed(seconds * 1_000, Act::CreateKey)[0] }];
+        let stacks = vec![stack_with_user(&steps)];
+        goes_well(&Plan { stacks, troubles: troubles.clone(), deeds, ..Plan::default() });
+    }
+}
+
+#[test]
+fn an_answer_is_lost_and_a_key_that_a_person_made_earlier_is_shown_late() {
+    let troubles = [first("ListAccessKeys", Fault::Hang), first("CreateAccessKey", Fault::CutBefore)].concat();
+    for milliseconds in (50..450).step_by(50) {
+        let deeds = vec![Deed { user: "app", ..deed(milliseconds, Act::CreateKey)[0] }];
+        let stacks = vec![stack_with_user(&[Step::Delete])];
+        goes_well(&Plan { lag: Lag::Usual, stacks, troubles: troubles.clone(), deeds, ..Plan::default() });
+    }
+}
+
+#[test]
+fn an_abandoned_invocation_is_refused_the_deletion_of_its_secret() {
+    let (troubles, interruptions) = (first("DeleteSecret", Fault::Refuse), interrupted(How::Abandoned, 116));
+    let stacks = vec![stack(&[])];
+    goes_well(&Plan { lag: Lag::Usual, role: Role::Path, stacks, troubles, interruptions, ..Plan::default() });
+}
+
+#[test]
+fn a_key_of_another_type_is_all_that_is_seen_when_an_answer_is_lost() {
+    let beside = StackPlan { prefix: OTHER_PREFIX, starts: Duration::from_secs(1), ..stack(&[]) };
+    let troubles = first("CreateAccessKey", Fault::HangAndReach(12));
+    goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack(&[]), beside], troubles, ..Plan::default() });
+}
+
+#[test]
+fn everything_is_refused_after_the_process_has_ended() {
+    for (operation, from, to, killed_at) in [("ListAccessKeys", 4, 24, 367), ("*", 14, 40, 92)] {
+        let troubles = vec![between(operation, from, to, Fault::Refuse)];
+        let interruptions = interrupted(How::Killed, killed_at);
+        let inactive = StackPlan { status: Status::Inactive, ..stack(&[]) };
+        goes_well(&Plan { lag: Lag::Usual, stacks: vec![inactive], troubles, interruptions, ..Plan::default() });
+    }
+}
+
+#[test]
+fn what_one_look_has_shown_the_next_one_does_not() {
+    let beside = StackPlan { prefix: OTHER_PREFIX, ..stack(&[Step::Delete]) };
+    let troubles = vec![Trouble { operation: "*", when: When::Nth(3), fault: Fault::BreakOff }];
+    let interruptions = vec![Interruption { invocation: 2, ..interrupted(How::Killed, 9_493)[0] }];
+    let stacks = vec![stack(&[Step::Delete]), beside];
+    goes_well(&Plan { lag: Lag::Flapping, stacks, troubles, interruptions, ..Plan::default() });
 }

@@ -235,6 +235,12 @@ impl Plan {
         self.troubles.is_empty() && self.interruptions.is_empty() && self.deeds.is_empty()
     }
 
+    /// Whether nothing goes wrong but that secrets cannot be decrypted any more.
+    pub(crate) fn is_calm_but_for_kms(&self) -> bool {
+        let is_about_kms = |deed: &Deed| deed.act == Act::LoseKmsKey;
+        self.troubles.is_empty() && self.interruptions.is_empty() && self.deeds.iter().all(is_about_kms)
+    }
+
     /// Every plan that is this one without one of its parts.
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut plans = vec![];

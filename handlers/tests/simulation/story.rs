@@ -22,7 +22,7 @@ pub(crate) struct Story {
 #[derive(Debug, Default)]
 struct Told {
     lines: Vec<String>,
-    /// What the handlers have logged, for the search for secrets.
+    /// What the handlers have logged, with its level, for the search for secrets.
     log: Vec<String>,
 }
 
@@ -61,8 +61,9 @@ impl<S: Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line(String::new());
         event.record(&mut line);
-        self.0.line(format!("     log {}:{}", event.metadata().level(), line.0));
-        self.0.told.lock().unwrap().log.push(line.0);
+        let line = format!("{}:{}", event.metadata().level(), line.0);
+        self.0.line(format!("     log {line}"));
+        self.0.told.lock().unwrap().log.push(line);
     }
 }
 
