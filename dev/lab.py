@@ -175,9 +175,9 @@ class Lab:
         return str(self.stack(stack)["StackStatus"])
 
     def command_line(self, *words: str) -> str:
-        """Runs the AWS CLI, and returns what it prints."""
+        """Runs the AWS CLI in the repository, and returns what it prints."""
         command = [str(TOOLS / "aws"), *words, "--endpoint-url", self.endpoint]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
         if done.returncode:
             raise Failed(done.stdout + done.stderr)
         return done.stdout
