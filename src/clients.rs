@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 
@@ -14,16 +15,30 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::{BehaviorVersion, IdentityCache};
 use aws_smithy_async::{rt::sleep::default_async_sleep, time::SharedTimeSource};
 use aws_smithy_http_client::{
-    Builder, Connector,
+    Connector,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{SdkConfig, region::Region};
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 
 use crate::telemetry::AwsCalls;
 
-const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
+/// HTTPS, with one pool of connections, for whoever makes calls in this process.
+///
+/// One, because making it decodes the system's root certificates, which costs more than the rest of an invocation. The
+/// SDK's own HTTP client makes one for each set of timeouts, and another each time that a service's client is built.
+static HTTPS: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let tls = Provider::Rustls(CryptoMode::AwsLc);
+    SharedHttpConnector::new(Connector::builder().connector_settings(settings).tls_provider(tls).build())
+});
 
 /// How long to wait before a call of the delivery is sent again.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -44,10 +59,13 @@ pub struct Clients {
 impl Clients {
     /// Clients that reach AWS over HTTPS.
     ///
-    /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, FIPS, dual stack).
+    /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_IAM` and the
+    /// like, FIPS, dual stack). The root certificates
+    /// are decoded now: while a function starts, Lambda gives it more of the processor than later.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self::with_http_client(Builder::new().tls_provider(TLS).build_https())
+        LazyLock::force(&HTTPS);
+        Self::with_http_client(http_client_fn(|_, _| https()))
     }
 
     /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
@@ -57,7 +75,6 @@ impl Clients {
     #[must_use]
     pub fn with_http_client(http_client: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
@@ -73,7 +90,7 @@ impl Clients {
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .timeout_config(timeouts);
         shared.set_sleep_impl(default_async_sleep());
-        shared.set_endpoint_url(env::var("AWS_ENDPOINT_URL").ok());
+        shared.set_service_config(Some(Environment));
         Self { shared: shared.build() }
     }
 
@@ -90,10 +107,7 @@ impl Clients {
                 aws_sdk_secretsmanager::Client::from_conf(store),
                 request.type_configuration.clone(),
             ),
-            keybase: Keybase::new(
-                || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
-                request.type_configuration.keybase_url.clone(),
-            ),
+            keybase: Keybase::new(https, request.type_configuration.keybase_url.clone()),
             clock: Clock::starting_at(SystemTime::now()),
             deadline,
         }
@@ -103,10 +117,7 @@ impl Clients {
     pub(crate) fn delivery(&self, provider: &ProviderCredentials, region: &str) -> DeliveryClients {
         let ProviderCredentials { access_key_id, secret_access_key, session_token } = provider;
         let credentials = credentials(access_key_id, secret_access_key, session_token.as_ref(), "providerCredentials");
-        // With the same timeout for connecting, which the HTTP client keeps its connectors by: another one would read the
-        // root certificates again.
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(DELIVERY_TIME).build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(DELIVERY_TIME).build();
         let config = self
             .config(credentials, region)
             .into_builder()
@@ -127,6 +138,24 @@ impl Clients {
             .region(Region::new(region.to_owned()))
             .build()
     }
+}
+
+/// The settings of the environment that can be set for one service alone, as `AWS_ENDPOINT_URL` is for IAM in
+/// `AWS_ENDPOINT_URL_IAM`.
+///
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, setting: ServiceConfigKey<'_>) -> Option<String> {
+        let service = setting.service_id().to_uppercase().replace(' ', "_");
+        env::var(format!("{}_{service}", setting.env())).or_else(|_| env::var(setting.env())).ok()
+    }
+}
+
+fn https() -> SharedHttpConnector {
+    HTTPS.clone()
 }
 
 fn credentials(

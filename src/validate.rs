@@ -155,8 +155,9 @@ fn recast(properties: &mut Map<String, Value>) {
     properties.retain(|_, value| !value.is_null());
     for (name, value) in properties {
         if let Value::String(text) = value
-            && SCHEMA["properties"][name]["type"] == "integer"
             && let Ok(integer) = text.parse::<i64>()
+            // Last: READ, DELETE and LIST, whose properties are no numbers, do not make the schema.
+            && SCHEMA["properties"][name]["type"] == "integer"
         {
             *value = Number::from(integer).into();
         }
@@ -403,7 +404,8 @@ mod tests {
         for (settings, reason) in [
             (json!("wJalr"), "expected a JSON object"),
             (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
-            (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`"),
+            (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`, `LogLevel`"),
+            (json!({"LogLevel": "wJalr"}), "expected one of `ERROR`, `WARN`, `INFO`"),
         ] {
             let (code, message) = refusal_of(&json!({"typeConfiguration": settings}));
             assert_eq!(code, HandlerErrorCode::InvalidTypeConfiguration);

@@ -69,7 +69,9 @@ impl LogStream {
         }
         match client.create_log_group().log_group_name(&self.group).send().await {
             Err(SdkError::ServiceError(error)) if error.err().is_resource_already_exists_exception() => {}
-            created => drop(created?),
+            created => {
+                created?;
+            }
         }
         self.create_stream(client).await.map(|_| ())
     }
