@@ -40,7 +40,7 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
 	cfn validate
-	cfn-lint registration.yml resource-role.yaml template.yml
+	cfn-lint contract-test-users.yml registration.yml resource-role.yaml template.yml
 	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
 	rm -rf target/examples && mkdir -p target/examples
 	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
@@ -51,7 +51,7 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	$(MAKE) package-size cold-read
 	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet
 
-contract: setup ## when a handler's answers change: the CloudFormation CLI's contract tests
+contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
 	cargo build --quiet --bin iam-access-key
 	python dev/contract.py target/debug/iam-access-key
 
@@ -88,8 +88,9 @@ format: setup ## format everything
 	ruff format benches cfn-plugin dev
 	ruff check --fix benches cfn-plugin dev
 
-bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md
+bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
 	python benches/bench.py $(BOOTSTRAP) $(VENV)/peer/bin/python
+	python benches/scale.py
 
 lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
 
@@ -112,7 +113,7 @@ cold-read: build valgrind ## did a cold READ get slower: its instructions, again
 record-cold-read: build valgrind ## when a cold READ may take what it takes now: write benches/cold_read.json
 	python benches/instructions.py --record $(UNSTRIPPED)
 
-sam: build $(VENV)/sam/installed ## the contract tests in a Lambda container (needs Docker); STAND_IN=1 pulls no image
+sam: build $(VENV)/sam/installed ## sam-tests/ and the contract tests in a Lambda container (needs Docker); STAND_IN=1 pulls no image
 	python dev/sam.py $(if $(STAND_IN),--stand-in)
 
 # What the commands above need.

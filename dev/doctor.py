@@ -85,7 +85,7 @@ NEEDS = [
     ),
     Need(
         "Valgrind (root's `make` installs it)" if IS_ROOT_WITH_APT else "Valgrind",
-        lambda: IS_ROOT_WITH_APT or bool(runs("valgrind", "--version")),
+        lambda: IS_ROOT_WITH_APT or shutil.which("valgrind") is not None,
         "apt-get install valgrind",
     ),
     Need(

@@ -54,18 +54,22 @@ pub(crate) struct DeliveryClients {
 #[derive(Debug)]
 pub struct Clients {
     shared: SdkConfig,
+    /// The region of the function, for a request that names none.
+    pub(crate) function_region: Option<String>,
 }
 
 impl Clients {
     /// Clients that reach AWS over HTTPS.
     ///
     /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_IAM` and the
-    /// like, FIPS, dual stack). The root certificates
-    /// are decoded now: while a function starts, Lambda gives it more of the processor than later.
+    /// like, FIPS, dual stack). The root certificates are decoded now: while a function starts, Lambda gives it more of the
+    /// processor than later.
     #[must_use]
     pub fn from_environment() -> Self {
         LazyLock::force(&HTTPS);
-        Self::with_http_client(http_client_fn(|_, _| https()))
+        let clients = Self::with_http_client(http_client_fn(|_, _| https()));
+        // Lambda sets it.
+        Self { function_region: env::var("AWS_REGION").ok(), ..clients }
     }
 
     /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
@@ -91,7 +95,7 @@ impl Clients {
             .timeout_config(timeouts);
         shared.set_sleep_impl(default_async_sleep());
         shared.set_service_config(Some(Environment));
-        Self { shared: shared.build() }
+        Self { shared: shared.build(), function_region: None }
     }
 
     /// What a handler needs for `request`: IAM and Secrets Manager with its caller's credentials. Each call is logged.

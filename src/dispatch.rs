@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use access_key_handlers::{Deadline, contain_panics, handle};
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, ProviderContext, Result};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, ProviderContext, RequestContext, RequestPayload, Result,
+};
 use tracing::{Span, error, info};
 
 use crate::{
@@ -43,7 +45,7 @@ async fn outcome(
         region = provider.region,
         "request received"
     );
-    match contain_panics(respond(clients, fields, time_left)).await {
+    match respond(clients, fields, time_left).await {
         Ok(event) => {
             record_id(event.resource_model.as_ref());
             info!(status = ?event.status, "request completed");
@@ -58,7 +60,19 @@ async fn outcome(
 }
 
 async fn respond(clients: &Clients, fields: Result<Fields>, time_left: Duration) -> Result<ProgressEvent> {
-    let (mut payload, context) = fields?.request()?;
+    let (payload, context) = contain_panics(async { fields?.request() }).await?;
+    let updated = payload.updated_key();
+    contain_panics(serve(clients, payload, context, time_left)).await.map_err(|error| error.about(updated))
+}
+
+async fn serve(
+    clients: &Clients,
+    mut payload: RequestPayload,
+    context: RequestContext,
+    time_left: Duration,
+) -> Result<ProgressEvent> {
+    // The event that SAM's documentation shows for the test entry point names no region.
+    payload.region = payload.region.or_else(|| clients.function_region.clone());
     let caller = payload.caller_credentials.take().ok_or_else(no_credentials)?;
     let request = validate(payload, context)?;
     if request.primary_identifier().is_ok() {
@@ -87,7 +101,6 @@ fn no_credentials() -> HandlerError {
 
 #[cfg(test)]
 mod tests {
-    use access_key_schema::{RequestContext, RequestPayload};
     use proptest::prelude::*;
     use serde::Deserialize;
     use serde_json::{Value, json};
@@ -120,6 +133,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_failed_update_carries_the_identifier_and_nothing_else() {
+        let id = "AKIAIOSFODNN7EXAMPLE";
+        for (action, properties, expected) in [
+            ("UPDATE", json!({"Id": id, "UserName": "alice", "SecretAccessKey": "wJalr"}), json!({"Id": id})),
+            ("UPDATE", json!({"Id": id, "UserName": "a b"}), json!({"Id": id})),
+            ("UPDATE", json!({"Id": "wJalr/", "UserName": "alice"}), Value::Null),
+            ("UPDATE", json!({"UserName": "alice"}), Value::Null),
+            ("READ", json!({"Id": id}), Value::Null),
+        ] {
+            let event =
+                json!({"action": action, "region": "us-east-1", "requestData": {"resourceProperties": properties}});
+            let answer = without_credentials(event);
+            assert_eq!(answer["status"], "FAILED", "{answer}");
+            assert_eq!(answer.get("resourceModel").unwrap_or(&Value::Null), &expected, "{answer}");
+        }
+    }
+
     /// Any JSON, a few levels deep.
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
@@ -144,15 +175,19 @@ mod tests {
         })
     }
 
-    /// Without credentials whatever is asked fails, before AWS is called.
-    fn assert_well_formed_failure(event: Value) {
+    /// The answer to an event without credentials: whatever it asks fails, before AWS is called.
+    fn without_credentials(event: Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let shown = event.to_string();
         let answer = runtime.block_on(async {
             let clients = Clients::from_environment();
             answer(&clients, Event::deserialize(event).unwrap(), Duration::MAX).await
         });
-        let answer = serde_json::to_value(answer).unwrap();
+        serde_json::to_value(answer).unwrap()
+    }
+
+    fn assert_well_formed_failure(event: Value) {
+        let shown = event.to_string();
+        let answer = without_credentials(event);
         let fields: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, ["status", "errorCode", "message"], "{shown}: {answer}");
         assert!(answer["status"] == "FAILED" && answer["message"] != "", "{shown}: {answer}");

@@ -6,13 +6,13 @@ mod support;
 
 mod bad_requests;
 mod create_only;
-mod deliveries;
 mod failures_after_creation;
 mod lifecycle;
 mod list;
 mod missing_and_taken;
 mod pgp;
 mod replay;
+mod request_variants;
 mod round_trips;
 mod secrets;
 mod ses_smtp;
