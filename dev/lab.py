@@ -21,6 +21,8 @@ from botocore.config import Config
 from surroundings import FUNCTION, HOST, REGION, ROOT, TOOLS, function, reserved_port, running
 
 EXAMPLES = ROOT / "examples"
+# The one that registration.yml makes.
+LOG_GROUP = "/cloudformation/Acme-IAM-AccessKey"
 
 # How Secrets Manager and how IAM say no.
 JSON_DENIAL = b'{"__type": "AccessDeniedException", "Message": "the test says no"}'
@@ -72,10 +74,11 @@ class JsonServer(BaseHTTPRequestHandler):
         """The request's body."""
         return self.rfile.read(int(self.headers["Content-Length"] or 0))
 
-    def answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Sends a whole answer."""
         self.send_response(status)
-        self.send_header("Content-Type", content_type)
+        for name, value in (headers or {"Content-Type": "application/json"}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -102,10 +105,13 @@ class Watch:
             def do_POST(self) -> None:
                 body = self.body()
                 target = self.headers.get("X-Amz-Target", "")
-                operation = target.rpartition(".")[2] or parse_qs(body.decode()).get("Action", [""])[0]
+                # CloudWatch's calls are CBOR, and name the operation at the end of their path.
+                text = body.decode(errors="replace")
+                named = target.rpartition(".")[2] or self.path.rpartition("/")[2]
+                operation = named or parse_qs(text).get("Action", [""])[0]
                 watch.calls.append(operation)
                 if operation in watch.before:
-                    watch.before[operation](body.decode())
+                    watch.before[operation](text)
                 if watch.failing.get(operation, 0) > 0:
                     watch.failing[operation] -= 1
                     self.answer(403, JSON_DENIAL if target else XML_DENIAL)
@@ -115,7 +121,9 @@ class Watch:
                     headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
                     upstream.request("POST", self.path, body, headers)
                     answer = upstream.getresponse()
-                    self.answer(answer.status, answer.read(), answer.headers["Content-Type"])
+                    passed = ("content-type", "smithy-protocol", "x-amzn-requestid")
+                    told = {name: value for name, value in answer.headers.items() if name.lower() in passed}
+                    self.answer(answer.status, answer.read(), told)
 
         return Handler
 
@@ -131,8 +139,8 @@ class Lab:
         """Talks to the engine at `port`."""
         self.endpoint = f"http://{HOST}:{port}"
         self.log, self.lambda_url, self.watch = log, lambda_url, watch
-        self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs = map(
-            self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs")
+        self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs, self.logs = map(
+            self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs", "logs")
         )
 
     def client(self, service: str) -> Any:
@@ -166,12 +174,13 @@ class Lab:
             self.command_line(*words)
         return str(self.stack(stack)["StackStatus"])
 
-    def command_line(self, *words: str) -> None:
-        """Runs the AWS CLI."""
+    def command_line(self, *words: str) -> str:
+        """Runs the AWS CLI in the repository, and returns what it prints."""
         command = [str(TOOLS / "aws"), *words, "--endpoint-url", self.endpoint]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
         if done.returncode:
             raise Failed(done.stdout + done.stderr)
+        return done.stdout
 
     def stack(self, name: str) -> dict[str, Any]:
         """The stack as DescribeStacks has it."""
@@ -227,6 +236,12 @@ class Lab:
         pages = self.secrets.get_paginator("list_secrets").paginate()
         return next((str(each["ARN"]) for page in pages for each in page["SecretList"] if key in each["Name"]), None)
 
+    def lines(self, stack: str) -> list[dict[str, Any]]:
+        """What the handlers logged of a stack's resources, in order."""
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=LOG_GROUP)
+        events = [event for page in pages for event in page["events"] if f"stack/{stack}/" in event["logStreamName"]]
+        return [json.loads(event["message"]) for event in sorted(events, key=lambda event: int(event["timestamp"]))]
+
     def handle(self, action: str, properties: Mapping[str, Any]) -> Any:
         """Sends the handlers a request of its own, behind the engine's back."""
         credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
@@ -242,9 +257,9 @@ def laboratory(logs: Path) -> Iterator[Lab]:
     binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
     assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
     watch = Watch()
-    names = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey"]
+    options = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey", "--log-group", LOG_GROUP]
     with serving(watch.handler()) as front, function(binary, front.server_port) as api:
         url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        with engine(url, logs / "engine.log", *names) as port:
+        with engine(url, logs / "engine.log", *options) as port:
             watch.upstream = port
             yield Lab(port, logs / "engine.log", url, watch)

@@ -31,13 +31,14 @@ def main() -> None:
     parser.add_argument(
         "--first-backoff", type=float, default=0.5, help="seconds before the first retry of a handler (default: 0.5)"
     )
+    parser.add_argument("--log-group", help="where the handlers' logs go (default: they send neither logs nor metrics)")
     arguments = parser.parse_args()
 
     repository = Path(__file__).resolve().parents[2]
     schema = json.loads((arguments.schema or next(repository.glob("schema/*.json"))).read_text())
     names = arguments.type or [schema["typeName"]]
-    shared = schema, arguments.lambda_url, arguments.type_configuration, arguments.first_backoff
-    install([Registration(name, *shared) for name in names])
+    shared = schema, arguments.lambda_url, arguments.type_configuration, arguments.first_backoff, arguments.log_group
+    install([Registration(name, *shared) for name in names], f"http://127.0.0.1:{arguments.moto_port}")
     server.main(["-H", "127.0.0.1", "-p", str(arguments.moto_port)])
 
 

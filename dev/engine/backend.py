@@ -9,6 +9,7 @@ from moto.core.responses import ActionResult
 from moto.iam.exceptions import DeleteConflictException
 from moto.iam.models import IAMBackend
 
+from . import monitoring
 from .registry import Registration, RegistryResource
 from .secret import Secret
 from .stack import Resources, Stack
@@ -117,7 +118,7 @@ def delete_user(self: IAMBackend, user_name: str) -> None:
 moto_delete_user = IAMBackend.delete_user
 
 
-def install(registrations: list[Registration]) -> None:
+def install(registrations: list[Registration], endpoint: str) -> None:
     """Puts the engine and the registered types into moto, in place of its own types of the same names."""
     models.Stack = Stack  # type: ignore[misc]
     models.ResourceMap = Resources  # type: ignore[attr-defined]
@@ -127,9 +128,10 @@ def install(registrations: list[Registration]) -> None:
     CloudFormationResponse._validate_different_update = lambda *_: None  # type: ignore[method-assign]
     IAMBackend.delete_user = delete_user  # type: ignore[method-assign]
     kinds: dict[str, Any] = parsing.get_model_map()
-    kinds[Secret.cloudformation_type()] = Secret
-    parsing.get_name_type_map()[Secret.cloudformation_type()] = Secret.cloudformation_name_type()
+    added: list[Any] = [Secret, *monitoring.install(endpoint)]
+    for kind in added:
+        kinds[kind.cloudformation_type()] = kind
+        parsing.get_name_type_map()[kind.cloudformation_type()] = kind.cloudformation_name_type()
     for registration in registrations:
-        kind = type("Registered", (RegistryResource,), {"registration": registration})
-        kinds[registration.type_name] = kind
+        kinds[registration.type_name] = type("Registered", (RegistryResource,), {"registration": registration})
         parsing.get_name_type_map()[registration.type_name] = ""

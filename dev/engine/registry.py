@@ -61,6 +61,8 @@ class Registration:
     type_configuration: Properties | None
     # Doubled for each further retry.
     first_backoff_seconds: float
+    # Where the handlers' logs go: the log group of the type's `LoggingConfig`.
+    log_group: str | None = None
 
     def names(self, keyword: str) -> list[str]:
         """The top-level properties that a keyword of the schema lists."""
@@ -124,13 +126,9 @@ class Registration:
             "maxResults": None,
             "stackId": scope.stack_id,
             "requestData": {
-                "callerCredentials": {
-                    "accessKeyId": "ASIAENGINECALLER0001",
-                    "secretAccessKey": "made-up",
-                    "sessionToken": "made-up",
-                },
-                "providerCredentials": None,
-                "providerLogGroupName": None,
+                "callerCredentials": credentials("ASIAENGINECALLER0001"),
+                "providerCredentials": credentials("ASIAENGINEPROVIDER01") if self.log_group else None,
+                "providerLogGroupName": self.log_group,
                 "logicalResourceId": logical_id,
                 "resourceProperties": as_strings(properties),
                 "previousResourceProperties": as_strings(previous),
@@ -234,6 +232,11 @@ class RegistryResource(CloudFormationModel):
         if attribute_name not in self.attributes:
             raise ValidationError(message=f"Attribute '{attribute_name}' does not exist")
         return self.attributes[attribute_name]
+
+
+def credentials(access_key_id: str) -> Properties:
+    """Temporary credentials that nobody has given out."""
+    return {"accessKeyId": access_key_id, "secretAccessKey": "made-up", "sessionToken": "made-up"}
 
 
 def failure(message: str, code: str = "InternalFailure") -> Properties:

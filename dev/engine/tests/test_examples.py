@@ -1,6 +1,7 @@
 """Every template in examples/, deployed, updated and deleted with the AWS CLI."""
 
 import base64
+import fnmatch
 import hmac
 import json
 import os
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lab import EXAMPLES, Lab
+from cfnlint.decode import cfn_yaml
+from lab import EXAMPLES, LOG_GROUP, Failed, Lab
 
 
 def edited(template: Path, directory: Path, old: str, new: str) -> Path:
@@ -184,6 +187,83 @@ def test_ses_smtp_hands_on_the_smtp_credentials_of_the_region(lab: Lab, name: st
     assert lab.secret_of(keys[0]) is None and lab.secret_of(keys[1]) is None
     with pytest.raises(lab.secrets.exceptions.ResourceNotFoundException):
         lab.stored(outputs["SmtpSecretArn"])
+
+
+def watched(expression: str) -> tuple[str, str, frozenset[str]]:
+    """The namespace, the metric and the names of its dimensions that a search or a query is about."""
+    search = re.search(r"""SEARCH\('\{([\w/]+),([\w,]+)\} MetricName="(\w+)"'""", expression)
+    query = re.search(r"""SELECT SUM\((\w+)\) FROM SCHEMA\("([\w/]+)", ([\w, ]+)\)""", expression)
+    assert search or query, expression
+    if search:
+        namespace, dimensions, metric = search.groups()
+    elif query:
+        metric, namespace, dimensions = query.groups()
+    return namespace, metric, frozenset(re.findall(r"\w+", dimensions))
+
+
+def names(line: dict[str, Any], prefix: str = "") -> set[str]:
+    """The fields of a line as Logs Insights names them."""
+    nested = [names(value, f"{name}.") for name, value in line.items() if isinstance(value, dict)]
+    return {prefix + name for name in line}.union(*nested)
+
+
+def fits(pattern: str, line: dict[str, Any]) -> bool:
+    """Whether a metric filter counts a line: fields that are like a text with asterisks, all of them."""
+    terms = re.findall(r'\$\.(\w+) = "([^"]+)"', pattern)
+    assert pattern == "{ " + " && ".join(f'$.{name} = "{text}"' for name, text in terms) + " }"
+    return all(fnmatch.fnmatchcase(str(line.get(name)), text) for name, text in terms)
+
+
+def test_operations_watches_what_the_handlers_send(lab: Lab, name: str) -> None:
+    lab.watch.failing |= {"PutLogEvents": 1}
+    lab.deploy(f"{name}-works", EXAMPLES / "basic.yml")
+    lab.watch.failing |= {"CreateSecret": 1, "DeleteAccessKey": 1}
+    with pytest.raises(Failed):
+        lab.deploy(f"{name}-fails", EXAMPLES / "basic.yml")
+    template, cloudwatch, config = EXAMPLES / "operations.yml", lab.client("cloudwatch"), lab.client("config")
+    topic = lab.deploy(name, template)["Alarms"]
+
+    sent: set[tuple[str, str, frozenset[str]]] = set()
+    values: set[tuple[str, str]] = set()
+    for metric in cloudwatch.list_metrics()["Metrics"]:
+        dimensions = frozenset(dimension["Name"] for dimension in metric["Dimensions"])
+        sent.add((metric["Namespace"], metric["MetricName"], dimensions))
+        values.update((dimension["Name"], dimension["Value"]) for dimension in metric["Dimensions"])
+    dashboard = json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
+    shown = {each["expression"] for part in dashboard["widgets"] for [each] in part["properties"].get("metrics", [])}
+    assert len(shown) == 5 and {watched(expression) for expression in shown} <= sent
+    assert {re.findall(r"'(p?\w+)', 300", expression)[0] for expression in shown} == {"Sum", "p50", "p90", "p99"}
+
+    alarms = {alarm["AlarmName"].split("-")[-2]: alarm for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+    assert set(alarms) == {"InternalFailure", "LogDelivery", "Orphan"}
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms.values())
+    queries = [alarms[alarm]["Metrics"][0]["Expression"] for alarm in ("InternalFailure", "LogDelivery")]
+    assert {watched(query) for query in queries} <= sent
+    assert ("Action", "ProviderLogDelivery") in values and queries[1].endswith("Action = 'ProviderLogDelivery'")
+
+    [counted] = lab.logs.describe_metric_filters()["metricFilters"]
+    lines = [line for stack in ("works", "fails") for line in lab.lines(f"{name}-{stack}")]
+    [left] = [line for line in lines if fits(counted["filterPattern"], line)]
+    assert left["message"] == "key of a failed CREATE is left" and left["access_key_id"]
+    [metric] = counted["metricTransformations"]
+    alarm = alarms["Orphan"]
+    assert (metric["metricNamespace"], metric["metricName"]) == (alarm["Namespace"], alarm["MetricName"])
+
+    known = set().union(*map(names, lines))
+    resources = cfn_yaml.load(template)["Resources"].values()
+    saved = [each["Properties"] for each in resources if each["Type"] == "AWS::Logs::QueryDefinition"]
+    for query in [each["QueryString"] for each in saved]:
+        fields = re.findall(r"(?:fields|filter|by|pct\(|,|and) ?([a-z_.]+)(?=[ ,\n|]|$)", query)
+        assert fields and set(fields) <= known, set(fields) - known
+
+    [rule] = config.describe_config_rules()["ConfigRules"]
+    assert rule["Source"]["SourceIdentifier"] == "ACCESS_KEYS_ROTATED"
+    lab.deploy(name, template, MaxKeyAgeInDays=0)
+    assert config.describe_config_rules()["ConfigRules"] == []
+
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+    assert lab.logs.describe_metric_filters(logGroupName=LOG_GROUP)["metricFilters"] == []
 
 
 def synthesized(directory: Path) -> Path:

@@ -104,19 +104,29 @@ async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> Hand
     let id = &key.metadata.id;
     match services.iam.delete_access_key(user, id).await {
         Ok(()) => error.followed_by(&format!("It had created access key {id} all the same, which was deleted again")),
-        Err(failure) => HandlerError::new(
-            HandlerErrorCode::GeneralServiceException,
-            format!(
-                "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
-                error.message,
-                failure.message,
-                delete_command(user, id)
-            ),
-        ),
+        Err(failure) => {
+            tracing::warn!(
+                access_key_id = id,
+                user = user.as_str(),
+                why = failure.message,
+                "key of a failed CREATE is left"
+            );
+            HandlerError::new(
+                HandlerErrorCode::GeneralServiceException,
+                format!(
+                    "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
+                    error.message,
+                    failure.message,
+                    delete_command(user, id)
+                ),
+            )
+        }
     }
 }
 
 fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError) -> HandlerError {
+    let (user, why) = (create.user.as_str(), &failure.message);
+    tracing::warn!(user, why, "key of a CREATE without an answer may be left");
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
@@ -179,10 +189,9 @@ pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerEr
     let own = unnamed.iter().filter(|key| key.is_by(create.request));
     let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
     let own = (!own.is_empty()).then(|| {
-        format!(
-            "This operation also created a key. Delete it unless the rollback of the stack does: {}",
-            own.join("; ")
-        )
+        let keys = own.join("; ");
+        tracing::warn!(user = create.user.as_str(), keys, "key of a failed CREATE is left");
+        format!("This operation also created a key. Delete it unless the rollback of the stack does: {keys}")
     });
     let named = [warning(create, unnamed.into_iter()), own];
     named.into_iter().flatten().fold(error, |error, sentence| error.followed_by(&sentence))
