@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo check test contract live sam setup gnupg faults simulate mutations fuzz schema build package package-size lock format
+.PHONY: help doctor demo check test contract live sam setup gnupg faults simulate mutations fuzz schema build package release deny package-size lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -89,11 +89,22 @@ lock: $(addsuffix .lock,dev/requirements dev/guard-rail-requirements dev/sam-req
 
 ##@ To register it
 
+# The binary names the files of what it is made from: by paths that do not say where, and by whom, it was built.
+SAME_PATHS = --remap-path-prefix=$(CURDIR)=/iam-access-key --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo
+
 package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
 	python dev/package.py $(TYPE_NAME)
 
-build: setup ## the release binary, for Lambda
-	cargo lambda build --release --x86-64
+build: setup ## the release binary, for Lambda; the same bytes wherever it is built
+	RUSTFLAGS="$(SAME_PATHS)" cargo lambda build --release --x86-64
+
+release: setup deny ## what a release publishes: built twice, with SBOM and checksums; RELEASING.md says how to go on
+	python dev/release.py $(TYPE_NAME)
+
+# Where the advisories of RustSec cannot be fetched: DENY_CHECKS='bans licenses sources'.
+DENY_CHECKS :=
+deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, sources and known vulnerabilities; takes minutes to install
+	target/tools/bin/cargo-deny check $(DENY_CHECKS)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python dev/check_package.py target/lambda/iam-access-key/bootstrap
@@ -124,6 +135,9 @@ $(VENV)/%/installed: | $(VENV)/installed
 gnupg:
 	@command -v gpg > /dev/null || (apt-get update -qq && apt-get install -qq -y gnupg) || \
 		{ echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
+
+target/tools/bin/cargo-deny:
+	cargo install cargo-deny --version 0.20.2 --locked --quiet --root target/tools
 
 target/tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root target/tools
