@@ -64,7 +64,7 @@ def crates() -> dict[tuple[str, str], Crate]:
 
 
 def built_in() -> list[Crate]:
-    """Return the crates that the binary is built from, build scripts and procedural macros too, none that is for tests."""
+    """Return the crates that the binary is built from: build scripts and procedural macros too, what tests need not."""
     everything = crates()
     lines = cargo(
         *["tree", "--locked", "--package", "iam-access-key", "--edges", "normal,build"],

@@ -1,6 +1,6 @@
-"""`make release`: what a release publishes, in target/release-files: the package, its SBOM, the templates, the checksums.
+"""`make release`: what a release publishes: the package, its SBOM, the templates and the checksums.
 
-The commit is built twice, here and from a clone in another folder; the release is refused unless both are the same bytes.
+The commit is built twice, here and in a clone elsewhere, and not released unless both give the same bytes.
 """
 
 import hashlib
