@@ -26,6 +26,9 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
 ruff format --check cfn-plugin dev
 ruff check cfn-plugin dev
+check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+zizmor --quiet --offline .github
 endef
 
 check: gnupg setup ## before a commit, under a minute: format, lints, unit tests, are generated files current
@@ -40,9 +43,9 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 	cfn validate
 	cfn-lint registration.yml resource-role.yaml template.yml
 	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
-	rm -rf target/examples && mkdir -p target/examples
-	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
-	cfn-lint --registry-schemas schema -- target/examples/*.yml
+	rm -rf target/examples && mkdir -p target/examples/from-amazons-type
+	for each in examples/*.yml examples/*/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
+	cfn-lint --registry-schemas schema -- target/examples/*.yml target/examples/*/*.yml
 	cd cfn-plugin && mypy && pytest --quiet
 	$(MAKE) contract
 	$(MAKE) package-size
