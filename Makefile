@@ -41,7 +41,7 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
 	cfn validate
-	cfn-lint registration.yml resource-role.yaml template.yml
+	cfn-lint contract-test-users.yml registration.yml resource-role.yaml template.yml
 	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
 	rm -rf target/examples && mkdir -p target/examples/from-amazons-type
 	for each in examples/*.yml examples/*/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
@@ -51,7 +51,7 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 	$(MAKE) package-size
 	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet
 
-contract: setup ## when a handler's answers change: the CloudFormation CLI's contract tests
+contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
 	cargo build --quiet --bin iam-access-key
 	python dev/contract.py target/debug/iam-access-key
 
@@ -112,7 +112,7 @@ deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, source
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python dev/check_package.py target/lambda/iam-access-key/bootstrap
 
-sam: build $(VENV)/sam/installed ## the contract tests in a Lambda container (needs Docker); STAND_IN=1 pulls no image
+sam: build $(VENV)/sam/installed ## sam-tests/ and the contract tests in a Lambda container (needs Docker); STAND_IN=1 pulls no image
 	python dev/sam.py $(if $(STAND_IN),--stand-in)
 
 # What the commands above need.

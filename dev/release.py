@@ -19,7 +19,7 @@ from surroundings import ROOT
 FILES = ROOT / "target/release-files"
 TYPE_NAME = "Acme::IAM::AccessKey"
 # With them and the package, an account gets the type without a checkout.
-TEMPLATES = ["registration.yml"]
+TEMPLATES = ["contract-test-users.yml", "registration.yml"]
 
 
 class RefusedReleaseError(Exception):

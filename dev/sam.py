@@ -16,8 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from contract import USER, contract_suite, create_user
+from contract import contract_suite
+from sam_events import sam_events
 from surroundings import HOST, REGION, ROOT, aws, isolate, reserved_port, running, stop_on_signals
+
+from inputs import create_users
 
 SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
@@ -184,24 +187,20 @@ def template(folder: Path, aws_endpoint: str) -> Path:
     return path
 
 
-def invoke(settings: list[str], env: Mapping[str, str], action: str, properties: Any) -> Any:
-    """Send a request through `sam local invoke TestEntrypoint`, tell what came of it, and return the model."""
-    request = json.loads((ROOT / "tests/requests/test-entrypoint.json").read_text())
-    request["action"] = action
-    request["request"]["desiredResourceState"] = properties
+def invoke(settings: list[str], env: Mapping[str, str], event: Mapping[str, Any]) -> Any:
+    """Send an event through `sam local invoke TestEntrypoint`, tell what came of it, and return the answer."""
     command = [*SAM_LOCAL, "invoke", "TestEntrypoint", *settings, "--event", "-"]
-    run = subprocess.run(
-        command, env=env, input=json.dumps(request), capture_output=True, encoding="utf-8", timeout=300
-    )
+    run = subprocess.run(command, env=env, input=json.dumps(event), capture_output=True, encoding="utf-8", timeout=300)
     if run.returncode != 0:
         raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
     answer = json.loads(run.stdout.strip().splitlines()[-1])
     model = answer.get("resourceModel", {})
-    shown = {name: "************" if name in SECRETS else value for name, value in model.items()}
-    print(f"{action:<6} {answer['status']} {answer.get('errorCode', '')} {json.dumps(shown) if shown else ''}")
+    shown = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
+    told = json.dumps(shown or answer["resourceModels"]) if shown or "resourceModels" in answer else ""
+    print(f"{event['action']:<6} {answer['status']} {answer.get('errorCode', '')} {told}")
     if answer["status"] != "SUCCESS":
-        raise RuntimeError(f"{action} failed: {answer.get('message')}\n{run.stderr}")
-    return model
+        raise RuntimeError(f"{event['action']} failed: {answer.get('message')}\n{run.stderr}")
+    return answer
 
 
 def run(stand_in: bool) -> int:
@@ -212,16 +211,14 @@ def run(stand_in: bool) -> int:
         print(f"== base image: {image}")
         network, gateway = stack.enter_context(container_network(engine_env))
         aws_endpoint = f"http://{gateway}:{stack.enter_context(aws(gateway))}"
-        create_user(aws_endpoint)
+        create_users(aws_endpoint)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         env = {**os.environ, **engine_env, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
         common = ["--template", str(template(folder, aws_endpoint))]
         common += ["--region", REGION, "--skip-pull-image", "--docker-network", network]
 
-        print("== sam local invoke TestEntrypoint", flush=True)
-        model = invoke(common, env, "CREATE", {"UserName": USER, "Serial": 1})
-        invoke(common, env, "READ", {"Id": model["Id"]})
-        invoke(common, env, "DELETE", {"UserName": USER, "Id": model["Id"]})
+        print("== sam local invoke TestEntrypoint, with the events in sam-tests/", flush=True)
+        sam_events(lambda event: invoke(common, env, event))
 
         print("== sam local start-lambda, and the contract suite against it", flush=True)
         port = stack.enter_context(reserved_port())

@@ -133,7 +133,7 @@ def function_environment(api_port: int, endpoints: Mapping[str, str]) -> dict[st
 @contextmanager
 def function(binary: Path, aws_port: int) -> Iterator[int]:
     """Run the binary behind the Lambda API, with AWS at a port of this machine, and yield the API's port."""
-    endpoints = {"AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}"}
+    endpoints = {"AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}", "AWS_REGION": REGION}
     with lambda_api() as port, running([binary], env=function_environment(port, endpoints)):
         yield port
 

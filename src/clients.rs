@@ -1,6 +1,6 @@
 //! The one place that builds AWS clients from credentials.
 
-use std::time::SystemTime;
+use std::{env, time::SystemTime};
 
 use access_key_handlers::{
     ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
@@ -22,6 +22,8 @@ const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 #[derive(Debug)]
 pub struct Clients {
     shared: SdkConfig,
+    /// The region of the function, for a request that names none.
+    pub(crate) function_region: Option<String>,
 }
 
 impl Clients {
@@ -29,7 +31,9 @@ impl Clients {
     ///
     /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, FIPS, dual stack).
     pub async fn from_environment() -> Self {
-        Self::with_http_client(Builder::new().tls_provider(TLS).build_https()).await
+        let clients = Self::with_http_client(Builder::new().tls_provider(TLS).build_https()).await;
+        // Lambda sets it.
+        Self { function_region: env::var("AWS_REGION").ok(), ..clients }
     }
 
     /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
@@ -43,14 +47,14 @@ impl Clients {
             .no_credentials()
             // A cache would keep every caller's credentials in memory, and static ones need none.
             .identity_cache(IdentityCache::no_cache())
-            // Keeps the SDK from looking for a region: each request brings its own.
+            // Keeps the SDK from looking for a region: each request has its own.
             .region(Region::from_static("us-east-1"))
             .http_client(http_client)
             .retry_config(RetryConfig::standard().with_max_attempts(3))
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { shared }
+        Self { shared, function_region: None }
     }
 
     /// What a handler needs for `request`: IAM and Secrets Manager with its caller's credentials.

@@ -40,18 +40,16 @@ pub fn decode(event: Event) -> Result<(RequestPayload, RequestContext)> {
     Ok((deserialize(&fields)?, deserialize(&fields)?))
 }
 
-/// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON.
+/// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON. What it calls
+/// that, in `__COMPRESSION_METHOD__`, does not matter.
 fn decompress(event: Value) -> Result<Value> {
     let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
-    if event.get("__COMPRESSION_METHOD__").and_then(Value::as_str) != Some("gzip_base64") {
-        return Err(invalid("The request's compression method is not gzip_base64, the only one supported"));
-    }
     let broken = |what: &str| invalid(format!("The compressed request cannot be read: {what}"));
     let compressed = compressed.as_str().ok_or_else(|| broken("it is not a string"))?;
     let gzip = BASE64_STANDARD.decode(compressed).map_err(|_| broken("it is not base64"))?;
     let mut json = Vec::new();
     let mut unpacked = GzDecoder::new(gzip.as_slice()).take(MAX_DECOMPRESSED_BYTES + 1);
-    unpacked.read_to_end(&mut json).map_err(|_| broken("it is not gzip"))?;
+    unpacked.read_to_end(&mut json).map_err(|_| broken("it is not gzip, the only compression that is supported"))?;
     if json.len() as u64 > MAX_DECOMPRESSED_BYTES {
         return Err(broken("it unpacks to more than 6 MB"));
     }
@@ -206,6 +204,31 @@ mod tests {
     }
 
     #[test]
+    fn a_type_configuration_beside_the_request_counts_as_one_in_it() {
+        let settings = json!({"KmsKeyId": "alias/keys"});
+        for event in [
+            json!({"action": "READ", "typeConfiguration": settings, "request": {}}),
+            json!({"action": "READ", "request": {"typeConfiguration": settings}}),
+            json!({"action": "READ", "requestData": {"typeConfiguration": settings}}),
+        ] {
+            assert_eq!(decoded(event).unwrap().0.type_configuration.as_ref(), Some(&settings));
+        }
+    }
+
+    #[test]
+    fn an_empty_callback_context_is_none() {
+        for (context, expected) in [
+            (Value::Null, None),
+            (json!({}), None),
+            (json!({"AccessKeyId": "AKIA"}), Some(json!({"AccessKeyId": "AKIA"}))),
+            (json!("wJalr"), Some(json!("wJalr"))),
+        ] {
+            let event = json!({"action": "READ", "callbackContext": context, "requestData": {}});
+            assert_eq!(decoded(event).unwrap().1.callback_context, expected);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named_without_its_value() {
         let data = |field: &str, value: Value| json!({"action": "CREATE", "requestData": {field: value}});
         for (event, expected) in [
@@ -231,8 +254,8 @@ mod tests {
             (data("stackTags", json!({"wJalr": 1})), "The request's stackTags cannot be read: expected a string"),
             (data("maxResults", json!("wJalr")), "The request's maxResults cannot be read: expected a whole number"),
             (
-                json!({"__COMPRESSED__": "", "__COMPRESSION_METHOD__": "wJalr"}),
-                "The request's compression method is not gzip_base64, the only one supported",
+                json!({"__COMPRESSED__": "d0phbHI=", "__COMPRESSION_METHOD__": "wJalr"}),
+                "The compressed request cannot be read: it is not gzip, the only compression that is supported",
             ),
         ] {
             assert_eq!(decoded(event).err().unwrap(), expected);

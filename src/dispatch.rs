@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use access_key_handlers::{Deadline, contain_panics, handle};
-use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Result};
+use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, RequestContext, RequestPayload, Result};
 use tracing::{error, info};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// The answer to an event, `time_left` before Lambda ends the invocation.
 pub async fn answer(clients: &Clients, event: Event, time_left: Duration) -> ProgressEvent {
-    match contain_panics(respond(clients, event, time_left)).await {
+    match respond(clients, event, time_left).await {
         Ok(event) => {
             info!(status = ?event.status, "request completed");
             event
@@ -29,13 +29,25 @@ pub async fn answer(clients: &Clients, event: Event, time_left: Duration) -> Pro
 }
 
 async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result<ProgressEvent> {
-    let (mut payload, context) = decode(event)?;
+    let (payload, context) = contain_panics(async { decode(event) }).await?;
     info!(
         action = %payload.action,
         stack_id = context.stack_id,
         logical_resource_id = context.logical_resource_id,
         "request received"
     );
+    let updated = payload.updated_key();
+    contain_panics(serve(clients, payload, context, time_left)).await.map_err(|error| error.about(updated))
+}
+
+async fn serve(
+    clients: &Clients,
+    mut payload: RequestPayload,
+    context: RequestContext,
+    time_left: Duration,
+) -> Result<ProgressEvent> {
+    // The event that SAM's documentation shows for the test entry point names no region.
+    payload.region = payload.region.or_else(|| clients.function_region.clone());
     let caller = payload.caller_credentials.take().ok_or_else(no_credentials)?;
     let request = validate(payload, context)?;
     let deadline = Deadline::of(request.action, time_left);
@@ -54,7 +66,6 @@ fn no_credentials() -> HandlerError {
 
 #[cfg(test)]
 mod tests {
-    use access_key_schema::{RequestContext, RequestPayload};
     use proptest::prelude::*;
     use serde::Deserialize;
     use serde_json::{Value, json};
@@ -86,6 +97,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_failed_update_carries_the_identifier_and_nothing_else() {
+        let id = "AKIAIOSFODNN7EXAMPLE";
+        for (action, properties, expected) in [
+            ("UPDATE", json!({"Id": id, "UserName": "alice", "SecretAccessKey": "wJalr"}), json!({"Id": id})),
+            ("UPDATE", json!({"Id": id, "UserName": "a b"}), json!({"Id": id})),
+            ("UPDATE", json!({"Id": "wJalr/", "UserName": "alice"}), Value::Null),
+            ("UPDATE", json!({"UserName": "alice"}), Value::Null),
+            ("READ", json!({"Id": id}), Value::Null),
+        ] {
+            let event =
+                json!({"action": action, "region": "us-east-1", "requestData": {"resourceProperties": properties}});
+            let answer = without_credentials(event);
+            assert_eq!(answer["status"], "FAILED", "{answer}");
+            assert_eq!(answer.get("resourceModel").unwrap_or(&Value::Null), &expected, "{answer}");
+        }
+    }
+
     /// Any JSON, a few levels deep.
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
@@ -110,15 +139,19 @@ mod tests {
         })
     }
 
-    /// Without credentials whatever is asked fails, before AWS is called.
-    fn assert_well_formed_failure(event: Value) {
+    /// The answer to an event without credentials: whatever it asks fails, before AWS is called.
+    fn without_credentials(event: Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let shown = event.to_string();
         let answer = runtime.block_on(async {
             let clients = Clients::from_environment().await;
             answer(&clients, Event::deserialize(event).unwrap(), Duration::MAX).await
         });
-        let answer = serde_json::to_value(answer).unwrap();
+        serde_json::to_value(answer).unwrap()
+    }
+
+    fn assert_well_formed_failure(event: Value) {
+        let shown = event.to_string();
+        let answer = without_credentials(event);
         let fields: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, ["status", "errorCode", "message"], "{shown}: {answer}");
         assert!(answer["status"] == "FAILED" && answer["message"] != "", "{shown}: {answer}");

@@ -11,7 +11,8 @@ use jsonschema::{
     error::ValidationErrorKind,
     paths::{Location, LocationSegment},
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+use tracing::warn;
 use zeroize::Zeroize;
 
 use crate::decode::without_value;
@@ -69,7 +70,12 @@ fn is_type_name(name: &str) -> bool {
 }
 
 fn type_configuration(settings: Option<Value>) -> Result<TypeConfiguration> {
-    let Some(settings) = settings else { return Ok(TypeConfiguration::default()) };
+    let Some(mut settings) = settings else { return Ok(TypeConfiguration::default()) };
+    if let Value::Object(settings) = &mut settings {
+        let declared = &SCHEMA["typeConfiguration"]["properties"];
+        recast(settings, declared);
+        warn_of_unknown(settings, declared);
+    }
     serde_json::from_value(settings).map_err(|error| {
         let reason = without_value(&error);
         HandlerError::new(
@@ -77,6 +83,20 @@ fn type_configuration(settings: Option<Value>) -> Result<TypeConfiguration> {
             format!("The type configuration cannot be read: {reason}. Correct it with SetTypeConfiguration"),
         )
     })
+}
+
+/// Settings that this version does not have are ignored: after a rollback, an account has those of the newer version still.
+fn warn_of_unknown(settings: &Map<String, Value>, declared: &Value) {
+    let unknown = settings.keys().filter(|name| declared.get(name).is_none());
+    let shown: Vec<_> = unknown.map(|name| if is_setting_name(name) { name } else { "…" }).collect();
+    if !shown.is_empty() {
+        warn!(settings = shown.join(", "), "unknown settings of the type configuration are ignored");
+    }
+}
+
+/// Whether a name can be a setting's, and so is safe to log: a secret access key has 40 characters.
+fn is_setting_name(name: &str) -> bool {
+    name.len() < 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// What a request may say of an access key, which depends on what it is for.
@@ -126,7 +146,7 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
         Value::Null => Map::new(),
         _ => return Err(invalid("The resource's properties are not a JSON object")),
     };
-    recast(&mut properties);
+    recast(&mut properties, &SCHEMA["properties"]);
     let mut violations = vec![];
     if rules == Rules::Create {
         let set = AccessKey::get_att_properties().iter().filter(|name| properties.contains_key(**name));
@@ -149,16 +169,19 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
     }
 }
 
-/// Turns strings back into the integers that the schema declares: CloudFormation may send every primitive as a string. A
-/// string that is no integer stays, and is refused later. A `null` is an absent property.
-fn recast(properties: &mut Map<String, Value>) {
+/// Turns strings back into what the schema declares the properties as: CloudFormation may send every primitive as a
+/// string. A string that is nothing of the kind stays, and is refused later. A `null` is an absent property.
+fn recast(properties: &mut Map<String, Value>, declared: &Value) {
     properties.retain(|_, value| !value.is_null());
     for (name, value) in properties {
-        if let Value::String(text) = value
-            && SCHEMA["properties"][name]["type"] == "integer"
-            && let Ok(integer) = text.parse::<i64>()
-        {
-            *value = Number::from(integer).into();
+        let Value::String(text) = value else { continue };
+        let primitive = match declared[name]["type"].as_str() {
+            Some("integer") => text.parse::<i64>().ok().map(Value::from),
+            Some("boolean") => text.parse::<bool>().ok().map(Value::from),
+            _ => None,
+        };
+        if let Some(primitive) = primitive {
+            *value = primitive;
         }
     }
 }
@@ -400,17 +423,23 @@ mod tests {
 
     #[test]
     fn a_type_configuration_that_cannot_be_read_is_refused_without_its_values() {
-        for (settings, reason) in [
-            (json!("wJalr"), "expected a JSON object"),
-            (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
-            (json!({"wJalr": 1}), "expected one of `SecretNamePrefix`, `KmsKeyId`, `KeybaseUrl`"),
-        ] {
+        for (settings, reason) in
+            [(json!("wJalr"), "expected a JSON object"), (json!({"KmsKeyId": ["wJalr"]}), "expected a string")]
+        {
             let (code, message) = refusal_of(&json!({"typeConfiguration": settings}));
             assert_eq!(code, HandlerErrorCode::InvalidTypeConfiguration);
             let expected =
                 format!("The type configuration cannot be read: {reason}. Correct it with SetTypeConfiguration");
             assert_eq!(message, expected);
         }
+    }
+
+    #[test]
+    fn settings_that_are_unknown_or_null_are_ignored() {
+        let settings = json!({"KmsKeyId": "alias/keys", "Colour": "red", "KeybaseUrl": null});
+        let request = validate(payload(&json!({"typeConfiguration": settings})), RequestContext::default()).unwrap();
+        let expected = TypeConfiguration { kms_key_id: Some("alias/keys".to_owned()), ..TypeConfiguration::default() };
+        assert_eq!(request.type_configuration, expected);
     }
 
     #[test]

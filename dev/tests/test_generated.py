@@ -1,5 +1,8 @@
+from contract_v2.page import OURS, PAGE, PUBLISHED, function_name, page
 from package import own_type_name, stage
 from surroundings import ROOT
+
+from inputs import input_sets
 
 TITLE = "# Acme::IAM::AccessKey"
 
@@ -20,3 +23,9 @@ def test_what_a_reader_pastes_from_the_generated_files_is_not_amazons_own_type()
         text = (ROOT / name).read_text()
         assert "AWS::IAM::AccessKey" not in text and "AWS-IAM-AccessKey" not in text
     assert (ROOT / "docs/README.md").read_text().startswith(f"{TITLE}\n")
+
+
+def test_the_page_of_contract_tests_names_every_scenario_as_passed_for_every_input_set() -> None:
+    tests = [function_name(name) for names in {**PUBLISHED, **OURS}.values() for name in names]
+    passed = {test: {"": "passed"} for test in tests}
+    assert PAGE.read_text() == page(passed, [each.name for each in input_sets()]), "run `make contract` and commit"

@@ -5,15 +5,19 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from package import RefusedTypeNameError, check_type_name, package
+from sam_events import sam_events
 from surroundings import FUNCTION, HOST, REGION, ROOT, aws, function
+
+from inputs import create_users
 
 TYPE_NAME = "Acme::IAM::AccessKey"
 
@@ -50,24 +54,31 @@ def test_the_settings_in_the_package_are_the_projects_under_the_other_name(made:
     assert settings == {**own, "typeName": TYPE_NAME}
 
 
-def test_the_bootstrap_inside_the_package_answers_a_request(made: zipfile.ZipFile, tmp_path: Path) -> None:
+def test_the_bootstrap_inside_the_package_answers_the_sam_events(made: zipfile.ZipFile, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(made.read("handler.zip"))) as handler:
         assert handler.namelist() == ["bootstrap"]
         assert handler.getinfo("bootstrap").external_attr >> 16 == stat.S_IFREG | 0o755
         binary = Path(handler.extract("bootstrap", tmp_path))
     binary.chmod(0o755)
-    request = json.loads((ROOT / "tests/requests/test-entrypoint.json").read_text())
-    request["action"] = "LIST"
-    request["request"]["desiredResourceState"] = {}
     with aws() as aws_port, function(binary, aws_port) as port:
+        create_users(f"http://{HOST}:{aws_port}")
         client = boto3.client(
             "lambda",
             endpoint_url=f"http://{HOST}:{port}",
             region_name=REGION,
             config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
         )
-        answer = json.load(client.invoke(FunctionName=FUNCTION, Payload=json.dumps(request))["Payload"])
-    assert answer == {"status": "SUCCESS", "resourceModels": []}
+
+        def invoke(event: Mapping[str, Any]) -> Any:
+            return json.load(client.invoke(FunctionName=FUNCTION, Payload=json.dumps(event))["Payload"])
+
+        created, read, updated, listed, deleted = sam_events(invoke)
+    assert read == created
+    assert updated["resourceModel"] == {**created["resourceModel"], "Status": "Inactive"}
+    assert [(key["Id"], key["Status"]) for key in listed["resourceModels"]] == [
+        (created["resourceModel"]["Id"], "Inactive")
+    ]
+    assert deleted == {"status": "SUCCESS"}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from typing import Any
 from cfnlint.decode import cfn_yaml
 from surroundings import ROOT
 
+from inputs import input_sets
+
 
 def properties(logical_id: str) -> Any:
     return cfn_yaml.load(ROOT / "registration.yml")["Resources"][logical_id]["Properties"]
@@ -60,3 +62,14 @@ def test_only_cloudformation_assumes_the_roles_and_the_execution_role_only_for_t
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
         "StringLike": {"aws:SourceArn": {"Fn::Sub": [versions, type_name]}},
     }
+
+
+def test_the_contract_tests_users_are_there_and_the_execution_role_reaches_them() -> None:
+    registration, users = (cfn_yaml.load(ROOT / name) for name in ("registration.yml", "contract-test-users.yml"))
+    made = [user["Properties"] for user in users["Resources"].values()]
+    assert [user["UserName"] for user in made] == [inputs.user for inputs in input_sets()]
+    assert {json.dumps(user["Path"]) for user in made} == {'{"Ref": "IamUserPath"}'}
+    for setting in ("Type", "Default", "AllowedPattern"):
+        assert users["Parameters"]["IamUserPath"][setting] == registration["Parameters"]["IamUserPath"][setting], (
+            setting
+        )

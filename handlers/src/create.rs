@@ -179,6 +179,7 @@ impl Create<'_> {
         let value = SecretValue {
             access_key_id: key.id.clone(),
             secret_access_key: None,
+            ses_smtp_password_v4: None,
             encrypted_secret: None,
             encrypted_ses_smtp_password_v4: None,
             key_fingerprint: None,
@@ -192,11 +193,15 @@ impl Create<'_> {
             logical_resource_id: request.context.logical_resource_id.clone(),
             client_request_token: request.context.client_request_token.clone(),
         };
-        let Some(encryption_key) = encryption_key else {
-            return Ok(SecretValue { secret_access_key: Some(secret_access_key), ..value });
-        };
         let region = desired.ses_smtp_region.as_deref().unwrap_or(&request.region);
         let password = ses_smtp::password(&secret_access_key, region)?;
+        let Some(encryption_key) = encryption_key else {
+            return Ok(SecretValue {
+                secret_access_key: Some(secret_access_key),
+                ses_smtp_password_v4: Some(password).filter(|_| !request.type_configuration.returns_secrets()),
+                ..value
+            });
+        };
         Ok(SecretValue {
             encrypted_secret: Some(encryption_key.encrypt(&secret_access_key)?),
             encrypted_ses_smtp_password_v4: Some(encryption_key.encrypt(&password)?),

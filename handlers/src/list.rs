@@ -1,4 +1,5 @@
-//! LIST: the account's keys page by page, or those of one user. Never a secret.
+//! LIST: the account's keys page by page, or those of one user, and of these the one with the `Id` that the model names.
+//! Never a secret.
 //!
 //! A role may be limited to the users under a path (`registration.yml` makes such a role), while `ListUsers` names them
 //! all. The keys of users whom the role does not reach are left out, and the event says so. A role that reaches nobody
@@ -64,6 +65,9 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         && let Some(error) = denied.pop()
     {
         return Err(error);
+    }
+    if let Some(id) = request.desired.reference() {
+        keys.retain(|key| key.reference() == Some(id));
     }
     if let Some(after) = &position.after
         && let Some(index) = keys.iter().position(|key| key.reference() == Some(after))

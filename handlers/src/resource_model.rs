@@ -26,7 +26,9 @@ pub(crate) fn success(
         Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),
         Value::Unreadable(why) => {
             tracing::warn!(access_key_id = id, why, "secret cannot be read");
-            let message = format!("The secret of access key {id} of user {user} cannot be read and is left out: {why}");
+            let message = format!(
+                "The secret of access key {id} of user {user} cannot be read, and the properties from it are empty: {why}"
+            );
             Ok(ProgressEvent::success(known).with_message(Some(message)))
         }
     }
@@ -43,14 +45,16 @@ pub(crate) fn of_iam(user: &UserName, key: KeyMetadata) -> AccessKey {
     }
 }
 
+/// The model with what the store keeps. Where the account has forbidden secrets in answers, none is in it.
 fn with_secret(request: &Request, known: AccessKey, value: SecretValue) -> Result<AccessKey> {
     let region = value.ses_smtp_region.as_deref().unwrap_or(&request.region);
-    let password = value.secret_access_key.as_ref().map(|secret| ses_smtp::password(secret, region));
+    let secret_access_key = value.secret_access_key.filter(|_| request.type_configuration.returns_secrets());
+    let password = secret_access_key.as_ref().map(|secret| ses_smtp::password(secret, region));
     Ok(AccessKey {
         serial: value.serial,
         tags: value.tags,
         ses_smtp_password_v4: password.transpose()?,
-        secret_access_key: value.secret_access_key,
+        secret_access_key,
         pgp_key: value.pgp_key,
         key_fingerprint: value.key_fingerprint,
         encrypted_secret: value.encrypted_secret,

@@ -15,8 +15,14 @@ where
     let (code, reason) = match error {
         SdkError::ServiceError(service) => {
             let name = service.err().code().unwrap_or("the answer cannot be read");
-            let code = handler_error_code(name, service.raw().status().as_u16());
-            let reason = match service.err().message() {
+            let message = service.err().message();
+            let code = match handler_error_code(name, service.raw().status().as_u16()) {
+                HandlerErrorCode::AccessDenied if is_tagging(operation, message) => {
+                    HandlerErrorCode::UnauthorizedTaggingOperation
+                }
+                code => code,
+            };
+            let reason = match message {
                 Some(message) => format!("{name}: {message}"),
                 None => name.to_owned(),
             };
@@ -34,6 +40,13 @@ where
     };
     let request_id = error.request_id().map(|id| format!(" (request id {id})")).unwrap_or_default();
     HandlerError::new(code, format!("{operation} for {subject} failed: {reason}{request_id}"))
+}
+
+/// Whether it is tagging that was denied, which has a handler error code of its own. To create a secret with tags takes the
+/// permission to tag as well, and AWS's message names the permission that is missing.
+fn is_tagging(operation: &str, message: Option<&str>) -> bool {
+    let tags = ["TagResource", "UntagResource"];
+    tags.contains(&operation) || message.is_some_and(|message| message.contains("perform: secretsmanager:TagResource"))
 }
 
 /// The handler error code for a service's error code, by the code's name, and by the HTTP status where the name
@@ -158,6 +171,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn denied_tagging_has_a_code_of_its_own() {
+        let stored = serde_json::json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "UserName": "alice"});
+        let value: SecretValue = serde_json::from_value(stored).unwrap();
+        for (denied, code) in [
+            ("TagResource", HandlerErrorCode::UnauthorizedTaggingOperation),
+            ("CreateSecret", HandlerErrorCode::AccessDenied),
+        ] {
+            let reason =
+                format!("User: role is not authorized to perform: secretsmanager:{denied} on resource: secret");
+            let body = serde_json::json!({"__type": "AccessDeniedException", "message": reason}).to_string();
+            let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
+            assert_eq!(store.put(&value, &BTreeMap::new()).await.unwrap_err().code, code);
+        }
+    }
+
+    #[tokio::test]
     async fn a_message_names_operation_subject_reason_and_request_id() {
         let message = iam(409, "LimitExceeded").await.message;
         assert_eq!(
@@ -199,13 +228,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
-        let body = r#"{"__type":"ValidationException","message":"Value 'wJalrXUtnFEMI' is no good"}"#.to_owned();
+        let body =
+            r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' is no good"}"#.to_owned();
         let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
         let value: SecretValue = serde_json::from_value(serde_json::json!({
-            "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI", "UserName": "alice",
+            "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI",
+            "SesSmtpPasswordV4": "BMXhUYlu", "UserName": "alice",
         }))
         .unwrap();
         let error = store.put(&value, &BTreeMap::new()).await.unwrap_err();
-        assert!(error.message.contains("[redacted]") && !error.message.contains("wJalr"), "{}", error.message);
+        assert!(error.message.contains("'[redacted]' or '[redacted]' is no good"), "{}", error.message);
     }
 }

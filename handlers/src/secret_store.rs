@@ -54,13 +54,16 @@ pub(crate) struct SecretValue {
     /// Absent where there is a `pgp_key`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub(crate) secret_access_key: Option<Secret>,
+    /// For the secret's readers, where the account has forbidden secrets in answers. READ derives it anew.
+    #[serde(serialize_with = "Secret::serialize_some")]
+    pub(crate) ses_smtp_password_v4: Option<Secret>,
     /// Only where there is a `pgp_key`, as are the fingerprint and the encrypted password.
     pub(crate) encrypted_secret: Option<String>,
     pub(crate) encrypted_ses_smtp_password_v4: Option<String>,
     pub(crate) key_fingerprint: Option<String>,
     /// As the template has it.
     pub(crate) pgp_key: Option<String>,
-    /// As the template has it. The password for it is derived from the secret access key, never stored.
+    /// As the template has it.
     pub(crate) ses_smtp_region: Option<String>,
     pub(crate) user_name: UserName,
     pub(crate) serial: Option<i64>,
@@ -114,9 +117,9 @@ impl SecretValue {
         })
     }
 
-    /// Removes the secret from an error: a service may quote the value that it refuses.
+    /// Removes the secrets from an error: a service may quote the value that it refuses.
     fn redact(&self, mut error: HandlerError) -> HandlerError {
-        if let Some(secret) = &self.secret_access_key {
+        for secret in [&self.secret_access_key, &self.ses_smtp_password_v4].into_iter().flatten() {
             error.message = error.message.replace(secret.expose(), "[redacted]");
         }
         error

@@ -141,6 +141,8 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
+    use access_key_schema::TIMEOUT_IN_MINUTES;
+
     use super::*;
 
     /// Calls one after the other, each taking as long as it may.
@@ -166,6 +168,13 @@ mod tests {
         assert!(calls(3) <= READ_LIMIT);
         assert!(READ_WAIT + calls(1) <= READ_LIMIT);
         assert!(STABILIZE_WAIT + LOOK_TIME + ROLLBACK_TIME <= WRITE_LIMIT);
+    }
+
+    #[test]
+    fn a_handler_gives_up_waiting_before_cloudformation_does() {
+        let invocation = WRITE_LIMIT + ANSWER_TIME + Duration::from_secs(CALLBACK_DELAY_SECONDS.into());
+        let longest = invocation * (MAX_INVOCATIONS + 1);
+        assert!(longest < Duration::from_mins(TIMEOUT_IN_MINUTES.into()), "{longest:?}");
     }
 
     #[tokio::test(start_paused = true)]

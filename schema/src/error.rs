@@ -20,7 +20,8 @@ pub struct HandlerError {
     pub code: HandlerErrorCode,
     /// Why, in words for a person.
     pub message: String,
-    /// The model of a key that a failed CREATE leaves behind. Its `Id` lets CloudFormation's rollback delete it.
+    /// The model of a key that a failed CREATE leaves behind, or that a failed UPDATE was about. The `Id` of the former lets
+    /// CloudFormation's rollback delete it.
     pub resource_model: Option<Box<AccessKey>>,
 }
 
@@ -34,6 +35,13 @@ impl HandlerError {
     #[must_use]
     pub fn followed_by(self, sentence: &str) -> Self {
         Self { message: format!("{}. {sentence}", self.message), ..self }
+    }
+
+    /// The same error, which carries `model` unless it carries one already.
+    #[must_use]
+    pub fn about(mut self, model: Option<AccessKey>) -> Self {
+        self.resource_model = self.resource_model.or(model.map(Box::new));
+        self
     }
 
     /// Whether this error says that the key, or its user, does not exist.
@@ -65,6 +73,7 @@ pub enum HandlerErrorCode {
     NetworkFailure,
     InternalFailure,
     InvalidTypeConfiguration,
+    UnauthorizedTaggingOperation,
 }
 
 impl HandlerErrorCode {

@@ -16,7 +16,7 @@ mod type_configuration;
 pub use error::{HandlerError, HandlerErrorCode, Result};
 pub use model::{AccessKey, Status, Tag, UserName};
 pub use progress::{OperationStatus, ProgressEvent};
-pub use registry_schema::{DEFAULT_TYPE_NAME, registry_schema};
+pub use registry_schema::{DEFAULT_TYPE_NAME, TIMEOUT_IN_MINUTES, registry_schema};
 pub use request::{Action, CallerCredentials, Request, RequestContext, RequestPayload};
 pub use secret::Secret;
 pub use type_configuration::TypeConfiguration;

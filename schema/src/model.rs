@@ -10,13 +10,19 @@ use crate::Secret;
 
 /// An IAM access key, as a template declares it and as a handler returns it.
 ///
-/// The doc comments of the fields are the descriptions in the registry schema.
+/// The doc comments of the fields are the descriptions in the registry schema. A read-only property without a value is an
+/// empty string in what CREATE, READ and UPDATE answer ([`AccessKey::answered`]).
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct AccessKey {
     /// The name of the IAM user that the key belongs to. Changing it replaces the key.
-    #[schemars(required, length(min = 1, max = 128), regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"))]
+    #[schemars(
+        required,
+        length(min = 1, max = 128),
+        regex(pattern = "^[A-Za-z0-9_+=,.@-]+$"),
+        extend("relationshipRef" = {"typeName": "AWS::IAM::User", "propertyPath": "/properties/UserName"})
+    )]
     pub user_name: Option<UserName>,
 
     /// A number that can only be incremented. Incrementing it rotates the key: CloudFormation creates a new key,
@@ -25,6 +31,7 @@ pub struct AccessKey {
     pub serial: Option<i64>,
 
     /// Whether the key can be used: `Active` (the default) or `Inactive`. Changed in place.
+    #[schemars(extend("default" = Status::default()))]
     pub status: Option<Status>,
 
     /// An OpenPGP public key that the secrets are encrypted to, so that they are nowhere in plain text: base64
@@ -33,8 +40,8 @@ pub struct AccessKey {
     #[schemars(length(min = 1, max = 56_000))]
     pub pgp_key: Option<String>,
 
-    /// The region of the Amazon SES SMTP endpoint that the SMTP password is for. Default: the stack's region.
-    /// Changing it replaces the key.
+    /// The region of the Amazon SES SMTP endpoint that the SMTP password is for. Default: the stack's region; this
+    /// property then stays absent, because a value that no template declares would be drift. Changing it replaces the key.
     #[schemars(length(max = 32), regex(pattern = "^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$"))]
     pub ses_smtp_region: Option<String>,
 
@@ -47,31 +54,35 @@ pub struct AccessKey {
     pub id: Option<String>,
 
     /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
-    /// `SecretArn` names. There is none with `PgpKey`, for a key that was imported, and when that secret was deleted.
+    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, when that secret was deleted or
+    /// cannot be read, and where the account has set `ReturnSecrets` to `false`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 
     /// The ARN of the Secrets Manager secret that holds the credentials, for services that can read them
-    /// there, so that no template and no parameter ever carries them.
-    #[schemars(regex(pattern = "^arn:[a-z0-9-]+:secretsmanager:"))]
+    /// there, so that no template and no parameter ever carries them. An empty string for a key that was imported, and
+    /// when that secret was deleted.
+    #[schemars(regex(pattern = "^$|^arn:[a-z0-9-]+:secretsmanager:"))]
     pub secret_arn: Option<String>,
 
     /// When the key was created, as an RFC 3339 date and time in UTC.
     pub create_date: Option<String>,
 
     /// With `PgpKey`, instead of `SecretAccessKey`: the secret access key as base64 of an OpenPGP message, which
-    /// `base64 --decode | gpg --decrypt` decrypts.
+    /// `base64 --decode | gpg --decrypt` decrypts. Without `PgpKey` an empty string.
     pub encrypted_secret: Option<String>,
 
-    /// The fingerprint of the OpenPGP key that the secrets are encrypted to, in lower-case hexadecimal.
+    /// The fingerprint of the OpenPGP key that the secrets are encrypted to, in lower-case hexadecimal. Without `PgpKey`
+    /// an empty string.
     pub key_fingerprint: Option<String>,
 
     /// The secret access key as a password for Amazon SES's SMTP endpoint in `SesSmtpRegion` (Signature
-    /// Version 4). The SMTP user name is the access key id.
+    /// Version 4). The SMTP user name is the access key id. An empty string where `SecretAccessKey` is one.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub ses_smtp_password_v4: Option<Secret>,
 
-    /// With `PgpKey`, instead of `SesSmtpPasswordV4`: the SMTP password, encrypted as `EncryptedSecret` is.
+    /// With `PgpKey`, instead of `SesSmtpPasswordV4`: the SMTP password, encrypted as `EncryptedSecret` is. Without
+    /// `PgpKey` an empty string.
     pub encrypted_ses_smtp_password_v4: Option<String>,
 }
 
@@ -122,6 +133,27 @@ impl AccessKey {
             ses_smtp_region: self.ses_smtp_region.clone(),
             tags: self.tags.clone(),
             ..Self::default()
+        }
+    }
+
+    /// What CREATE, READ and UPDATE answer of this key: every read-only property, and an empty string for one that has no
+    /// value.
+    ///
+    /// CloudFormation's contract tests (v2) miss a read-only property that READ leaves out, and `Fn::GetAtt` fails for it.
+    #[must_use]
+    pub fn answered(self) -> Self {
+        let or_empty = |value: Option<String>| value.or_else(|| Some(String::new()));
+        let or_empty_secret = |value: Option<Secret>| value.or_else(|| Some(Secret::new(String::new())));
+        Self {
+            id: or_empty(self.id),
+            secret_access_key: or_empty_secret(self.secret_access_key),
+            secret_arn: or_empty(self.secret_arn),
+            create_date: or_empty(self.create_date),
+            encrypted_secret: or_empty(self.encrypted_secret),
+            key_fingerprint: or_empty(self.key_fingerprint),
+            ses_smtp_password_v4: or_empty_secret(self.ses_smtp_password_v4),
+            encrypted_ses_smtp_password_v4: or_empty(self.encrypted_ses_smtp_password_v4),
+            ..self
         }
     }
 
@@ -296,6 +328,18 @@ mod tests {
             let is_read_only = AccessKey::get_att_properties().contains(&name.as_str());
             assert_eq!(declared.get(name).is_none(), is_read_only, "{name}");
         }
+    }
+
+    #[test]
+    fn an_answer_has_every_read_only_property_and_keeps_what_the_key_has() {
+        let key = AccessKey { id: Some("AKIA".to_owned()), serial: Some(1), ..AccessKey::default() };
+        let answer = serde_json::to_value(key.answered()).unwrap();
+        let mut expected = json!({"Serial": 1});
+        for name in AccessKey::get_att_properties() {
+            expected[*name] = json!("");
+        }
+        expected["Id"] = json!("AKIA");
+        assert_eq!(answer, expected);
     }
 
     #[test]

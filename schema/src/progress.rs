@@ -48,10 +48,10 @@ pub struct ProgressEvent {
 }
 
 impl ProgressEvent {
-    /// CREATE, READ or UPDATE succeeded.
+    /// CREATE, READ or UPDATE succeeded. The answer has every read-only property of the key ([`AccessKey::answered`]).
     #[must_use]
     pub fn success(model: AccessKey) -> Self {
-        Self { resource_model: Some(model), ..Self::bare(OperationStatus::Success) }
+        Self { resource_model: Some(model.answered()), ..Self::bare(OperationStatus::Success) }
     }
 
     /// The same event with a message, if there is one.

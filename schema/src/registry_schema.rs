@@ -9,6 +9,12 @@ use crate::{AccessKey, TypeConfiguration};
 /// and only the schema's `typeName` changes.
 pub const DEFAULT_TYPE_NAME: &str = "AWS::IAM::AccessKey";
 
+/// How long CloudFormation goes on with one CREATE, UPDATE or DELETE, through all its invocations. READ and LIST are one
+/// invocation each.
+///
+/// It is more than the handlers wait for AWS before they answer `NotStabilized`, which says more than a timeout.
+pub const TIMEOUT_IN_MINUTES: u32 = 60;
+
 /// The registry schema of the resource type under the name `type_name`, as `cfn submit` sends it.
 ///
 /// Its shape is the [resource type definition schema]; the permissions are exactly the actions that each
@@ -46,7 +52,7 @@ pub fn registry_schema(type_name: &str) -> Value {
                 "iam:GetAccessKeyLastUsed",
                 "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:DescribeSecret",
                 "secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
-            ]},
+            ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
             "read": { "permissions": [
                 "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
                 "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "kms:Decrypt",
@@ -55,13 +61,19 @@ pub fn registry_schema(type_name: &str) -> Value {
                 "iam:UpdateAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
                 "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:UpdateSecret",
                 "secretsmanager:TagResource", "secretsmanager:UntagResource", "kms:GenerateDataKey", "kms:Decrypt",
-            ]},
+            ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
             "delete": { "permissions": [
                 "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
                 "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
                 "secretsmanager:RemoveRegionsFromReplication", "kms:Decrypt",
-            ]},
-            "list": { "permissions": ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"] },
+            ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
+            "list": {
+                "permissions": ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"],
+                // What a LIST can be narrowed by.
+                "handlerSchema": {
+                    "properties": { "UserName": { "$ref": "resource-schema.json#/properties/UserName" } },
+                },
+            },
         },
     });
     // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorted, they are
@@ -70,9 +82,12 @@ pub fn registry_schema(type_name: &str) -> Value {
     schema
 }
 
-/// The schema of the type configuration, without the `type` that the CloudFormation CLI does not allow there.
+/// The schema of the type configuration, described for the CloudFormation console, and without the `type` that the
+/// CloudFormation CLI does not allow there.
 fn type_configuration() -> Value {
     let mut schema = schema_of::<TypeConfiguration>();
+    schema["description"] =
+        "Settings of an account for all its access keys in a region. Each is optional and has a default.".into();
     if let Some(object) = schema.as_object_mut() {
         object.remove("type");
     }

@@ -69,7 +69,8 @@ pub struct RequestContext {
     #[serde(default, alias = "previousResourceTags")]
     #[serde_as(deserialize_as = "DefaultOnNull")]
     pub previous_stack_tags: BTreeMap<String, String>,
-    /// What the last `IN_PROGRESS` event of this operation carried.
+    /// What the last `IN_PROGRESS` event of this operation carried. An empty object is none: a first invocation.
+    #[serde(default, deserialize_with = "some_unless_empty")]
     pub callback_context: Option<Value>,
     /// For LIST: where the page starts, as the previous page's event said.
     pub next_token: Option<String>,
@@ -104,6 +105,19 @@ pub struct RequestPayload {
     pub region: Option<String>,
 }
 
+impl RequestPayload {
+    /// The key that UPDATE is about, by its identifier alone. A FAILED UPDATE carries it, because every model of an event
+    /// has to, and the key is still there ([handler contract]).
+    ///
+    /// [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
+    #[must_use]
+    pub fn updated_key(&self) -> Option<AccessKey> {
+        let id = self.resource_properties.as_ref()?.get(AccessKey::ref_property())?.as_str()?;
+        let is_key = self.action == Action::Update && is_access_key_id(id);
+        is_key.then(|| AccessKey { id: Some(id.to_owned()), ..AccessKey::default() })
+    }
+}
+
 /// What a handler gets: typed, and validated where the action demands it.
 #[derive(Debug)]
 pub struct Request {
@@ -134,21 +148,28 @@ impl Request {
     /// The access key id that READ, UPDATE and DELETE are about.
     ///
     /// # Errors
-    /// `NotFound`, as the contract demands, when the request has no id, or one that IAM never gives out: an access key id
-    /// is 16 to 128 letters, digits or `_` (`IAM` API reference). The id is also part of a secret's name.
+    /// `NotFound`, as the contract demands, when the request has no id, or one that IAM never gives out. The id is also part
+    /// of a secret's name.
     pub fn primary_identifier(&self) -> Result<&str> {
-        let well_formed = |id: &str| {
-            (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        };
         let not_found = |message| HandlerError::new(HandlerErrorCode::NotFound, message);
         match self.desired.reference() {
-            Some(id) if well_formed(id) => Ok(id),
+            Some(id) if is_access_key_id(id) => Ok(id),
             Some(_) => Err(not_found(
                 "There is no access key with this Id: an access key id is 16 to 128 letters, digits or underscores",
             )),
             None => Err(not_found("Id is missing: the request does not say which access key it is about")),
         }
     }
+}
+
+/// Whether IAM could have given this id to a key: it is 16 to 128 letters, digits or `_` (`IAM` API reference).
+fn is_access_key_id(id: &str) -> bool {
+    (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Value>, D::Error> {
+    let value = Option::<Value>::deserialize(value)?;
+    Ok(value.filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
 fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<usize>, D::Error> {

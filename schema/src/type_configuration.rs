@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
+///
+/// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry some, which a newer
+/// version took before the account went back to this one: they are ignored.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, expecting = "a JSON object")]
+#[serde(rename_all = "PascalCase", expecting = "a JSON object")]
+#[schemars(deny_unknown_fields)]
 pub struct TypeConfiguration {
     /// The prefix of the stored secrets' names; the access key id follows it. Default:
     /// `cloudformation/iam-access-key/`. Set it before the first key is created: secrets under another prefix are
@@ -24,9 +28,20 @@ pub struct TypeConfiguration {
     /// `keybase:NAME` is looked up. Default: `https://keybase.io`.
     #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
     pub keybase_url: Option<String>,
+
+    /// Whether `SecretAccessKey` and `SesSmtpPasswordV4` are answered. With `false` they are empty strings, so that nothing
+    /// that keeps the answers keeps a secret, and whoever may read the stored secret finds both of them there. It holds the
+    /// password of keys created since then. Default: `true`.
+    pub return_secrets: Option<bool>,
 }
 
 impl TypeConfiguration {
+    /// Whether an answer may carry `SecretAccessKey` and `SesSmtpPasswordV4`.
+    #[must_use]
+    pub fn returns_secrets(&self) -> bool {
+        self.return_secrets.unwrap_or(true)
+    }
+
     /// The prefix that is set, or the default.
     #[must_use]
     pub fn secret_name_prefix(&self) -> &str {

@@ -19,14 +19,15 @@ pub(crate) fn cell(case: &Case, operation: &Operation<'_>) -> String {
         return "killed, then ok, or the key is named".to_owned();
     }
     let Operation { under_fault, end, .. } = operation;
+    let result = |event| result(case.scenario, event);
     if under_fault == end { result(end) } else { format!("{}, then {}", result(under_fault), result(end)) }
 }
 
-fn result(event: &Value) -> String {
+fn result(scenario: Scenario, event: &Value) -> String {
     match event["errorCode"].as_str() {
         None if event["status"] == "IN_PROGRESS" => "in progress".to_owned(),
         None => "ok".to_owned(),
-        Some(code) if event["resourceModel"]["Id"].is_string() => format!("{code} with Id"),
+        Some(code) if scenario.is_create() && event["resourceModel"]["Id"].is_string() => format!("{code} with Id"),
         Some(code) => code.to_owned(),
     }
 }

@@ -89,6 +89,22 @@ async fn listing_by_user_name_gives_only_that_users_keys_and_honours_max_results
 }
 
 #[tokio::test]
+async fn listing_by_id_and_user_name_means_both() {
+    let (env, ids) = with_keys(&[("alice", 2), ("bob", 1)]).await;
+    let alices = all_pages(&env, json!({"UserName": "alice"}), 1).await.0;
+    for key in &alices {
+        let both = json!({"UserName": "alice", "Id": id(key)});
+        assert_eq!(models(&page(&env, both, 1.into(), None).await), std::slice::from_ref(key));
+        let of_another = json!({"UserName": "bob", "Id": id(key)});
+        assert_eq!(models(&page(&env, of_another, Value::Null, None).await), [Value::Null; 0]);
+    }
+    for id in &ids {
+        let (found, _) = all_pages(&env, json!({"Id": id}), 2).await;
+        assert_each_once(&found, &BTreeSet::from([id.clone()]));
+    }
+}
+
+#[tokio::test]
 async fn a_user_who_is_deleted_while_the_account_is_listed_has_no_keys() {
     let (env, _) = with_keys(&[("alice", 1), ("bob", 1)]).await;
     env.proxy.inject("ListAccessKeys", ..1, Fault::Error(404, "NoSuchEntity"));

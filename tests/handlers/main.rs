@@ -12,6 +12,7 @@ mod list;
 mod missing_and_taken;
 mod pgp;
 mod replay;
+mod request_variants;
 mod round_trips;
 mod secrets;
 mod ses_smtp;

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Fault, TestEnvironment,
-    events::secret_access_key,
-    requests::{self, Shape, primary_identifier, with},
+use crate::{
+    ses_smtp,
+    support::{
+        Fault, TestEnvironment,
+        events::{secret_access_key, secret_name},
+        requests::{self, Shape, primary_identifier, with},
+    },
 };
 
 /// What every credential in the fixtures ends with.
@@ -31,6 +34,44 @@ async fn no_log_line_of_a_whole_life_holds_a_secret_at_any_level() {
         env.invoke(&request("DELETE", model)).await;
     }
     env.assert_not_logged(&secrets);
+}
+
+#[tokio::test]
+async fn an_account_that_forbids_plaintext_gets_none_in_an_answer_and_finds_it_in_the_stored_secret() {
+    let env = TestEnvironment::with_user("alice").await;
+    let forbidden = |request: Value, value: Value| requests::configured(&request, json!({"ReturnSecrets": value}));
+    let create = || requests::create(json!({"UserName": "alice", "SesSmtpRegion": "eu-central-1"}));
+    let model = env.succeed(&forbidden(create(), json!(false))).await;
+    let stored = env.aws.secret_value(&secret_name(&model)).await;
+    let secret = secret_access_key(&stored);
+    let password = ses_smtp::password(secret, "eu-central-1");
+    assert_eq!(stored["SesSmtpPasswordV4"], password);
+
+    let tagged = with(&model, "Tags", json!([{"Key": "stage", "Value": "live"}]));
+    let update = requests::update(model.clone(), tagged.clone());
+    let read = requests::registry("READ", primary_identifier(&model));
+    let list = requests::registry("LIST", Value::Null);
+    for (request, value) in [
+        (create(), json!(false)),
+        (read.clone(), json!(false)),
+        (read.clone(), json!("false")),
+        (update, json!(false)),
+        (list, json!(false)),
+    ] {
+        let event = env.invoke(&forbidden(request, value)).await;
+        assert_eq!(event["status"], "SUCCESS", "{event}");
+        assert!(![secret, &password].iter().any(|plain| event.to_string().contains(*plain)), "{event}");
+        if let Some(model) = event.get("resourceModel") {
+            assert_eq!((&model["SecretAccessKey"], &model["SesSmtpPasswordV4"]), (&json!(""), &json!("")), "{event}");
+            assert!(model["SecretArn"].as_str().unwrap().starts_with("arn:"), "{event}");
+        }
+    }
+    let after_update = env.aws.secret_value(&secret_name(&model)).await;
+    assert_eq!(after_update["SesSmtpPasswordV4"], password);
+
+    let allowed = env.succeed(&forbidden(read, json!(true))).await;
+    assert_eq!((&allowed["SecretAccessKey"], &allowed["SesSmtpPasswordV4"]), (&json!(secret), &json!(password)));
+    env.assert_not_logged(&[secret, &password]);
 }
 
 #[tokio::test]

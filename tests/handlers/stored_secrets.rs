@@ -106,12 +106,15 @@ async fn an_update_of_tags_writes_an_older_secret_in_the_layout_of_today() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_decrypted_is_left_out_by_read_which_says_why() {
+async fn a_secret_that_cannot_be_decrypted_is_empty_in_what_read_answers_which_says_why() {
     let (env, model) = with_undecryptable_secret().await;
     let event = env.read(&model).await;
-    assert_eq!(event["resourceModel"].get("SecretAccessKey"), None, "{event}");
+    assert_eq!(event["resourceModel"]["SecretAccessKey"], "", "{event}");
     assert!(event["resourceModel"]["SecretArn"].is_string(), "{event}");
-    assert!(message(&event).contains("cannot be read and is left out: GetSecretValue"), "{event}");
+    assert!(
+        message(&event).contains("cannot be read, and the properties from it are empty: GetSecretValue"),
+        "{event}"
+    );
     let is_warning = |line: &&String| line.contains("WARN") && line.contains("secret cannot be read");
     let log = env.function.log();
     let warning = log.iter().find(is_warning).expect("a warning");
@@ -149,7 +152,7 @@ async fn a_secret_that_somebody_changed_is_told_of_without_its_content_and_block
     env.aws.secrets_manager.put_secret_value().secret_id(&name).secret_string("hunter2").send().await.unwrap();
     let event = env.read(&model).await;
     assert_eq!(event["status"], "SUCCESS", "{event}");
-    assert_eq!(event["resourceModel"].get("SecretAccessKey"), None, "{event}");
+    assert_eq!(event["resourceModel"]["SecretAccessKey"], "", "{event}");
     assert!(message(&event).contains(&name) && message(&event).contains("somebody changed it"), "{event}");
 
     let updated = env.update(&model, &with(&model, "Status", "Inactive")).await;

@@ -100,7 +100,8 @@ async fn an_update_that_failed_halfway_is_finished_by_the_next_one() {
     let (env, model) = with_tagged_key(&first).await;
     let stack = json!({});
     env.proxy.inject("UntagResource", .., Fault::Error(400, "AccessDeniedException"));
-    env.fail(&update(&model, [&first, &second], [&stack, &stack]), "AccessDenied", "").await;
+    env.fail(&update(&model, [&first, &second], [&stack, &stack]), "UnauthorizedTaggingOperation", "UntagResource")
+        .await;
     env.proxy.clear_faults();
     assert_eq!(env.read(&model).await["resourceModel"]["Tags"], first);
 

@@ -22,6 +22,7 @@ const WITHOUT_A_CASE: &[(&str, &str)] = &[
     ("Access key {id} of IAM user", "the description of a stored secret"),
     ("Encrypting to", "a bug alone: it was encrypted to the same key before"),
     ("Resource Type definition", "the registry schema"),
+    ("Settings of an account", "the registry schema"),
     ("The SES SMTP password", "a bug alone: HMAC takes keys of any length"),
     ("The position of the next page", "a bug alone: it is two strings"),
     ("The registry schema is broken", "a bug alone: the schema is the same in every request"),

@@ -19,6 +19,9 @@ use super::{
 /// The name of the function and of its binary.
 const NAME: &str = "iam-access-key";
 
+/// The region that Lambda runs the function in. Another than that of the requests, so that a mix-up shows.
+pub const FUNCTION_REGION: &str = "eu-central-1";
+
 /// The function, deployed on this machine.
 pub struct Function {
     aws: SocketAddr,
@@ -77,6 +80,7 @@ fn start_process(lambda: SocketAddr, aws: SocketAddr, log: &Arc<Mutex<Vec<String
             .env("AWS_LAMBDA_FUNCTION_NAME", NAME)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_REGION", FUNCTION_REGION)
             .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
             .env("RUST_LOG", "trace,aws_smithy_runtime=trace")
             .env("AWS_ENDPOINT_URL", format!("http://{aws}"))

@@ -20,7 +20,7 @@ use std::{
 
 pub use aws::Aws;
 pub use fault_proxy::{Call, Fault, FaultProxy};
-pub use function::Function;
+pub use function::{FUNCTION_REGION, Function};
 use serde_json::Value;
 
 /// A function, and AWS as it sees it through the proxy.

@@ -1,5 +1,9 @@
 //! Requests as CloudFormation and the SAM CLI send them, made from the whole ones in `tests/requests`.
 
+use std::io::Write;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
 /// Makes a request from an action and properties, in one of the two shapes.
@@ -59,6 +63,14 @@ pub fn delete(properties: &Value) -> Value {
 pub fn callback(request: &Value, event: &Value) -> Value {
     let callback = with(request, "callbackContext", event["callbackContext"].clone());
     with(&callback, "requestData.resourceProperties", event["resourceModel"].clone())
+}
+
+/// The body of a request, compressed as CloudFormation does it.
+pub fn compressed(body: &[u8]) -> Value {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(body).expect("a vector takes it");
+    let gzip = BASE64_STANDARD.encode(gzip.finish().expect("a vector takes it"));
+    json!({"__COMPRESSED__": gzip, "__COMPRESSION_METHOD__": "gzip_base64"})
 }
 
 /// The primary identifier of a model.

@@ -341,14 +341,10 @@ def test_an_imported_key_can_be_switched_off_and_deleted(lab: Lab, name: str, us
     assert lab.keys(user) == {}
 
 
-def test_an_imported_key_has_no_secret_to_ask_for(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
-    key = imported(lab, name, user)
-    with pytest.raises(Failed):
-        lab.deploy(name, with_output(tmp_path, "SecretAccessKey"))
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    reason = lab.reasons(name, "UPDATE_ROLLBACK_IN_PROGRESS")[name]
-    assert reason == "Attribute 'SecretAccessKey' does not exist"
-    assert lab.keys(user) == {key: "Active"}
+def test_the_secret_of_an_imported_key_is_an_empty_string(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    imported(lab, name, user)
+    for attribute in ("SecretAccessKey", "SecretArn"):
+        assert lab.deploy(name, with_output(tmp_path, attribute)) == {"Attribute": ""}
 
 
 def test_an_import_that_adds_an_output_is_refused(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
@@ -378,7 +374,8 @@ def test_read_shows_what_was_done_to_a_key_behind_cloudformations_back(
     assert (model["Status"], model["UserName"], model["Serial"]) == ("Inactive", user, 1)
     lab.secrets.delete_secret(SecretId=outputs["SecretArn"], ForceDeleteWithoutRecovery=True)
     model = read(lab, key)["resourceModel"]
-    assert {"UserName", "Status", "Id", "CreateDate"} == model.keys()
+    assert {name for name in model if model[name]} == {"UserName", "Status", "Id", "CreateDate"}
+    assert (model["SecretArn"], model["SecretAccessKey"]) == ("", "")
     lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
     assert read(lab, key)["errorCode"] == "NotFound"
 

@@ -24,7 +24,8 @@ impl SecretStore {
     /// Sets the tags of a stored secret to those of `request`. Makes no call where nothing has changed.
     ///
     /// # Errors
-    /// `AccessDenied`: the resource's own tags changed, and the secret that declares them cannot be decrypted.
+    /// - `AccessDenied`: the resource's own tags changed, and the secret that declares them cannot be decrypted.
+    /// - `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
     pub(crate) async fn retag(&self, mut stored: StoredSecret, request: &Request) -> Result<StoredSecret> {
         let own = request.desired.tags.as_deref();
         let tags = merged(&request.context.stack_tags, own);

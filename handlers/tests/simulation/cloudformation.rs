@@ -307,7 +307,7 @@ impl Stack {
             || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             // It says that the secret could not be read, which a READ a moment later may do.
-            || event.message.as_ref().is_some_and(|message| message.contains("cannot be read and is left out"))
+            || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))
             || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0);
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
         let read = self.look(Action::Read, json!({"Id": id}), None).await;

@@ -351,6 +351,10 @@ fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
                 && model.is_none_or(|model| model.id.is_none()),
             "SUCCESS without an Id",
         ),
+        (
+            event.status == Success && model.is_some_and(|model| *model != model.clone().answered()),
+            "the model of a SUCCESS lacks a read-only property",
+        ),
     ];
     rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| format!("8: {rule}")).collect()
 }
