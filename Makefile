@@ -3,7 +3,7 @@
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo check test contract live sam setup gnupg faults simulate mutations fuzz schema build package release deny package-size lock format
+.PHONY: help doctor demo recording check test contract live sam setup gnupg faults simulate mutations fuzz schema build package release deny package-size lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -14,6 +14,10 @@ demo: setup ## play the life of an access key, on stacks, on this machine
 	@echo '== building the handlers (the first time takes minutes)'
 	@cargo build --quiet --bin iam-access-key
 	@python dev/demo.py
+
+recording: setup ## when the demo prints something else: write the README's picture of it
+	cargo build --quiet --bin iam-access-key
+	python dev/recording.py
 
 doctor: ## say what this machine lacks, and how to install it
 	@command -v python3 > /dev/null || { echo 'missing    Python 3.11: apt-get install python3 python3-venv'; exit 1; }
