@@ -12,6 +12,7 @@ use crate::support::{
 /// Stored secrets as releases have written them, kept for ever: every later release reads them.
 const UNVERSIONED: &str = include_str!("../stored-secrets/unversioned.json");
 const LAYOUT_1: &str = include_str!("../stored-secrets/1.json");
+const LAYOUT_1_WITH_SMTP_PASSWORD: &str = include_str!("../stored-secrets/1-return-secrets-false.json");
 const LAYOUT_1_WITH_PGP_KEY: &str = include_str!("../stored-secrets/1-pgp.json");
 
 /// An environment with the user alice, an old access key of hers, and its secret as `stored` has it, without a
@@ -54,8 +55,8 @@ async fn create_writes_the_newest_of_the_layouts_that_are_kept() {
 }
 
 #[tokio::test]
-async fn a_secret_of_layout_1_is_read_with_and_without_a_pgp_key() {
-    for stored in [LAYOUT_1, LAYOUT_1_WITH_PGP_KEY] {
+async fn a_secret_of_layout_1_is_read_with_a_pgp_key_with_an_smtp_password_and_without() {
+    for stored in [LAYOUT_1, LAYOUT_1_WITH_SMTP_PASSWORD, LAYOUT_1_WITH_PGP_KEY] {
         let (_env, model) = with_stored_secret(stored).await;
         let stored: Value = serde_json::from_str(stored).unwrap();
         // What it was created for is not part of the model.
