@@ -87,6 +87,11 @@ fuzz: target/tools/bin/cargo-fuzz ## when decoding changes: any bytes as a reque
 	$(FUZZ) request target/fuzz/request fuzz/corpus/request -- -runs=$(FUZZ_RUNS) -max_len=4096
 	$(FUZZ) openpgp target/fuzz/openpgp fuzz/corpus/openpgp -- -runs=$(FUZZ_RUNS) -max_len=4096
 
+# Where the advisories of RustSec cannot be fetched: DENY_CHECKS='bans licenses sources'.
+DENY_CHECKS :=
+deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, sources and known vulnerabilities; takes minutes to install
+	target/tools/bin/cargo-deny check $(DENY_CHECKS)
+
 format: setup ## format everything
 	cargo fmt --all
 	ruff format cfn-plugin dev
@@ -107,11 +112,6 @@ build: setup ## the release binary, for Lambda; the same bytes wherever it is bu
 
 release: setup deny ## what a release publishes: built twice, with SBOM and checksums; RELEASING.md says how to go on
 	python dev/release.py $(TYPE_NAME)
-
-# Where the advisories of RustSec cannot be fetched: DENY_CHECKS='bans licenses sources'.
-DENY_CHECKS :=
-deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, sources and known vulnerabilities; takes minutes to install
-	target/tools/bin/cargo-deny check $(DENY_CHECKS)
 
 package-size: build ## is the package small enough, and does it run on Lambda's glibc
 	python dev/check_package.py target/lambda/iam-access-key/bootstrap

@@ -59,6 +59,9 @@ def release(type_name: str) -> Path:
     if git("status", "--porcelain"):
         raise RefusedReleaseError("There is something that is not committed: `git status` tells what")
     named, commit = version(), git("rev-parse", "HEAD")
+    tags = git("tag", "--points-at", commit).split()
+    if tags and f"v{named}" not in tags:
+        raise RefusedReleaseError(f"The commit has the tag {tags[0]}, and Cargo.toml the version {named}")
     committed = datetime.fromtimestamp(int(git("log", "-1", "--format=%ct", commit)), UTC)
     binary = build_twice(commit)
     made = package(type_name, binary)
