@@ -1,9 +1,11 @@
 # What a person types. Everything a command needs that Rust, gcc, make, git and Python 3.11 do not bring, it sets up.
 
 VENV := .venv
+BOOTSTRAP := target/lambda/iam-access-key/bootstrap
+UNSTRIPPED := target/x86_64-unknown-linux-gnu/release/iam-access-key
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo recording check test contract live sam setup gnupg faults simulate mutations fuzz schema build package release deny package-size lock format
+.PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -28,8 +30,8 @@ doctor: ## say what this machine lacks, and how to install it
 define LINTS
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
-ruff format --check cfn-plugin dev
-ruff check cfn-plugin dev
+ruff format --check benches cfn-plugin dev
+ruff check benches cfn-plugin dev
 check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 zizmor --quiet --offline .github
@@ -40,7 +42,7 @@ check: gnupg setup ## before a commit, under a minute: format, lints, unit tests
 	cargo test --quiet --workspace --lib --bins
 	cd dev && pytest --quiet tests/test_generated.py
 
-test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every check and every test
+test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is done: every check and every test
 	$(LINTS)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	cargo test --workspace
@@ -50,9 +52,10 @@ test: doctor gnupg setup $(VENV)/cdk/installed ## before a change is done: every
 	rm -rf target/examples && mkdir -p target/examples/from-amazons-type
 	for each in examples/*.yml examples/*/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
 	cfn-lint --registry-schemas schema -- target/examples/*.yml target/examples/*/*.yml
+	cd benches && mypy
 	cd cfn-plugin && mypy && pytest --quiet
 	$(MAKE) contract
-	$(MAKE) package-size
+	$(MAKE) package-size cold-read
 	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet
 
 contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
@@ -94,10 +97,14 @@ deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, source
 
 format: setup ## format everything
 	cargo fmt --all
-	ruff format cfn-plugin dev
-	ruff check --fix cfn-plugin dev
+	ruff format benches cfn-plugin dev
+	ruff check --fix benches cfn-plugin dev
 
-lock: $(addsuffix .lock,dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
+bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
+	python benches/bench.py $(BOOTSTRAP) $(VENV)/peer/bin/python
+	python benches/scale.py
+
+lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
 
 ##@ To register it
 
@@ -108,13 +115,22 @@ package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey name
 	python dev/package.py $(TYPE_NAME)
 
 build: setup ## the release binary, for Lambda; the same bytes wherever it is built
-	RUSTFLAGS="$(SAME_PATHS)" cargo lambda build --release --x86-64
+	@# Not RUSTFLAGS, which would take the place of the CPU that cargo-lambda builds for.
+	CARGO_BUILD_RUSTFLAGS="$(SAME_PATHS)" cargo lambda build --release --x86-64
+	@# A copy of the binary that cargo made, which keeps its symbols.
+	strip $(BOOTSTRAP)
 
 release: setup deny ## what a release publishes: built twice, with SBOM and checksums; RELEASING.md says how to go on
 	python dev/release.py $(TYPE_NAME)
 
-package-size: build ## is the package small enough, and does it run on Lambda's glibc
-	python dev/check_package.py target/lambda/iam-access-key/bootstrap
+package-size: build ## is the package small enough, does it run on Lambda's glibc, is it free of slow code
+	python dev/check_package.py $(BOOTSTRAP) $(UNSTRIPPED)
+
+cold-read: build valgrind ## did a cold READ get slower: its instructions, against benches/cold_read.json
+	python benches/instructions.py $(UNSTRIPPED)
+
+record-cold-read: build valgrind ## when a cold READ may take what it takes now: write benches/cold_read.json
+	python benches/instructions.py --record $(UNSTRIPPED)
 
 sam: build $(VENV)/sam/installed ## sam-tests/ and the contract tests in a Lambda container (needs Docker); STAND_IN=1 pulls no image
 	python dev/sam.py $(if $(STAND_IN),--stand-in)
@@ -134,6 +150,7 @@ $(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
 $(VENV)/guard-rail/installed: dev/guard-rail-requirements.txt
 $(VENV)/sam/installed: dev/sam-requirements.txt
 $(VENV)/cdk/installed: examples/cdk/requirements.txt
+$(VENV)/peer/installed: benches/peers/requirements.txt
 $(VENV)/%/installed: | $(VENV)/installed
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --require-hashes --no-deps --requirement $<
@@ -145,6 +162,10 @@ gnupg:
 
 target/tools/bin/cargo-deny:
 	cargo install cargo-deny --version 0.20.2 --locked --quiet --root target/tools
+
+valgrind:
+	@command -v valgrind > /dev/null || (apt-get update -qq && apt-get install -qq -y valgrind) || \
+		{ echo 'instructions are counted with valgrind, which is missing: apt-get install valgrind'; exit 1; }
 
 target/tools/bin/cargo-fuzz:
 	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root target/tools

@@ -1,5 +1,11 @@
-"""Check the release binary: its zip is under 6 MB, and it needs no glibc newer than Amazon Linux 2023's 2.34."""
+"""Check the release binary: how large its zip is, which glibc it needs, and that no slow code for entropy is in it.
 
+Its zip is under 6 MB, it needs no glibc newer than Amazon Linux 2023's 2.34, and AWS-LC was built without the CPU's
+jitter as a source of entropy (.cargo/config.toml says why). The second argument is the same binary before it was
+stripped: only that has symbols.
+"""
+
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -7,9 +13,12 @@ from tempfile import TemporaryFile
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
+from elftools.elf.sections import SymbolTableSection
 
 MAX_ZIP_BYTES = 6_000_000
 MAX_GLIBC = (2, 34)
+# What every function of the library begins with that AWS-LC has it from, behind a prefix of AWS-LC's own.
+JITTER_ENTROPY = re.compile(r"(^|_)jent_")
 
 
 def zipped_size(binary: Path) -> int:
@@ -34,13 +43,23 @@ def newest_glibc(binary: Path) -> tuple[int, ...]:
     return max(tuple(int(part) for part in version.split(".")) for version in glibc)
 
 
+def jitter_entropy(unstripped: Path) -> list[str]:
+    """Return the functions that gather entropy from the CPU's jitter; ValueError for a binary without symbols."""
+    with unstripped.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".symtab")
+        if not isinstance(symbols, SymbolTableSection):
+            raise ValueError(f"{unstripped} has no symbols to search")
+        return sorted({each.name for each in symbols.iter_symbols() if JITTER_ENTROPY.search(each.name)})
+
+
 def main() -> int:
-    """Print both figures and return 1 when one is too large."""
-    binary = Path(sys.argv[1])
-    size, glibc = zipped_size(binary), newest_glibc(binary)
+    """Print the figures and return 1 when one is too large, or code is there that must not be."""
+    binary, unstripped = map(Path, sys.argv[1:])
+    size, glibc, entropy = zipped_size(binary), newest_glibc(binary), jitter_entropy(unstripped)
     print(f"zip: {size:,} bytes (limit {MAX_ZIP_BYTES:,})")
     print(f"glibc: {'.'.join(map(str, glibc))} (limit {'.'.join(map(str, MAX_GLIBC))})")
-    return int(size >= MAX_ZIP_BYTES or glibc > MAX_GLIBC)
+    print(f"jitter entropy: {', '.join(entropy) or 'none'}")
+    return int(size >= MAX_ZIP_BYTES or glibc > MAX_GLIBC or bool(entropy))
 
 
 if __name__ == "__main__":

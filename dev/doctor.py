@@ -84,6 +84,11 @@ NEEDS = [
         "apt-get install gnupg",
     ),
     Need(
+        "Valgrind (root's `make` installs it)" if IS_ROOT_WITH_APT else "Valgrind",
+        lambda: IS_ROOT_WITH_APT or shutil.which("valgrind") is not None,
+        "apt-get install valgrind",
+    ),
+    Need(
         f"{FREE_GIGABYTES} GB of free disk, or what was built before",
         lambda: shutil.disk_usage(str(ROOT)).free >= FREE_GIGABYTES * 10**9 or (ROOT / "target/debug").exists(),
         f"make room for {ROOT}",

@@ -1,22 +1,54 @@
 //! The one place that builds AWS clients from credentials.
 
-use std::{env, time::SystemTime};
+use std::{
+    env,
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 
 use access_key_handlers::{
-    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, DELIVERY_TIME, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore,
+    Services,
 };
-use access_key_schema::{CallerCredentials, Request};
-use aws_config::{
-    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
-};
+use access_key_schema::{CallerCredentials, ProviderCredentials, Request, Secret};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_iam::config::{BehaviorVersion, IdentityCache};
+use aws_smithy_async::{rt::sleep::default_async_sleep, time::SharedTimeSource};
 use aws_smithy_http_client::{
-    Builder, Connector,
+    Connector,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 
-const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
+use crate::telemetry::AwsCalls;
+
+/// HTTPS, with one pool of connections, for whoever makes calls in this process.
+///
+/// One, because making it decodes the system's root certificates, which costs more than the rest of an invocation. The
+/// SDK's own HTTP client makes one for each set of timeouts, and another each time that a service's client is built.
+static HTTPS: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let tls = Provider::Rustls(CryptoMode::AwsLc);
+    SharedHttpConnector::new(Connector::builder().connector_settings(settings).tls_provider(tls).build())
+});
+
+/// How long to wait before a call of the delivery is sent again.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// CloudWatch Logs and CloudWatch, with the provider's credentials.
+#[derive(Debug)]
+pub(crate) struct DeliveryClients {
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) metrics: aws_sdk_cloudwatch::Client,
+}
 
 /// What all invocations share: settings, and the HTTP client with its connections. It holds no credentials.
 #[derive(Debug)]
@@ -29,62 +61,113 @@ pub struct Clients {
 impl Clients {
     /// Clients that reach AWS over HTTPS.
     ///
-    /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, FIPS, dual stack).
-    pub async fn from_environment() -> Self {
-        let clients = Self::with_http_client(Builder::new().tls_provider(TLS).build_https()).await;
+    /// The endpoints are those that the environment sets (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_IAM` and the
+    /// like, FIPS, dual stack). The root certificates are decoded now: while a function starts, Lambda gives it more of the
+    /// processor than later.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        LazyLock::force(&HTTPS);
+        let clients = Self::with_http_client(http_client_fn(|_, _| https()));
         // Lambda sets it.
         Self { function_region: env::var("AWS_REGION").ok(), ..clients }
     }
 
     /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
-    pub async fn with_http_client(http_client: SharedHttpClient) -> Self {
+    ///
+    /// Without the loader of `aws-config`: it brings the chain of default credentials, which must never be used here, and
+    /// is a tenth of the package.
+    #[must_use]
+    pub fn with_http_client(http_client: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
-            .no_credentials()
+        let is_on = |setting| env::var(setting).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let mut shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             // A cache would keep every caller's credentials in memory, and static ones need none.
             .identity_cache(IdentityCache::no_cache())
-            // Keeps the SDK from looking for a region: each request has its own.
-            .region(Region::from_static("us-east-1"))
+            .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+            .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
             .http_client(http_client)
+            .time_source(SharedTimeSource::default())
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts)
-            .load()
-            .await;
-        Self { shared, function_region: None }
+            .timeout_config(timeouts);
+        shared.set_sleep_impl(default_async_sleep());
+        shared.set_service_config(Some(Environment));
+        Self { shared: shared.build(), function_region: None }
     }
 
-    /// What a handler needs for `request`: IAM and Secrets Manager with its caller's credentials.
+    /// What a handler needs for `request`: IAM and Secrets Manager with its caller's credentials. Each call is logged.
     pub(crate) fn services(&self, caller: &CallerCredentials, request: &Request, deadline: Deadline) -> Services {
-        let session_token = caller.session_token.as_ref().map(|token| token.expose().to_owned());
-        let credentials = Credentials::new(
-            &caller.access_key_id,
-            caller.secret_access_key.expose(),
-            session_token,
-            None,
-            "callerCredentials",
-        );
-        let config = self
-            .shared
-            .to_builder()
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .region(Region::new(request.region.clone()))
-            .build();
+        let CallerCredentials { access_key_id, secret_access_key, session_token } = caller;
+        let credentials = credentials(access_key_id, secret_access_key, session_token.as_ref(), "callerCredentials");
+        let config = self.config(credentials, &request.region);
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(AwsCalls).build();
+        let store = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(AwsCalls).build();
         Services {
-            iam: Iam::new(aws_sdk_iam::Client::new(&config)),
+            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam)),
             secret_store: SecretStore::new(
-                aws_sdk_secretsmanager::Client::new(&config),
+                aws_sdk_secretsmanager::Client::from_conf(store),
                 request.type_configuration.clone(),
             ),
-            keybase: Keybase::new(
-                || SharedHttpConnector::new(Connector::builder().tls_provider(TLS).build()),
-                request.type_configuration.keybase_url.clone(),
-            ),
+            keybase: Keybase::new(https, request.type_configuration.keybase_url.clone()),
             clock: Clock::starting_at(SystemTime::now()),
             deadline,
         }
     }
+
+    /// What delivers logs and metrics, with the provider's credentials. No call takes longer than the delivery.
+    pub(crate) fn delivery(&self, provider: &ProviderCredentials, region: &str) -> DeliveryClients {
+        let ProviderCredentials { access_key_id, secret_access_key, session_token } = provider;
+        let credentials = credentials(access_key_id, secret_access_key, session_token.as_ref(), "providerCredentials");
+        let timeouts = TimeoutConfig::builder().operation_timeout(DELIVERY_TIME).build();
+        let config = self
+            .config(credentials, region)
+            .into_builder()
+            .timeout_config(timeouts)
+            // A connection that was kept while Lambda froze the process may be dead.
+            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_DELAY))
+            .build();
+        DeliveryClients {
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            metrics: aws_sdk_cloudwatch::Client::new(&config),
+        }
+    }
+
+    fn config(&self, credentials: Credentials, region: &str) -> SdkConfig {
+        self.shared
+            .to_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .region(Region::new(region.to_owned()))
+            .build()
+    }
+}
+
+/// The settings of the environment that can be set for one service alone, as `AWS_ENDPOINT_URL` is for IAM in
+/// `AWS_ENDPOINT_URL_IAM`.
+///
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, setting: ServiceConfigKey<'_>) -> Option<String> {
+        let service = setting.service_id().to_uppercase().replace(' ', "_");
+        env::var(format!("{}_{service}", setting.env())).or_else(|_| env::var(setting.env())).ok()
+    }
+}
+
+fn https() -> SharedHttpConnector {
+    HTTPS.clone()
+}
+
+fn credentials(
+    access_key_id: &str,
+    secret_access_key: &Secret,
+    session_token: Option<&Secret>,
+    name: &'static str,
+) -> Credentials {
+    let session_token = session_token.map(|token| token.expose().to_owned());
+    Credentials::new(access_key_id, secret_access_key.expose(), session_token, None, name)
 }

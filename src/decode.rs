@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, RequestContext, RequestPayload, Result};
+use access_key_schema::{HandlerError, HandlerErrorCode, ProviderContext, RequestContext, RequestPayload, Result};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
 use serde::{
@@ -34,10 +34,34 @@ impl<'de> Deserialize<'de> for Event {
 /// # Errors
 /// `InvalidRequest` that says what is wrong, and where.
 pub fn decode(event: Event) -> Result<(RequestPayload, RequestContext)> {
-    let event = event.0.map_err(|error| invalid(format!("The request is not JSON: {error}")))?;
-    let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
-    let fields = Value::Object(flatten(event)?);
-    Ok((deserialize(&fields)?, deserialize(&fields)?))
+    Fields::of(event)?.request()
+}
+
+/// The fields of a request, by their names in lower case, whichever of the two shapes it has. They are read twice, because
+/// the provider is told of a request that cannot be read as well. It has no `Debug`, because it holds credentials.
+pub(crate) struct Fields(Value);
+
+impl Fields {
+    /// # Errors
+    /// `InvalidRequest`: the event is no request at all.
+    pub(crate) fn of(event: Event) -> Result<Self> {
+        let event = event.0.map_err(|error| invalid(format!("The request is not JSON: {error}")))?;
+        let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
+        flatten(event).map(Value::Object).map(Self)
+    }
+
+    /// What the invocation asks for, and what it says about itself.
+    ///
+    /// # Errors
+    /// `InvalidRequest` that says what is wrong, and where.
+    pub(crate) fn request(&self) -> Result<(RequestPayload, RequestContext)> {
+        Ok((deserialize(&self.0)?, deserialize(&self.0)?))
+    }
+
+    /// What the provider is told, and where. Empty where that cannot be read.
+    pub(crate) fn provider_context(&self) -> ProviderContext {
+        deserialize(&self.0).unwrap_or_default()
+    }
 }
 
 /// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON. What it calls
@@ -58,11 +82,13 @@ fn decompress(event: Value) -> Result<Value> {
 
 /// One object of the event's own fields and those in its `requestData` (registry) or `request` (test entry point), with
 /// names in lower case and without `null`s. An inner field wins over an outer one: the test entry point can name the
-/// region in both.
+/// region in both. Nothing is delivered from the test entry point, so its provider's log group is left out.
 fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
     event.retain(|_, value| !value.is_null());
     let find = |name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned();
-    let Some(name) = find("requestData").or_else(|| find("request")) else {
+    let registry = find("requestData");
+    let is_from_registry = registry.is_some();
+    let Some(name) = registry.or_else(|| find("request")) else {
         return Err(invalid(
             "The request has neither requestData, as from CloudFormation, nor request, as from a test",
         ));
@@ -71,7 +97,8 @@ fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
         return Err(invalid(format!("The request's {name} is not a JSON object")));
     };
     let fields = event.into_iter().chain(inner).filter(|(_, value)| !value.is_null());
-    Ok(fields.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+    let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value));
+    Ok(fields.filter(|(name, _)| is_from_registry || name != "providerloggroupname").collect())
 }
 
 fn deserialize<'de, T: Deserialize<'de>>(fields: &'de Value) -> Result<T> {

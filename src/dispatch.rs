@@ -5,37 +5,62 @@
 use std::time::Duration;
 
 use access_key_handlers::{Deadline, contain_panics, handle};
-use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, RequestContext, RequestPayload, Result};
-use tracing::{error, info};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, ProviderContext, RequestContext, RequestPayload, Result,
+};
+use tracing::{Span, error, info};
 
 use crate::{
     clients::Clients,
-    decode::{Event, decode},
+    decode::{Event, Fields},
+    telemetry,
     validate::validate,
 };
 
-/// The answer to an event, `time_left` before Lambda ends the invocation.
+/// The answer to an event, `time_left` before Lambda ends the invocation. What happened is delivered before it returns.
 pub async fn answer(clients: &Clients, event: Event, time_left: Duration) -> ProgressEvent {
-    match respond(clients, event, time_left).await {
+    let decode = async {
+        let fields = Fields::of(event)?;
+        let provider = fields.provider_context();
+        Ok::<_, HandlerError>((fields, provider))
+    };
+    let (fields, provider) = match contain_panics(decode).await {
+        Ok((fields, provider)) => (Ok(fields), provider),
+        Err(error) => (Err(error), ProviderContext::default()),
+    };
+    telemetry::observe(clients, &provider, time_left, outcome(clients, fields, &provider, time_left)).await
+}
+
+async fn outcome(
+    clients: &Clients,
+    fields: Result<Fields>,
+    provider: &ProviderContext,
+    time_left: Duration,
+) -> ProgressEvent {
+    info!(
+        stack_id = provider.stack_id,
+        logical_resource_id = provider.logical_resource_id,
+        resource_type = provider.resource_type,
+        resource_type_version = provider.resource_type_version,
+        region = provider.region,
+        "request received"
+    );
+    match respond(clients, fields, time_left).await {
         Ok(event) => {
+            record_id(event.resource_model.as_ref());
             info!(status = ?event.status, "request completed");
             event
         }
         Err(error) => {
+            record_id(error.resource_model.as_deref());
             error!(code = %error.code, error.message, "request failed");
             error.into()
         }
     }
 }
 
-async fn respond(clients: &Clients, event: Event, time_left: Duration) -> Result<ProgressEvent> {
-    let (payload, context) = contain_panics(async { decode(event) }).await?;
-    info!(
-        action = %payload.action,
-        stack_id = context.stack_id,
-        logical_resource_id = context.logical_resource_id,
-        "request received"
-    );
+async fn respond(clients: &Clients, fields: Result<Fields>, time_left: Duration) -> Result<ProgressEvent> {
+    let (payload, context) = contain_panics(async { fields?.request() }).await?;
     let updated = payload.updated_key();
     contain_panics(serve(clients, payload, context, time_left)).await.map_err(|error| error.about(updated))
 }
@@ -50,10 +75,20 @@ async fn serve(
     payload.region = payload.region.or_else(|| clients.function_region.clone());
     let caller = payload.caller_credentials.take().ok_or_else(no_credentials)?;
     let request = validate(payload, context)?;
+    if request.primary_identifier().is_ok() {
+        record_id(Some(&request.desired));
+    }
     let deadline = Deadline::of(request.action, time_left);
     let services = clients.services(&caller, &request, deadline);
     // Boxed: the compiler refuses a type as deep as the handlers' futures in those of the Lambda runtime.
     Box::pin(handle(&services, &request)).await
+}
+
+/// From now on the lines of this invocation name the resource.
+fn record_id(model: Option<&AccessKey>) {
+    if let Some(id) = model.and_then(AccessKey::reference) {
+        Span::current().record("id", id);
+    }
 }
 
 fn no_credentials() -> HandlerError {
@@ -79,7 +114,7 @@ mod tests {
         let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "wJalrXUtnFEMI"});
         event["requestData"]["resourceProperties"] = properties.clone();
         event["requestData"]["previousResourceProperties"] = properties;
-        decode(Event::deserialize(event).unwrap()).unwrap()
+        crate::decode(Event::deserialize(event).unwrap()).unwrap()
     }
 
     #[test]
@@ -88,7 +123,8 @@ mod tests {
         let credentials = payload.caller_credentials.clone().unwrap();
         let request = validate(payload, context).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let clients = runtime.block_on(Clients::from_environment());
+        let _entered = runtime.enter();
+        let clients = Clients::from_environment();
         let services = clients.services(&credentials, &request, Deadline::after(Duration::from_secs(1)));
         let debug = format!("{credentials:?} {request:#?} {clients:#?} {services:#?}");
         assert!(debug.contains("alice"), "{debug}");
@@ -143,7 +179,7 @@ mod tests {
     fn without_credentials(event: Value) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let answer = runtime.block_on(async {
-            let clients = Clients::from_environment().await;
+            let clients = Clients::from_environment();
             answer(&clients, Event::deserialize(event).unwrap(), Duration::MAX).await
         });
         serde_json::to_value(answer).unwrap()

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("This program runs as an AWS Lambda function; `make demo` runs it on this machine".into());
     }
-    let clients = Clients::from_environment().await;
+    let clients = Clients::from_environment();
     let service = |event: LambdaEvent<Event>| {
         // Lambda never sends an invocation whose deadline has passed. cargo-lambda's local API does: its deadline is a
         // duration where a date belongs. Then the protocol's own limits hold.

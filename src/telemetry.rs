@@ -1,27 +1,117 @@
-//! What the function logs: JSON lines on standard output, which Lambda collects.
+//! What is told of an invocation: JSON lines on standard output, which Lambda collects, and the same lines and metrics to
+//! the account that registered the type.
+//!
+//! It lies as a layer around dispatch. A handler knows nothing of it: it emits `tracing` events.
+//!
+//! - `aws_calls.rs`: a line for each call to AWS
+//! - `lines.rs`: which lines are an invocation's own
+//! - `delivery.rs`: what is delivered, for how long, and what if that fails
+//! - `provider_logs.rs`, `metrics.rs`: the two services that it goes to
 
-use std::{env, panic};
+mod aws_calls;
+mod delivery;
+mod lines;
+mod metrics;
+mod provider_logs;
+#[cfg(test)]
+mod tests;
 
-use tracing::{Level, error, level_filters::LevelFilter};
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use std::{env, io, panic, time::Duration};
+
+use access_key_handlers::contain_panics;
+use access_key_schema::{HandlerError, LogLevel, ProgressEvent, ProviderContext};
+use tokio::time::Instant;
+use tracing::{Instrument, Level, Subscriber, error, error_span, field::Empty, level_filters::LevelFilter};
+use tracing_subscriber::{
+    filter::{Targets, dynamic_filter_fn},
+    fmt::{self, MakeWriter, writer::MakeWriterExt},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+pub(crate) use aws_calls::AwsCalls;
+use delivery::Delivery;
+use lines::Keeper;
+use metrics::Outcome;
+
+use crate::clients::Clients;
+
+/// How many characters of a bearer token are shown: enough to tell operations apart.
+const SHOWN_OF_TOKEN: usize = 8;
 
 /// Starts logging, and logs where a panic happens.
 ///
-/// The level of this project's own lines is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's log settings set, and `INFO` by
-/// default. Other crates never log below `WARN`: at finer levels the AWS SDK, hyper and the Lambda runtime write whole
-/// requests and responses, with their secrets and credentials.
+/// The level is the type configuration's, or else `AWS_LAMBDA_LOG_LEVEL`, which Lambda's log settings set, or else `INFO`.
 pub fn start() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
-    let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target("iam_access_key", level)
-        .with_target("access_key_handlers", level)
-        .with_target("access_key_schema", level);
-    tracing_subscriber::registry().with(fmt::layer().json().flatten_event(true)).with(targets).init();
+    subscriber(level, io::stdout).init();
 
     // A panic's message can quote a secret, so only the place is logged.
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         error!(location, "handler panicked");
     }));
+}
+
+/// Writes lines to `output`, and keeps them for the invocation that they are from.
+///
+/// Other crates never log below `WARN`: at finer levels the AWS SDK, hyper and the Lambda runtime write whole requests and
+/// responses, with their secrets and credentials.
+fn subscriber(
+    default: Level,
+    output: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("iam_access_key", LevelFilter::TRACE)
+        .with_target("access_key_handlers", LevelFilter::TRACE)
+        .with_target("access_key_schema", LevelFilter::TRACE);
+    let level = dynamic_filter_fn(move |metadata, _| *metadata.level() <= lines::level().unwrap_or(default));
+    let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(output.and(|| Keeper));
+    tracing_subscriber::registry().with(lines).with(targets).with(level)
+}
+
+/// Does the `work` of one invocation, `time_left` before Lambda ends it, and delivers what there is to tell of it.
+pub(crate) async fn observe(
+    clients: &Clients,
+    provider: &ProviderContext,
+    time_left: Duration,
+    work: impl Future<Output = ProgressEvent>,
+) -> ProgressEvent {
+    let start = Instant::now();
+    // What each of its lines carries. The primary identifier is known later.
+    let invocation = error_span!(
+        "invocation",
+        action = provider.action.map(tracing::field::display),
+        bearer_token = shortened_token(provider),
+        id = Empty
+    );
+    let (event, logged) = lines::keep(level(provider), work.instrument(invocation)).await;
+    let duration = start.elapsed();
+    let deliver = async {
+        if let (Some(action), Some(delivery)) = (provider.action, Delivery::of(clients, provider)) {
+            let outcome = Outcome { action, duration, error_code: event.error_code };
+            // Boxed, as the handlers' futures are.
+            Box::pin(delivery.send(&logged, &outcome, time_left.saturating_sub(duration))).await;
+        }
+        Ok::<_, HandlerError>(())
+    };
+    // Not even a bug in the delivery changes the answer. Where it panicked is logged.
+    let _ = contain_panics(deliver).await;
+    event
+}
+
+fn level(provider: &ProviderContext) -> Option<Level> {
+    provider.log_level().map(|level| match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+    })
+}
+
+fn shortened_token(provider: &ProviderContext) -> Option<String> {
+    let token = provider.bearer_token.as_ref()?.expose();
+    // Of a token so short that this would tell most of it, nothing is told.
+    let shown = if token.chars().count() < 3 * SHOWN_OF_TOKEN { 0 } else { SHOWN_OF_TOKEN };
+    Some(format!("{}…", token.chars().take(shown).collect::<String>()))
 }

@@ -54,7 +54,7 @@ pub fn validate(payload: RequestPayload, context: RequestContext) -> Result<Requ
 }
 
 /// The region, if it is one label of a host name: it becomes part of the host names of AWS.
-fn region(region: Option<String>) -> Result<String> {
+pub(crate) fn region(region: Option<String>) -> Result<String> {
     let is_label =
         |region: &String| !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     region
@@ -63,7 +63,7 @@ fn region(region: Option<String>) -> Result<String> {
 }
 
 /// Whether a name can be a resource type's, and so is safe to quote.
-fn is_type_name(name: &str) -> bool {
+pub(crate) fn is_type_name(name: &str) -> bool {
     name.len() <= MAX_QUOTED
         && name.contains("::")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b':')
@@ -73,7 +73,7 @@ fn type_configuration(settings: Option<Value>) -> Result<TypeConfiguration> {
     let Some(mut settings) = settings else { return Ok(TypeConfiguration::default()) };
     if let Value::Object(settings) = &mut settings {
         let declared = &SCHEMA["typeConfiguration"]["properties"];
-        recast(settings, declared);
+        recast(settings, || declared);
         warn_of_unknown(settings, declared);
     }
     serde_json::from_value(settings).map_err(|error| {
@@ -146,7 +146,7 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
         Value::Null => Map::new(),
         _ => return Err(invalid("The resource's properties are not a JSON object")),
     };
-    recast(&mut properties, &SCHEMA["properties"]);
+    recast(&mut properties, || &SCHEMA["properties"]);
     let mut violations = vec![];
     if rules == Rules::Create {
         let set = AccessKey::get_att_properties().iter().filter(|name| properties.contains_key(**name));
@@ -171,16 +171,17 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
 
 /// Turns strings back into what the schema declares the properties as: CloudFormation may send every primitive as a
 /// string. A string that is nothing of the kind stays, and is refused later. A `null` is an absent property.
-fn recast(properties: &mut Map<String, Value>, declared: &Value) {
+fn recast(properties: &mut Map<String, Value>, declared: impl Fn() -> &'static Value) {
     properties.retain(|_, value| !value.is_null());
     for (name, value) in properties {
         let Value::String(text) = value else { continue };
-        let primitive = match declared[name]["type"].as_str() {
-            Some("integer") => text.parse::<i64>().ok().map(Value::from),
-            Some("boolean") => text.parse::<bool>().ok().map(Value::from),
-            _ => None,
+        let (kind, primitive) = match (text.parse::<i64>(), text.parse::<bool>()) {
+            (Ok(integer), _) => ("integer", Value::from(integer)),
+            (_, Ok(boolean)) => ("boolean", Value::from(boolean)),
+            _ => continue,
         };
-        if let Some(primitive) = primitive {
+        // Last: READ, DELETE and LIST, whose properties are neither, do not make the schema.
+        if declared()[name]["type"] == kind {
             *value = primitive;
         }
     }
@@ -423,9 +424,11 @@ mod tests {
 
     #[test]
     fn a_type_configuration_that_cannot_be_read_is_refused_without_its_values() {
-        for (settings, reason) in
-            [(json!("wJalr"), "expected a JSON object"), (json!({"KmsKeyId": ["wJalr"]}), "expected a string")]
-        {
+        for (settings, reason) in [
+            (json!("wJalr"), "expected a JSON object"),
+            (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
+            (json!({"LogLevel": "wJalr"}), "expected one of `ERROR`, `WARN`, `INFO`"),
+        ] {
             let (code, message) = refusal_of(&json!({"typeConfiguration": settings}));
             assert_eq!(code, HandlerErrorCode::InvalidTypeConfiguration);
             let expected =

@@ -26,12 +26,13 @@ def test_the_doctor_names_all_that_is_missing_with_the_command_that_installs_it(
     assert missing["a C compiler"] == "apt-get install gcc libc6-dev"
     assert missing["clippy"] == "rustup component add clippy"
     assert missing["GnuPG"] == "apt-get install gnupg"
+    assert missing["Valgrind"] == "apt-get install valgrind"
     assert missing["a C++ compiler, for `make fuzz` alone"] == "apt-get install g++"
     assert bare.stdout.splitlines()[-1].startswith("`make test` would fail without Rust ")
 
 
 def test_what_one_other_command_alone_needs_does_not_fail_the_doctor(tmp_path: Path) -> None:
-    for name in ("cargo", "cc", "gpg", "ld", "as"):
+    for name in ("cargo", "cc", "gpg", "valgrind", "ld", "as"):
         found = next(folder for folder in os.get_exec_path() if Path(folder, name).exists())
         (tmp_path / name).symlink_to(Path(found, name))
     limited = doctor(PATH=str(tmp_path))

@@ -50,6 +50,16 @@ def test_every_action_is_allowed_on_no_more_than_it_is_for() -> None:
     }
 
 
+def test_the_logging_role_may_write_only_to_the_types_own_group_and_metrics() -> None:
+    [policy] = properties("LoggingRole")["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    [lines] = [statement for statement in statements if "logs:PutLogEvents" in statement["Action"]]
+    assert lines["Action"] == ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    assert lines["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
+    [metrics] = [statement for statement in statements if "cloudwatch:PutMetricData" in statement["Action"]]
+    assert metrics["Condition"] == {"StringLike": {"cloudwatch:namespace": "AWS/CloudFormation/*"}}
+
+
 def test_only_cloudformation_assumes_the_roles_and_the_execution_role_only_for_this_type_in_this_account() -> None:
     trusted = {
         role: properties(role)["AssumeRolePolicyDocument"]["Statement"] for role in ("ExecutionRole", "LoggingRole")

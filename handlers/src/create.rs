@@ -11,10 +11,7 @@ mod preconditions;
 mod rollback;
 
 use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName};
-use tokio::{
-    join,
-    time::{Instant, sleep},
-};
+use tokio::{join, time::Instant};
 
 use crate::{
     Services,
@@ -24,7 +21,7 @@ use crate::{
     resource_model::{not_found, success},
     secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, call_again, poll, unless_passing},
+    stabilize::{CallbackContext, call_again, pause, poll, unless_passing},
     time_budget::{NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE},
     user_keys::{UserKey, user_keys, with_entries},
 };
@@ -99,14 +96,18 @@ impl Create<'_> {
         loop {
             let is_time = |wait| start.elapsed() < wait;
             match user_keys(self.services, self.user).await {
-                Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(self, &error).await => {}
+                Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(self, &error).await => {
+                    pause("waiting until IAM knows the new user").await;
+                }
                 Ok(keys)
                     if is_time(STORING_TIME)
                         && self.services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL)
-                        && keys.iter().any(|key| key.may_be_underway(&self.services.clock)) => {}
+                        && keys.iter().any(|key| key.may_be_underway(&self.services.clock)) =>
+                {
+                    pause("waiting until the store has had time to show the secret of the user's new key").await;
+                }
                 keys => return keys,
             }
-            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -125,7 +126,9 @@ impl Create<'_> {
                     return preconditions::limit_exceeded(self).await;
                 }
                 // ListAccessKeys knew the user. Nothing was created, so the call is safe to send again.
-                Err(error) if preconditions::is_user_new(self, &error).await => sleep(POLL_INTERVAL).await,
+                Err(error) if preconditions::is_user_new(self, &error).await => {
+                    pause("waiting until IAM creates keys for the new user").await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -243,7 +246,8 @@ impl Create<'_> {
         // What one look has shown, the next one may not: IAM's answers can change from one replica to another.
         let mut others = vec![];
         let look = async || self.look(id, before, &mut others).await;
-        let shown = poll(services, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
+        let reason = "waiting until IAM and the store show the new key";
+        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
         let shown = shown.map_err(|error| orphan::name_known(self, &others, error))?;
         let Some(Shown { key, stored }) = shown else { return call_again(request, user, id, context) };
         let warning = orphan::warning(self, before.iter().chain(&others));

@@ -1,20 +1,16 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
 use access_key_schema::{HandlerError, ProgressEvent, Request, Result, UserName};
-use tokio::{
-    join,
-    time::{Instant, sleep},
-};
+use tokio::{join, time::Instant};
 
 use crate::{
     Services,
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::not_found,
-    stabilize::{CallbackContext, call_again, poll, unless_passing},
+    stabilize::{CallbackContext, call_again, pause, poll, unless_passing},
     time_budget::{
-        CONTRADICTION_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE_AGAIN,
-        UNKNOWN_WAIT,
+        CONTRADICTION_WAIT, OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT,
     },
 };
 
@@ -55,13 +51,15 @@ async fn owner(services: &Services, id: &str) -> Result<UserName> {
         return Ok(owner.user_name);
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
-    poll(services, PROPAGATION, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
+    let reason = "waiting until IAM knows whose the key is";
+    poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
 }
 
 /// Whether neither READ nor LIST shows the key any more.
 pub(crate) async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
     poll(
         services,
+        "waiting until IAM no longer shows the key",
         STABILIZE_WAIT,
         OPERATION_TIMEOUT,
         |gone| *gone,
@@ -109,7 +107,8 @@ pub(crate) async fn delete_access_key(
             Whereabouts::Elsewhere(owner) => return Err(of_another_user(id, &user, &owner)),
             Whereabouts::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
             Whereabouts::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
-            Whereabouts::Here | Whereabouts::Nowhere => sleep(POLL_INTERVAL).await,
+            Whereabouts::Here => pause("waiting until IAM deletes the key that it shows").await,
+            Whereabouts::Nowhere => pause("waiting until IAM shows the key, if there is one").await,
         }
     }
 }

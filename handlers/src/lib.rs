@@ -30,7 +30,7 @@ pub use iam::Iam;
 pub use panics::contain_panics;
 pub use pgp::Keybase;
 pub use secret_store::SecretStore;
-pub use time_budget::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Deadline, OPERATION_TIMEOUT};
+pub use time_budget::{ANSWER_TIME, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, DELIVERY_TIME, Deadline, OPERATION_TIMEOUT};
 
 /// What the handlers work with, made anew for each invocation from its caller's credentials.
 #[derive(Debug)]

@@ -5,24 +5,28 @@
 //! all. The keys of users whom the role does not reach are left out, and the event says so. A role that reaches nobody
 //! is told that it lacks the permission.
 
+use std::collections::VecDeque;
+
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
+use tokio::time::sleep;
 
 use crate::{
     Services,
     iam::{KEYS_PER_USER, UserPage},
     resource_model::of_iam,
+    time_budget::{OPERATION_TIMEOUT, POLL_INTERVAL},
 };
 
-/// How many keys a page holds at most, whatever the request says: that many users can be queried within the 30 seconds
-/// of a LIST.
-const MAX_RESULTS: usize = 100;
-
-/// How many users' keys are asked for at the same time.
+/// How many users' keys are asked for at the same time, unless IAM throttles.
 const CONCURRENT_CALLS: usize = 8;
+
+/// How many keys a page holds at most, whatever the request says: those of six full rounds of calls, which the 30
+/// seconds of a LIST leave time for even where IAM throttles.
+const MAX_RESULTS: usize = 6 * CONCURRENT_CALLS * KEYS_PER_USER;
 
 /// Where a page ended, as the `nextToken` carries it.
 #[skip_serializing_none]
@@ -45,9 +49,8 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
     };
     let named = request.desired.user_name.is_some();
-    let mut answers = stream::iter(page.users).map(|user| keys_of(services, user, named)).buffered(CONCURRENT_CALLS);
     let (mut keys, mut reached, mut denied) = (vec![], false, vec![]);
-    while let Some(answer) = answers.next().await {
+    for answer in keys_of_each(services, page.users, named).await? {
         match answer {
             Ok(found) => {
                 reached = true;
@@ -91,15 +94,60 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     })))
 }
 
+/// The keys of each of the users, in their order, or why the role gets none of that one's.
+///
+/// Where IAM throttles, half as many calls run side by side, and after each answer one more again: additive increase,
+/// multiplicative decrease. A call that the SDK's own retries did not get through is made again while there is time:
+/// the account's other callers share IAM's limit, so that no fixed number of calls is right.
+///
+/// # Errors
+/// Whatever is not about one user alone.
+async fn keys_of_each(services: &Services, users: Vec<UserName>, named: bool) -> Result<Vec<Result<Vec<AccessKey>>>> {
+    let first_attempts = users.into_iter().enumerate().map(|(place, user)| (place, user, false));
+    let mut waiting: VecDeque<_> = first_attempts.collect();
+    let (mut running, mut answers) = (FuturesUnordered::new(), vec![]);
+    let mut side_by_side = CONCURRENT_CALLS;
+    loop {
+        while running.len() < side_by_side
+            && let Some((place, user, was_throttled)) = waiting.pop_front()
+        {
+            running.push(async move {
+                if was_throttled {
+                    sleep(POLL_INTERVAL).await;
+                }
+                let answer = keys_of(services, &user, named).await;
+                (place, user, answer)
+            });
+        }
+        let Some((place, user, answer)) = running.next().await else { break };
+        match answer {
+            Err(error)
+                if error.code == HandlerErrorCode::Throttling
+                    && services.deadline.leaves(POLL_INTERVAL + OPERATION_TIMEOUT) =>
+            {
+                side_by_side = (side_by_side / 2).max(1);
+                waiting.push_front((place, user, true));
+            }
+            Err(error) if !error.is_not_found() && error.code != HandlerErrorCode::AccessDenied => return Err(error),
+            answer => {
+                side_by_side = (side_by_side + 1).min(CONCURRENT_CALLS);
+                answers.push((place, answer));
+            }
+        }
+    }
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
 /// The keys of a user. Whether a user exists whom the role does not reach is only asked for one whom the request names:
 /// `ListUsers` has just shown the others.
-async fn keys_of(services: &Services, user: UserName, named: bool) -> Result<Vec<AccessKey>> {
+async fn keys_of(services: &Services, user: &UserName, named: bool) -> Result<Vec<AccessKey>> {
     let keys = if named {
-        services.iam.list_access_keys(&user).await?
+        services.iam.list_access_keys(user).await?
     } else {
-        services.iam.list_reachable_access_keys(&user).await?
+        services.iam.list_reachable_access_keys(user).await?
     };
-    Ok(keys.into_iter().map(|key| of_iam(&user, key)).collect())
+    Ok(keys.into_iter().map(|key| of_iam(user, key)).collect())
 }
 
 impl Position {

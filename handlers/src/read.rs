@@ -17,8 +17,10 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
     let id = request.primary_identifier()?;
     let named = request.desired.user_name.as_ref();
     let is_enough = |seen: &Seen| !seen.may_be_incomplete(&services.clock);
-    let seen =
-        poll(services, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || look(services, named, id).await).await?;
+    let reason = "waiting until IAM and the store both show the key, which one of them shows as seconds old";
+    let looked =
+        poll(services, reason, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || look(services, named, id).await);
+    let seen = looked.await?;
     let (user, key) = seen.key?;
     success(request, &user, key, seen.stored)
 }

@@ -41,10 +41,17 @@ impl CallbackContext {
     }
 }
 
-/// Looks until `is_enough`, for `wait` at most, and only while `reserve` is left of the invocation beside one more look.
-/// Returns what was seen last.
+/// Waits a moment, and logs for what: "waiting until …".
+pub(crate) async fn pause(reason: &str) {
+    tracing::info!("{reason}");
+    sleep(POLL_INTERVAL).await;
+}
+
+/// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left of the
+/// invocation beside one more look. Returns what was seen last.
 pub(crate) async fn poll<T>(
     services: &Services,
+    reason: &str,
     wait: Duration,
     reserve: Duration,
     is_enough: impl Fn(&T) -> bool,
@@ -56,7 +63,7 @@ pub(crate) async fn poll<T>(
         if is_enough(&seen) || start.elapsed() >= wait || !services.deadline.leaves(reserve + LOOK_TIME) {
             return Ok(seen);
         }
-        sleep(POLL_INTERVAL).await;
+        pause(reason).await;
     }
 }
 

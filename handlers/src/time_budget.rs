@@ -23,14 +23,20 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the way there and back.
-const WRITE_LIMIT: Duration = Duration::from_secs(57);
+/// How long the way from CloudFormation and back takes at most.
+const WAY: Duration = Duration::from_secs(2);
 
-/// The same for READ and LIST: 30 seconds, less the way.
-const READ_LIMIT: Duration = Duration::from_secs(27);
+/// How long delivering an invocation's logs and metrics takes at most, after the handler and before its answer.
+pub const DELIVERY_TIME: Duration = Duration::from_secs(1);
 
 /// How long writing the answer takes at most.
-const ANSWER_TIME: Duration = Duration::from_secs(1);
+pub const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the way and the delivery.
+const WRITE_LIMIT: Duration = Duration::from_mins(1).saturating_sub(WAY).saturating_sub(DELIVERY_TIME);
+
+/// The same for READ and LIST, which have 30 seconds.
+const READ_LIMIT: Duration = Duration::from_secs(30).saturating_sub(WAY).saturating_sub(DELIVERY_TIME);
 
 /// How often to ask AWS again whether it has taken in what it was told.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -105,7 +111,7 @@ impl Deadline {
             Action::Read | Action::List => READ_LIMIT,
             Action::Create | Action::Update | Action::Delete => WRITE_LIMIT,
         };
-        Self::after(time_left.saturating_sub(ANSWER_TIME).min(limit))
+        Self::after(time_left.saturating_sub(ANSWER_TIME + DELIVERY_TIME).min(limit))
     }
 
     /// The deadline `time` from now.
@@ -181,7 +187,7 @@ mod tests {
     async fn lambda_may_end_an_invocation_earlier_than_cloudformation() {
         assert_eq!(Deadline::of(Action::Create, Duration::MAX).remaining(), WRITE_LIMIT);
         assert_eq!(Deadline::of(Action::List, Duration::MAX).remaining(), READ_LIMIT);
-        assert_eq!(Deadline::of(Action::Read, Duration::from_secs(10)).remaining(), Duration::from_secs(9));
+        assert_eq!(Deadline::of(Action::Read, Duration::from_secs(10)).remaining(), Duration::from_secs(8));
         assert_eq!(Deadline::of(Action::Read, Duration::ZERO).remaining(), Duration::ZERO);
     }
 }

@@ -39,6 +39,7 @@ async fn set_status(services: &Services, request: &Request, user: &UserName, id:
     let status = request.desired.wanted_status();
     let is_set = poll(
         services,
+        "waiting until IAM knows the key by which to set its status",
         STABILIZE_WAIT,
         OPERATION_TIMEOUT,
         |is_set| *is_set,
@@ -75,7 +76,8 @@ async fn wait_until_shown(
     let status = request.desired.wanted_status();
     let changes_tags = request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags);
     let declared = written.and_then(StoredSecret::readable).filter(|_| changes_tags).map(|value| &value.tags);
-    poll(services, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
+    let reason = "waiting until IAM and the store show what was written";
+    poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
         let are_tags_shown = async {
             let Some(declared) = declared else { return Ok::<_, HandlerError>(true) };
             let stored = unless_passing(services.secret_store.get(id).await)?.flatten();

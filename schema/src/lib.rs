@@ -17,6 +17,8 @@ pub use error::{HandlerError, HandlerErrorCode, Result};
 pub use model::{AccessKey, Status, Tag, UserName};
 pub use progress::{OperationStatus, ProgressEvent};
 pub use registry_schema::{DEFAULT_TYPE_NAME, TIMEOUT_IN_MINUTES, registry_schema};
-pub use request::{Action, CallerCredentials, Request, RequestContext, RequestPayload};
+pub use request::{
+    Action, CallerCredentials, ProviderContext, ProviderCredentials, Request, RequestContext, RequestPayload,
+};
 pub use secret::Secret;
-pub use type_configuration::TypeConfiguration;
+pub use type_configuration::{LogLevel, TypeConfiguration};

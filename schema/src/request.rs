@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 use serde_with::{DefaultOnNull, serde_as};
 
-use crate::{AccessKey, HandlerError, HandlerErrorCode, Result, Secret, TypeConfiguration, UserName};
+use crate::{AccessKey, HandlerError, HandlerErrorCode, LogLevel, Result, Secret, TypeConfiguration, UserName};
 
 /// The five operations of a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -44,6 +44,59 @@ pub struct CallerCredentials {
     pub access_key_id: String,
     pub secret_access_key: Secret,
     pub session_token: Option<Secret>,
+}
+
+/// Temporary credentials of the resource type's logging role, for the delivery of logs and metrics alone.
+///
+/// A type of its own: the caller's credentials cannot be taken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a JSON object")]
+#[allow(missing_docs)]
+pub struct ProviderCredentials {
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
+    pub session_token: Option<Secret>,
+}
+
+/// What logs and metrics say of an invocation, and where the type's provider, the account that registered it, wants them.
+///
+/// Its fields are those that tell an invocation from another. It is read apart from the rest of the request, so that a
+/// request that cannot be read is told of too. It has no `Debug`, because the type configuration is as it was sent.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderContext {
+    /// What to do. It is absent only where the request could not be read at all.
+    pub action: Option<Action>,
+    /// The account of the stack.
+    pub aws_account_id: Option<String>,
+    /// The region of the stack, and so of the logs and the metrics.
+    pub region: Option<String>,
+    /// The name that the type is registered under.
+    pub resource_type: Option<String>,
+    /// The version of the type, as the registry counts.
+    pub resource_type_version: Option<String>,
+    /// The stack that the resource belongs to.
+    pub stack_id: Option<String>,
+    /// The name of the resource in its template.
+    #[serde(alias = "logicalResourceIdentifier")]
+    pub logical_resource_id: Option<String>,
+    /// Identifies the operation. Whoever knows it can speak for the handler, so it is never shown whole.
+    #[serde(alias = "clientRequestToken")]
+    pub bearer_token: Option<Secret>,
+    /// What the account set with `SetTypeConfiguration`.
+    pub type_configuration: Option<Value>,
+    /// The type was registered with a `LoggingConfig` if this and the log group are there.
+    pub provider_credentials: Option<ProviderCredentials>,
+    /// The log group of that `LoggingConfig`.
+    pub provider_log_group_name: Option<String>,
+}
+
+impl ProviderContext {
+    /// The level of the log lines, as far as the type configuration sets one that can be read.
+    #[must_use]
+    pub fn log_level(&self) -> Option<LogLevel> {
+        LogLevel::deserialize(self.type_configuration.as_ref()?.get("LogLevel")?).ok()
+    }
 }
 
 /// What an invocation says about itself, whichever entry point it came through. It goes to the handler as it arrived.

@@ -33,6 +33,21 @@ pub struct TypeConfiguration {
     /// that keeps the answers keeps a secret, and whoever may read the stored secret finds both of them there. It holds the
     /// password of keys created since then. Default: `true`.
     pub return_secrets: Option<bool>,
+
+    /// The least level of the log lines. `INFO` tells each request, each call to AWS and each outcome, `WARN` only what
+    /// needs a look. Default: the function's `AWS_LAMBDA_LOG_LEVEL`, or `INFO`.
+    pub log_level: Option<LogLevel>,
+}
+
+/// The level of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
 }
 
 impl TypeConfiguration {

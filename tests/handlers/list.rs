@@ -132,6 +132,14 @@ async fn keys_that_the_role_may_not_list_are_left_out_and_the_event_says_so() {
 }
 
 #[tokio::test]
+async fn a_list_is_whole_although_iam_throttles_more_calls_than_the_sdk_retries() {
+    let (env, _) = with_keys(&[("alice", 1), ("bob", 2)]).await;
+    env.proxy.inject("ListAccessKeys", ..6, Fault::Error(400, "Throttling"));
+    let event = page(&env, Value::Null, Value::Null, None).await;
+    assert_eq!(models(&event).len(), 3, "{event}");
+}
+
+#[tokio::test]
 async fn an_empty_account_and_a_missing_user_are_empty_lists_and_a_forged_token_is_refused() {
     let env = TestEnvironment::start().await;
     for properties in [Value::Null, json!({"UserName": "nobody"})] {

@@ -177,7 +177,8 @@ async fn a_replicated_secret_is_deleted_with_its_replicas() {
     assert_eq!(env.delete(&model).await, json!({"status": "SUCCESS"}));
     env.assert_nothing_left("alice", "after DELETE").await;
     for region in replicas {
-        let there = aws_sdk_secretsmanager::Config::builder().region(aws_config::Region::new(region));
+        let there =
+            aws_sdk_secretsmanager::Config::builder().region(aws_sdk_secretsmanager::config::Region::new(region));
         let listed = env.aws.secrets_manager.list_secrets().customize().config_override(there).send().await.unwrap();
         assert!(listed.secret_list().is_empty(), "{region}: {listed:?}");
     }

@@ -34,6 +34,7 @@ const WITHOUT_A_CASE: &[(&str, &str)] = &[
     ("the primary key {}", "takes a primary key that encrypts with an algorithm that is not known"),
     ("the request could not be built", "a bug alone: the SDK refuses its own input"),
     ("too little of the invocation", "a bug alone: time_budget.rs proves that there is enough"),
+    ("waiting until", "a log line"),
     ("{seconds} seconds after 1970", "no date of OpenPGP is so late that it cannot be written"),
 ];
 

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use serde_json::Value;
+use aws_sdk_iam::config::BehaviorVersion;
+use aws_types::{SdkConfig, region::Region};
+use serde_json::{Value, json};
 
 use super::process::Server;
 
@@ -12,6 +13,7 @@ use super::process::Server;
 pub struct Aws {
     pub iam: aws_sdk_iam::Client,
     pub secrets_manager: aws_sdk_secretsmanager::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     moto: Server,
 }
 
@@ -50,6 +52,7 @@ impl Aws {
         Self {
             iam: aws_sdk_iam::Client::new(&config),
             secrets_manager: aws_sdk_secretsmanager::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             moto,
         }
     }
@@ -110,6 +113,35 @@ impl Aws {
         let answer = self.secrets_manager.describe_secret().secret_id(name).send().await.expect("DescribeSecret");
         let tags = answer.tags.unwrap_or_default().into_iter();
         tags.map(|tag| (tag.key.expect("a key"), tag.value.expect("a value"))).collect()
+    }
+
+    /// The lines in a log stream, the first first.
+    pub async fn log_lines(&self, group: &str, stream: &str) -> Vec<String> {
+        let call = self.logs.get_log_events().log_group_name(group).log_stream_name(stream).start_from_head(true);
+        let events = call.send().await.expect("GetLogEvents").events.unwrap_or_default();
+        events.into_iter().map(|event| event.message.expect("a message")).collect()
+    }
+
+    /// The names of a log group's streams, sorted.
+    pub async fn log_streams(&self, group: &str) -> Vec<String> {
+        let answer = self.logs.describe_log_streams().log_group_name(group).send().await.expect("DescribeLogStreams");
+        let streams = answer.log_streams.unwrap_or_default().into_iter();
+        streams.map(|stream| stream.log_stream_name.expect("a name")).collect()
+    }
+
+    /// A name for each metric of a namespace, once for each set of dimensions. By JSON, because moto takes no CBOR.
+    pub async fn metric_names(&self, namespace: &str) -> Vec<String> {
+        let call = reqwest::Client::new().post(format!("http://{}", self.moto.address));
+        let call = call.header("x-amz-target", "GraniteServiceVersion20100801.ListMetrics");
+        let call = call.header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIDLOCAL/20260101/us-east-1/monitoring/aws4_request",
+        );
+        let call = call.header("content-type", "application/x-amz-json-1.0");
+        let body = json!({"Namespace": namespace}).to_string();
+        let answer: Value = call.body(body).send().await.expect("ListMetrics").json().await.expect("JSON");
+        let metrics = answer["Metrics"].as_array().expect("a list").iter();
+        metrics.map(|metric| metric["MetricName"].as_str().expect("a name").to_owned()).collect()
     }
 
     /// Deletes a stored secret at once.

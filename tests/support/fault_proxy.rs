@@ -23,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
-use super::lock;
+use super::{cbor, lock};
 
 /// What happens to a call instead of a plain answer.
 #[derive(Clone, Debug)]
@@ -47,8 +47,18 @@ pub enum Fault {
 /// A call to AWS that reached the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
+    /// The service that it was signed for, and whose credentials it was signed with.
+    pub service: String,
+    pub access_key_id: String,
     pub operation: String,
+    /// As text: JSON from CloudWatch, which is sent in CBOR.
     pub body: String,
+}
+
+impl Call {
+    fn is_delivery(&self) -> bool {
+        matches!(self.service.as_str(), "logs" | "monitoring")
+    }
 }
 
 /// An HTTP proxy before moto. It serves until it is dropped.
@@ -128,9 +138,21 @@ impl FaultProxy {
         self.state.kill_requested.notified().await;
     }
 
-    /// The calls since the last time they were taken.
+    /// The handlers' calls since the last time they were taken.
     pub fn take_calls(&self) -> Vec<Call> {
-        std::mem::take(&mut *lock(&self.state.calls))
+        self.take(|call| !call.is_delivery())
+    }
+
+    /// The calls that delivered logs and metrics, since the last time they were taken.
+    pub fn take_deliveries(&self) -> Vec<Call> {
+        self.take(Call::is_delivery)
+    }
+
+    fn take(&self, is_wanted: impl Fn(&Call) -> bool) -> Vec<Call> {
+        let mut calls = lock(&self.state.calls);
+        let (taken, left) = std::mem::take(&mut *calls).into_iter().partition(is_wanted);
+        *calls = left;
+        taken
     }
 
     /// The operations of [`FaultProxy::take_calls`], sorted: calls made side by side arrive in any order.
@@ -161,19 +183,30 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 impl State {
     /// Records a call and answers it as moto does, or as its fault says.
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let (mut head, body) = request.into_parts();
+        let mut body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let is_cbor = cbor::translate_request(&mut head, &mut body);
         let text = String::from_utf8_lossy(&body).into_owned();
         let operation = operation(&head.headers, &text);
-        lock(&self.calls).push(Call { operation: operation.clone(), body: text.clone() });
+        let (access_key_id, service) = signer(&head.headers);
+        lock(&self.calls).push(Call { service, access_key_id, operation: operation.clone(), body: text.clone() });
         let fault = self.fault_for(&operation);
         match fault {
-            Some(Fault::Error(status, code)) => return Ok(error(status, code, head.headers.contains_key(TARGET))),
+            Some(Fault::Error(status, code)) => {
+                let mut error = error(status, code, head.headers.contains_key(TARGET));
+                if is_cbor {
+                    cbor::translate_response(&mut error);
+                }
+                return Ok(error.map(Full::new));
+            }
             Some(Fault::CutBefore) => return Err(io::ErrorKind::ConnectionReset.into()),
             Some(Fault::KillBefore) => return self.request_kill().await,
             _ => {}
         }
         let mut response = self.forward(head, body).await?;
+        if is_cbor {
+            cbor::translate_response(&mut response);
+        }
         match (operation.as_str(), fault) {
             (_, Some(Fault::CutAfter)) => return Err(io::ErrorKind::ConnectionReset.into()),
             (_, Some(Fault::Hang)) => return std::future::pending().await,
@@ -182,7 +215,7 @@ impl State {
             ("ListUsers", _) => *response.body_mut() = page(response.body(), &text),
             _ => {}
         }
-        if self.shows_the_past.load(Ordering::Relaxed) {
+        if self.shows_the_past.load(Ordering::Relaxed) && !is_cbor {
             *response.body_mut() = years_ago(response.body());
         }
         Ok(response.map(Full::new))
@@ -234,12 +267,20 @@ fn operation(headers: &hyper::HeaderMap, body: &str) -> String {
     }
 }
 
+/// The access key id and the service in the signature of a call.
+fn signer(headers: &hyper::HeaderMap) -> (String, String) {
+    let signature = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let scope = signature.split_once("Credential=").map_or("", |(_, scope)| scope);
+    let part = |index| scope.split('/').nth(index).unwrap_or_default().to_owned();
+    (part(0), part(3))
+}
+
 fn form_field(form: &str, name: &str) -> Option<String> {
     form.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('=')).map(ToOwned::to_owned)
 }
 
 /// An error as the service words it: JSON from Secrets Manager, XML from IAM.
-fn error(status: u16, code: &str, json: bool) -> Response<Full<Bytes>> {
+fn error(status: u16, code: &str, json: bool) -> Response<Bytes> {
     let body = if json {
         format!(r#"{{"__type":"{code}","message":"injected by the test"}}"#)
     } else {
@@ -248,7 +289,7 @@ fn error(status: u16, code: &str, json: bool) -> Response<Full<Bytes>> {
              <RequestId>11111111-2222-3333-4444-555555555555</RequestId></ErrorResponse>"
         )
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
     response
 }

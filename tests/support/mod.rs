@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod aws;
+mod cbor;
 pub mod events;
 mod fault_proxy;
 mod function;

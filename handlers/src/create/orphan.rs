@@ -39,6 +39,7 @@ pub(super) async fn look_for(
     let mut seen = Suspects::default();
     let looked = poll(
         services,
+        "waiting until IAM shows a key that CreateAccessKey may have created without an answer",
         ORPHAN_WAIT,
         OPERATION_TIMEOUT * 2,
         |is_enough| *is_enough,

@@ -93,7 +93,8 @@ pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
             || keys.len() >= KEYS_PER_USER && !keys.iter().any(|key| key.may_be_underway(&services.clock))
     };
     let look = async || user_keys(services, user).await;
-    let keys = poll(services, PROPAGATION, OPERATION_TIMEOUT, is_enough, look).await?;
+    let reason = "waiting until IAM and the store show whose the user's two keys are";
+    let keys = poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_enough, look).await?;
     match super::concurrent::first_of_this_operation(request, &keys) {
         Some(existing) => Ok(Creation::Existing(existing.metadata.id.clone())),
         None => Err(quota_full(user, &keys)),

@@ -1,0 +1,340 @@
+"""`make bench`: measure the function beside its peers, and write docs/performance.md with its charts.
+
+Every comparison is of figures taken in one run, in turns, on one machine: how fast that machine is, and what else it
+does, is in both. CPU time and instructions tell more than the clock where others use the machine too.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import ssl
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from certificates import certificates
+from charts import Bar, bars
+from delivery import delivery
+from function import ROOT, Cost, Event, environment, first_answers, request
+from instructions import instructions
+from stand_in import Aws, Places, StandIn, counted
+
+PAGE = ROOT / "docs/performance.md"
+CHARTS = ROOT / "docs/performance"
+PEERS = ROOT / "benches/peers"
+
+ACTIONS = ("CREATE", "READ", "DELETE", "LIST")
+# What a Lambda function with 256 MiB has of a core, which comes with 1,769 MB.
+SHARE = 256 / 1769
+# The users of the account in which the four actions are measured.
+USERS = 20
+WARM_READS = 100
+LATENCY = 0.05
+# Where round trips are counted: so much that what a busy machine adds to them hardly shows.
+LONG_LATENCY = 0.5
+LISTED_USERS = (10, 100, 1000, 5000)
+# As many calls side by side as LIST makes.
+CONCURRENT_CALLS = 8
+# What the stand-in answers per second when it throttles: an eighth of what LIST would ask for.
+THROTTLED_RATE = 20.0
+THROTTLED_USERS = 300
+# The round trips that ARCHITECTURE.md plans for a key whose user is named and has no other.
+PLANNED_ROUND_TRIPS = {"CREATE": 4, "READ": 2, "DELETE": 2, "LIST": 4}
+
+
+@dataclass(frozen=True)
+class Function:
+    """An implementation, as a Lambda function."""
+
+    name: str
+    command: Sequence[str]
+    cwd: Path
+
+
+@contextmanager
+def limited(function: Function) -> Iterator[Function]:
+    """Yield the function with the CPU limited to its share by a cgroup (version 1), which takes root."""
+    group = Path(f"/sys/fs/cgroup/cpu/bench-{os.getpid()}")
+    group.mkdir()
+    try:
+        # Lambda's period, as its functions see it.
+        (group / "cpu.cfs_period_us").write_text("20000")
+        (group / "cpu.cfs_quota_us").write_text(str(int(20000 * SHARE)))
+        enter = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group)]
+        yield Function(function.name, [*enter, *function.command], function.cwd)
+    finally:
+        group.rmdir()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How listing all users of an account went."""
+
+    users: int
+    calls: int
+    seconds: float
+    keys: int
+    peak_bytes: int
+    throttled: int
+
+    @property
+    def ideal(self) -> float:
+        """Seconds that the calls take where as many as allowed are always under way."""
+        return self.calls / CONCURRENT_CALLS * LATENCY
+
+
+class Bench:
+    """The measurements, against one stand-in."""
+
+    def __init__(self, aws: Aws, places: Places, roots: Path, folder: Path) -> None:
+        """Take where AWS is, and a folder for files of measurements."""
+        self.aws, self.places, self.folder = aws, places, folder
+        self.env = environment(places.environment(str(roots)))
+
+    async def run(self, function: Function, events: Sequence[Event]) -> tuple[list[Event], Cost]:
+        """Return a fresh process's answers and cost."""
+        return await first_answers(function.command, self.env, self.places.runtime, events, function.cwd)
+
+    async def cold(self, function: Function) -> dict[str, Cost]:
+        """Return what each action costs in a fresh process: a key is created, read and deleted; then all are listed."""
+        [created], create = await self.run(function, [request("CREATE", {"UserName": "user-00000"})])
+        key = {"Id": created["resourceModel"]["Id"]}
+        _, read = await self.run(function, [request("READ", key)])
+        _, delete = await self.run(function, [request("DELETE", key | {"UserName": "user-00000"})])
+        _, list_ = await self.run(function, [request("LIST", {})])
+        return {"CREATE": create, "READ": read, "DELETE": delete, "LIST": list_}
+
+    async def cold_instructions(self, function: Function) -> dict[str, int]:
+        """Return the instructions of each action in a fresh process."""
+
+        async def count(event: Event) -> int:
+            return (await instructions(function.command, self.env, self.places.runtime, [event], self.folder)).total()
+
+        [created], _ = await self.run(function, [request("CREATE", {"UserName": "user-00000"})])
+        key = {"Id": created["resourceModel"]["Id"]}
+        return {
+            "CREATE": await count(request("CREATE", {"UserName": "user-00001"})),
+            "READ": await count(request("READ", key)),
+            "DELETE": await count(request("DELETE", key | {"UserName": "user-00000"})),
+            "LIST": await count(request("LIST", {})),
+        }
+
+    async def warm_cpu(self, function: Function) -> float:
+        """Return the CPU seconds of one READ in a process that has answered before."""
+        [created], _ = await self.run(function, [request("CREATE", {"UserName": "user-00000"})])
+        read = request("READ", {"Id": created["resourceModel"]["Id"]})
+        _, one = await self.run(function, [read])
+        _, many = await self.run(function, [read] * (1 + WARM_READS))
+        return (many.cpu_seconds - one.cpu_seconds) / WARM_READS
+
+    async def round_trips(self, function: Function) -> dict[str, float]:
+        """Return how many times the latency of a call each action takes, once connections are there."""
+        self.aws.latency = LONG_LATENCY
+        loop = asyncio.get_running_loop()
+        taken: dict[str, float] = {}
+        process = start(function, self.env)
+        try:
+            key: dict[str, str] = {}
+            for turn in range(2):
+                for action in ACTIONS:
+                    user = {"UserName": f"user-0000{2 + turn}"}
+                    properties = {"CREATE": user, "READ": key, "DELETE": user | key, "LIST": {}}[action]
+                    started = loop.time()
+                    answer = await self.places.runtime.invoke(request(action, properties))
+                    taken[action] = (loop.time() - started) / LONG_LATENCY
+                    if action == "CREATE":
+                        key = {"Id": answer["resourceModel"]["Id"]}
+        finally:
+            process.terminate()
+            process.wait()
+            await asyncio.sleep(0.05)
+            self.aws.latency = 0.0
+        return taken
+
+
+def start(function: Function, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that answers until it is ended."""
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(function.command, env=env, cwd=function.cwd, stdin=silent, stdout=silent, stderr=silent)
+
+
+async def listing(function: Function, users: int, rate: float | None, tls: ssl.SSLContext, roots: Path) -> Listing:
+    """Return how listing an account of so many users goes, page by page, in one process."""
+    aws = Aws(latency=LATENCY)
+    aws.add_users(users)
+    async with StandIn(aws, tls) as places:
+        env = environment(places.environment(str(roots)))
+        process = start(function, env)
+        loop = asyncio.get_running_loop()
+        try:
+            # The connections are made first.
+            await places.runtime.invoke(request("LIST", {"UserName": "user-00000"}))
+            aws.limit(rate)
+            token, keys, started = None, 0, loop.time()
+            with counted(aws.calls) as calls:
+                while True:
+                    page = await places.runtime.invoke(request("LIST", {}) | {"nextToken": token})
+                    if page["status"] != "SUCCESS":
+                        raise RuntimeError(f"LIST of {users} users: {page}")
+                    keys += len(page["resourceModels"])
+                    token = page.get("nextToken")
+                    if token is None:
+                        break
+            seconds = loop.time() - started
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        finally:
+            process.terminate()
+            process.wait()
+    throttled = calls.pop("Throttling", 0)
+    return Listing(users, calls.total(), seconds, keys, peak, throttled)
+
+
+def median(costs: Sequence[dict[str, Cost]], action: str) -> Cost:
+    """Return the median of each figure of an action's runs."""
+    runs = [each[action] for each in costs]
+    return Cost(
+        statistics.median(run.seconds for run in runs),
+        statistics.median(run.cpu_seconds for run in runs),
+        int(statistics.median(run.peak_bytes for run in runs)),
+    )
+
+
+async def measure(ours: Function, peer: Function, rounds: int) -> None:
+    """Measure, and write the page."""
+    aws = Aws()
+    aws.add_users(USERS, keys_each=0)
+    load = os.getloadavg()[0]
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tls, roots = certificates(folder)
+        async with StandIn(aws, tls) as places:
+            bench = Bench(aws, places, roots, folder)
+            cold: dict[str, list[dict[str, Cost]]] = {ours.name: [], peer.name: []}
+            for number in range(rounds):
+                for function in (ours, peer):
+                    say(f"cold starts of {function.name}, round {number + 1} of {rounds}")
+                    cold[function.name].append(await bench.cold(function))
+            slow: dict[str, list[dict[str, Cost]]] = {ours.name: [], peer.name: []}
+            for function in (ours, peer):
+                say(f"cold starts of {function.name} with a seventh of a core")
+                with limited(function) as held:
+                    slow[function.name].append(await bench.cold(held))
+            say("instructions")
+            counts = await bench.cold_instructions(ours)
+            say("warm invocations")
+            warm = {function.name: await bench.warm_cpu(function) for function in (ours, peer)}
+            say("round trips")
+            trips = await bench.round_trips(ours)
+        listings = []
+        for users, rate in [*((users, None) for users in LISTED_USERS), (THROTTLED_USERS, THROTTLED_RATE)]:
+            say(f"LIST over {users} users{' of an IAM that throttles' if rate else ''}")
+            listings.append(await listing(ours, users, rate, tls, roots))
+    say("delivery of logs and metrics")
+    delivered = await delivery(Path(ours.command[0]))
+    write(ours, peer, cold, slow, counts, warm, trips, listings, delivered, load)
+
+
+def write(
+    ours: Function,
+    peer: Function,
+    cold: dict[str, list[dict[str, Cost]]],
+    slow: dict[str, list[dict[str, Cost]]],
+    counts: dict[str, int],
+    warm: dict[str, float],
+    trips: dict[str, float],
+    listings: Sequence[Listing],
+    delivered: Sequence[str],
+    load: float,
+) -> None:
+    """Write the page and its charts."""
+    CHARTS.mkdir(exist_ok=True)
+    rows, charted = [], []
+    for action in ACTIONS:
+        own, other = median(cold[ours.name], action), median(cold[peer.name], action)
+        rows.append(
+            f"| {action} | {own.seconds * 1000:.0f} ms | {other.seconds / own.seconds:.0f} | "
+            f"{own.cpu_seconds * 1000:.1f} ms | {other.cpu_seconds / own.cpu_seconds:.0f} | "
+            f"{counts[action] / 1e6:.1f} million | "
+            f"{own.peak_bytes / 1e6:.1f} MB | {other.peak_bytes / own.peak_bytes:.1f} |"
+        )
+        charted += [
+            Bar(f"{action}, {name}", cost.cpu_seconds * 1000, name == ours.name)
+            for name, cost in ((ours.name, own), (peer.name, other))
+        ]
+    (CHARTS / "cold.svg").write_text(bars("CPU time of a cold start over TLS, in milliseconds", charted))
+    *free, throttled = listings
+    charted = [Bar(f"{each.users:,} users", each.seconds / each.ideal, True) for each in free]
+    (CHARTS / "list.svg").write_text(bars("LIST: time, as a multiple of the ideal", charted, mark=1.0))
+    values = {
+        "machine": machine(load),
+        "rounds": str(len(cold[ours.name])),
+        "cold": "\n".join(rows),
+        "slow": "\n".join(
+            f"| {action} | {median(slow[ours.name], action).seconds * 1000:.0f} ms | "
+            f"{median(slow[peer.name], action).seconds * 1000:,.0f} ms | "
+            f"{median(slow[peer.name], action).seconds / median(slow[ours.name], action).seconds:.0f} |"
+            for action in ACTIONS
+        ),
+        "warm": f"{warm[ours.name] * 1000:.2f}",
+        "warm_ratio": f"{warm[peer.name] / warm[ours.name]:.0f}",
+        "warm_reads": str(WARM_READS),
+        "long_latency": f"{LONG_LATENCY * 1000:.0f}",
+        "latency": f"{LATENCY * 1000:.0f}",
+        "trips": "\n".join(f"| {a} | {trips[a]:.1f} | {PLANNED_ROUND_TRIPS[a]} |" for a in ACTIONS),
+        "list": "\n".join(
+            f"| {each.users:,} | {each.calls:,} | {each.seconds:.1f} s | {each.ideal:.1f} s | "
+            f"{each.seconds / each.ideal:.2f} | {each.peak_bytes / 1e6:.1f} MB |"
+            for each in free
+        ),
+        "delivery": "\n".join(delivered),
+        "concurrent": str(CONCURRENT_CALLS),
+        "rate": f"{THROTTLED_RATE:.0f}",
+        "throttled_users": f"{throttled.users:,}",
+        "throttled_keys": f"{throttled.keys:,}",
+        "throttled_calls": f"{throttled.throttled:,}",
+        "throttled_seconds": f"{throttled.seconds:.0f}",
+        "throttled_ideal": f"{(throttled.calls - THROTTLED_RATE) / THROTTLED_RATE:.0f}",
+    }
+    PAGE.write_text((ROOT / "benches/performance.md.in").read_text().format_map(values))
+    say(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+def machine(load: float) -> str:
+    """Return where the figures were taken."""
+    processors = [
+        line.partition(":")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    rust = subprocess.run(["rustc", "--version"], capture_output=True, encoding="utf-8", check=True).stdout.split()[1]
+    return (
+        f"{len(processors)} × {processors[0].strip()}, Linux {platform.release().split('-')[0]}, Rust {rust}, "
+        f"Python {platform.python_version()}; load average {load:.1f} when it began"
+    )
+
+
+def say(what: str) -> None:
+    """Say what is being done."""
+    print(f"== {what}", flush=True)
+
+
+def main() -> int:
+    """Measure a binary beside the peers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("python", type=Path, help="the Python that has the peer's libraries")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    ours = Function("this project", [str(arguments.binary.resolve())], ROOT)
+    command = [str(arguments.python.absolute()), "-m", "awslambdaric", "handlers.resource"]
+    asyncio.run(measure(ours, Function("official Python runtime", command, PEERS), arguments.rounds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

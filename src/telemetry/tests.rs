@@ -1,0 +1,157 @@
+//! Whole invocations with their deliveries, in one process and on simulated time.
+
+mod aws;
+
+use std::{io, time::SystemTime};
+
+use access_key_handlers::DELIVERY_TIME;
+use aws::{Account, Aws, SECRET};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{DateTime, date_time::Format};
+use fastrand::Rng;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::join;
+
+use super::*;
+use crate::{Event, answer};
+
+/// How many lives are played in every weather.
+const LIVES: u64 = 100;
+
+/// What a handler has in these tests.
+const TIME_LEFT: Duration = Duration::from_mins(1);
+
+/// A request for the key of a stack with this name, in an operation of its own.
+fn request(action: &str, stack: &str, properties: Value) -> Value {
+    let mut request: Value = serde_json::from_str(include_str!("../../tests/requests/registry.json")).unwrap();
+    request["action"] = action.into();
+    request["stackId"] = stack.into();
+    request["bearerToken"] = format!("{stack:-<8}-{action}-operation-of-this-stack").into();
+    request["requestData"]["resourceProperties"] = properties;
+    request
+}
+
+async fn invoke(aws: &Aws, request: &Value) -> Value {
+    let clients = Clients::with_http_client(SharedHttpClient::new(aws.clone()));
+    let event = answer(&clients, Event::deserialize(request).unwrap(), TIME_LEFT).await;
+    serde_json::to_value(event).unwrap()
+}
+
+/// The life of a key: what its invocations answered, and the longest of them.
+async fn live(aws: &Aws, change: impl Fn(Value) -> Value) -> (Vec<Value>, Duration) {
+    let mut events: Vec<Value> = vec![];
+    let mut longest = Duration::ZERO;
+    for action in ["CREATE", "READ", "DELETE", "READ"] {
+        let properties = match events.first() {
+            None => json!({"UserName": "alice"}),
+            Some(created) => json!({"UserName": "alice", "Id": created["resourceModel"]["Id"]}),
+        };
+        let start = Instant::now();
+        events.push(invoke(aws, &change(request(action, "stack", properties))).await);
+        longest = longest.max(start.elapsed());
+    }
+    (events, longest)
+}
+
+/// The messages of the lines in a stream.
+fn messages(lines: &[String]) -> Vec<String> {
+    let message = |line: &String| serde_json::from_str::<Value>(line).unwrap()["message"].as_str().unwrap().to_owned();
+    lines.iter().map(message).collect()
+}
+
+fn listen() -> tracing::subscriber::DefaultGuard {
+    tracing::subscriber::set_default(subscriber(Level::INFO, io::sink))
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_a_delivery_no_outcome_changes_and_no_answer_is_more_than_a_second_late() {
+    let _listening = listen();
+    let without_delivery = |mut request: Value| {
+        request["requestData"]["providerCredentials"] = Value::Null;
+        request
+    };
+    let undelivered = Aws::new(Account::default());
+    let (expected, own_time) = live(&undelivered, without_delivery).await;
+    assert!(undelivered.account().deliveries.is_empty());
+    let statuses: Vec<_> = expected.iter().map(|event| event["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["SUCCESS", "SUCCESS", "SUCCESS", "FAILED"], "{expected:#?}");
+
+    let mut delivered = 0;
+    for seed in 0..LIVES {
+        let aws = Aws::new(Account { weather: Some(Rng::with_seed(seed)), ..Account::default() });
+        let (events, longest) = live(&aws, |request| request).await;
+        assert_eq!(events, expected, "seed {seed}");
+        assert!(longest <= own_time + DELIVERY_TIME, "seed {seed}: {longest:?}");
+        let account = aws.account();
+        assert!(account.keys.is_empty() && account.secrets.is_empty(), "seed {seed}");
+        let lines: Vec<_> = account.streams.values().flatten().collect();
+        assert!(!lines.iter().any(|line| line.contains(SECRET)), "seed {seed}");
+        delivered += lines.len();
+    }
+    assert!(delivered > 0, "some weather is fair");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lines_of_two_stacks_whose_invocations_overlap_do_not_mix() {
+    let _listening = listen();
+    let aws = Aws::new(Account { delay: Duration::from_millis(100), ..Account::default() });
+    let create = |stack, user| request("CREATE", stack, json!({"UserName": user}));
+    let (one, two) = (create("one", "alice"), create("two", "bob"));
+    let (first, second) = join!(invoke(&aws, &one), invoke(&aws, &two));
+    assert_eq!((&first["status"], &second["status"]), (&json!("SUCCESS"), &json!("SUCCESS")), "{first} {second}");
+    let account = aws.account();
+    for (stack, event) in [("one", first), ("two", second)] {
+        let lines = &account.streams[&format!("{stack}/DeployKey")];
+        assert_eq!(messages(lines).first().unwrap(), "request received");
+        assert_eq!(messages(lines).last().unwrap(), "request completed");
+        assert_eq!(lines.iter().filter(|line| line.contains("AWS called")).count(), 5, "{lines:#?}");
+        for line in lines {
+            assert!(line.contains(&format!(r#""bearer_token":"{stack:-<8}…""#)), "{line}");
+        }
+        assert!(lines.last().unwrap().contains(event["resourceModel"]["Id"].as_str().unwrap()), "{lines:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_is_an_invocation_of_its_own_in_the_same_stream() {
+    let _listening = listen();
+    let aws = Aws::new(Account { looks_without_keys: 14, ..Account::default() });
+    let create = request("CREATE", "stack", json!({"UserName": "alice"}));
+    let event = invoke(&aws, &create).await;
+    assert_eq!(event["status"], "IN_PROGRESS", "{event}");
+    let mut callback = create;
+    callback["callbackContext"] = event["callbackContext"].clone();
+    callback["requestData"]["resourceProperties"] = event["resourceModel"].clone();
+    assert_eq!(invoke(&aws, &callback).await["status"], "SUCCESS");
+
+    let account = aws.account();
+    let messages = messages(&account.streams["stack/DeployKey"]);
+    let count = |message: &str| messages.iter().filter(|each| *each == message).count();
+    assert_eq!((count("request received"), count("request completed")), (2, 2), "{messages:#?}");
+    assert_eq!(count("waiting for AWS to show the outcome"), 1, "{messages:#?}");
+    assert!(count("waiting until IAM and the store show the new key") >= 12, "{messages:#?}");
+    assert_eq!(account.metrics.len(), 2);
+    for put in &account.metrics {
+        assert_eq!(put["MetricData"][0]["MetricName"], "HandlerInvocationCount");
+        assert_eq!(put["MetricData"].as_array().unwrap().len(), 2, "{put}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_warning_of_a_key_that_may_be_left_is_delivered_at_every_level_but_error() {
+    let _listening = listen();
+    let mut create = request("CREATE", "stack", json!({"UserName": "alice"}));
+    for (level, lines) in [("WARN", 1), ("ERROR", 0)] {
+        create["requestData"]["typeConfiguration"] = json!({"LogLevel": level});
+        // The user has a key that was made just now, and is not stored.
+        let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap();
+        let keys = [("AKIA0000000000000000".to_owned(), "alice".to_owned())].into();
+        let account = Account { keys, create_date: Some(now), ..Account::default() };
+        let aws = Aws::new(account);
+        let event = invoke(&aws, &create).await;
+        assert_eq!(event["status"], "SUCCESS", "{event}");
+        let delivered = aws.account().streams.values().map(Vec::len).sum::<usize>();
+        assert_eq!(delivered, lines, "{level}");
+    }
+}
