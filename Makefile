@@ -5,7 +5,7 @@ BOOTSTRAP := target/lambda/iam-access-key/bootstrap
 UNSTRIPPED := target/x86_64-unknown-linux-gnu/release/iam-access-key
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package package-size cold-read record-cold-read bench lock format
+.PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,10 @@ demo: setup ## play the life of an access key, on stacks, on this machine
 	@echo '== building the handlers (the first time takes minutes)'
 	@cargo build --quiet --bin iam-access-key
 	@python dev/demo.py
+
+recording: setup ## when the demo prints something else: write the README's picture of it
+	cargo build --quiet --bin iam-access-key
+	python dev/recording.py
 
 doctor: ## say what this machine lacks, and how to install it
 	@command -v python3 > /dev/null || { echo 'missing    Python 3.11: apt-get install python3 python3-venv'; exit 1; }
@@ -28,6 +32,9 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
 ruff format --check benches cfn-plugin dev
 ruff check benches cfn-plugin dev
+check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+zizmor --quiet --offline .github
 endef
 
 check: gnupg setup ## before a commit, under a minute: format, lints, unit tests, are generated files current
@@ -42,9 +49,9 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	cfn validate
 	cfn-lint contract-test-users.yml registration.yml resource-role.yaml template.yml
 	@# cfn-lint 1.58 checks no properties of a type under a name that it does not know itself (E3002 and the like).
-	rm -rf target/examples && mkdir -p target/examples
-	for each in examples/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
-	cfn-lint --registry-schemas schema -- target/examples/*.yml
+	rm -rf target/examples && mkdir -p target/examples/from-amazons-type
+	for each in examples/*.yml examples/*/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
+	cfn-lint --registry-schemas schema -- target/examples/*.yml target/examples/*/*.yml
 	cd benches && mypy
 	cd cfn-plugin && mypy && pytest --quiet
 	$(MAKE) contract
@@ -83,6 +90,11 @@ fuzz: target/tools/bin/cargo-fuzz ## when decoding changes: any bytes as a reque
 	$(FUZZ) request target/fuzz/request fuzz/corpus/request -- -runs=$(FUZZ_RUNS) -max_len=4096
 	$(FUZZ) openpgp target/fuzz/openpgp fuzz/corpus/openpgp -- -runs=$(FUZZ_RUNS) -max_len=4096
 
+# Where the advisories of RustSec cannot be fetched: DENY_CHECKS='bans licenses sources'.
+DENY_CHECKS :=
+deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, sources and known vulnerabilities; takes minutes to install
+	target/tools/bin/cargo-deny check $(DENY_CHECKS)
+
 format: setup ## format everything
 	cargo fmt --all
 	ruff format benches cfn-plugin dev
@@ -96,13 +108,20 @@ lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-ra
 
 ##@ To register it
 
+# The binary names the files of what it is made from: by paths that do not say where, and by whom, it was built.
+SAME_PATHS = --remap-path-prefix=$(CURDIR)=/iam-access-key --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo
+
 package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
 	python dev/package.py $(TYPE_NAME)
 
-build: setup ## the release binary, for Lambda
-	cargo lambda build --release --x86-64
+build: setup ## the release binary, for Lambda; the same bytes wherever it is built
+	@# Not RUSTFLAGS, which would take the place of the CPU that cargo-lambda builds for.
+	CARGO_BUILD_RUSTFLAGS="$(SAME_PATHS)" cargo lambda build --release --x86-64
 	@# A copy of the binary that cargo made, which keeps its symbols.
 	strip $(BOOTSTRAP)
+
+release: setup deny ## what a release publishes: built twice, with SBOM and checksums; RELEASING.md says how to go on
+	python dev/release.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, does it run on Lambda's glibc, is it free of slow code
 	python dev/check_package.py $(BOOTSTRAP) $(UNSTRIPPED)
@@ -140,6 +159,9 @@ $(VENV)/%/installed: | $(VENV)/installed
 gnupg:
 	@command -v gpg > /dev/null || (apt-get update -qq && apt-get install -qq -y gnupg) || \
 		{ echo 'the tests make OpenPGP keys with GnuPG, which is missing: apt-get install gnupg'; exit 1; }
+
+target/tools/bin/cargo-deny:
+	cargo install cargo-deny --version 0.20.2 --locked --quiet --root target/tools
 
 valgrind:
 	@command -v valgrind > /dev/null || (apt-get update -qq && apt-get install -qq -y valgrind) || \

@@ -34,7 +34,7 @@ from surroundings import (
 from inputs import create_users, input_files, input_sets, rendered
 
 # What pytest says at the end of the CLI's own suite. Skipped are the tests for types whose identifier a template sets,
-# deselected those for hooks. Another version of the CLI may have other tests: change it here, in README.md, and in
+# deselected those for hooks. Another version of the CLI may have other tests: change it here, and in
 # contract_v2/page.md.
 EXPECTED = "13 passed, 2 skipped, 9 deselected"
 SUMMARY = re.compile(r"^=+ (.+?)(?:, \d+ warnings?)? in [\d.]+s")

@@ -252,14 +252,14 @@ class Lab:
 
 
 @contextlib.contextmanager
-def laboratory(logs: Path) -> Iterator[Lab]:
-    """The engine with the built handlers behind it."""
+def laboratory(logs: Path, *type_names: str) -> Iterator[Lab]:
+    """The engine with the built handlers behind it, under these type names; by default also Amazon's own."""
     binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
     assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
     watch = Watch()
-    options = ["--type", "AWS::IAM::AccessKey", "--type", "Acme::IAM::AccessKey", "--log-group", LOG_GROUP]
+    names = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
     with serving(watch.handler()) as front, function(binary, front.server_port) as api:
         url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        with engine(url, logs / "engine.log", *options) as port:
+        with engine(url, logs / "engine.log", *names, "--log-group", LOG_GROUP) as port:
             watch.upstream = port
             yield Lab(port, logs / "engine.log", url, watch)

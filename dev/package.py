@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from surroundings import ROOT, TOOLS
@@ -64,10 +66,31 @@ def stage(type_name: str, binary: Path = BINARY) -> Path:
 
 
 def package(type_name: str, binary: Path = BINARY) -> Path:
-    """Return the zip that `cfn submit` would upload."""
+    """Return the zip that `cfn submit` would upload, byte for byte the same for the same binary."""
     folder = stage(type_name, binary)
     cfn(folder, "submit", "--dry-run")
-    return folder / f"{folder.name}.zip"
+    made = folder / f"{folder.name}.zip"
+    normalize(made)
+    return made
+
+
+def normalize(archive: Path) -> None:
+    """Write a zip again, without what tells when and in which order its files were made."""
+    with zipfile.ZipFile(archive) as made:
+        files = {name: made.read(name) for name in sorted(made.namelist())}
+    with zipfile.ZipFile(archive, "w") as normalized:
+        for name, content in files.items():
+            # An entry made so is from 1980.
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            normalized.writestr(entry, content)
+
+
+def build(checkout: Path = ROOT) -> Path:
+    """Build the release binary of a checkout, and return where it is."""
+    # The tools are set up already, and are this checkout's for another one too.
+    subprocess.run(["make", "--old-file=setup", "build"], cwd=checkout, check=True)
+    return checkout / BINARY.relative_to(ROOT)
 
 
 def cfn(folder: Path, *arguments: str) -> None:
@@ -81,7 +104,7 @@ def main() -> int:
         if sys.argv[1:]:
             check_type_name(sys.argv[1])
         # After the check: a build takes minutes.
-        subprocess.run(["make", "build"], cwd=ROOT, check=True)
+        build()
         made = package(sys.argv[1] if sys.argv[1:] else own_type_name())
     except RefusedTypeNameError as error:
         print(error, file=sys.stderr)

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import stat
@@ -31,6 +32,11 @@ def test_the_package_holds_what_the_registry_reads_and_nothing_else(made: zipfil
     read = {".cfn_metadata.json", ".rpdk-config", "configuration-schema.json", "handler.zip", "schema.json"}
     inputs = {f"inputs/inputs_{number}_{use}.json" for number in (1, 2) for use in ("create", "invalid", "update")}
     assert set(made.namelist()) == read | inputs
+
+
+def test_the_package_of_one_binary_is_always_the_same_bytes(made: zipfile.ZipFile) -> None:
+    first = Path(str(made.filename)).read_bytes()
+    assert hashlib.sha256(package(TYPE_NAME).read_bytes()).hexdigest() == hashlib.sha256(first).hexdigest()
 
 
 def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:

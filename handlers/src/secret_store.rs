@@ -29,6 +29,22 @@ pub struct SecretStore {
     configuration: TypeConfiguration,
 }
 
+/// The version of the layout in which secrets are written.
+///
+/// It goes up when a field changes its meaning, or becomes one that reading cannot do without: a later release then knows
+/// what it has before it. A new field that may be missing leaves it as it is. Nothing is refused for its version, because
+/// after a way back to an older release that one reads what the newer has written.
+const LAYOUT_VERSION: u32 = 1;
+
+/// A [`SecretValue`] as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Layout<'a> {
+    layout_version: u32,
+    #[serde(flatten)]
+    value: &'a SecretValue,
+}
+
 /// The value of a stored secret: what IAM never says again, and whom the key was created for.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,7 +110,8 @@ impl SecretValue {
     }
 
     fn to_json(&self) -> Result<Zeroizing<String>> {
-        serde_json::to_string(self).map(Zeroizing::new).map_err(|_| {
+        let layout = Layout { layout_version: LAYOUT_VERSION, value: self };
+        serde_json::to_string(&layout).map(Zeroizing::new).map_err(|_| {
             let message = format!("The secret of access key {} could not be written as JSON", self.access_key_id);
             HandlerError::new(HandlerErrorCode::InternalFailure, message)
         })

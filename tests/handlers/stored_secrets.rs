@@ -1,4 +1,4 @@
-//! Stored secrets that are not as CREATE writes them today: of the layout before, changed by hand, out of the role's reach,
+//! Stored secrets that are not as CREATE writes them today: of an earlier layout, changed by hand, out of the role's reach,
 //! replicated.
 
 use serde_json::{Value, json};
@@ -9,18 +9,28 @@ use crate::support::{
     requests::{self, create_with_token, primary_identifier, with},
 };
 
-/// An environment with the user alice, an old access key of hers, and its secret in the layout that had the owner in the
-/// value alone. Returns the key's model too.
-async fn with_older_secret() -> (TestEnvironment, Value) {
+/// Stored secrets as releases have written them, kept for ever: every later release reads them.
+const UNVERSIONED: &str = include_str!("../stored-secrets/unversioned.json");
+const LAYOUT_1: &str = include_str!("../stored-secrets/1.json");
+const LAYOUT_1_WITH_SMTP_PASSWORD: &str = include_str!("../stored-secrets/1-return-secrets-false.json");
+const LAYOUT_1_WITH_PGP_KEY: &str = include_str!("../stored-secrets/1-pgp.json");
+
+/// An environment with the user alice, an old access key of hers, and its secret as `stored` has it, without a
+/// description. Returns the key's model too.
+async fn with_stored_secret(stored: &str) -> (TestEnvironment, Value) {
     let env = TestEnvironment::with_user("alice").await;
     env.proxy.make_everything_old();
     let model = json!({"Id": env.aws.create_access_key("alice").await});
-    let older: Value = serde_json::from_str(include_str!("../requests/older-stored-secret.json")).unwrap();
-    let value = with(&older, "AccessKeyId", id(&model)).to_string();
+    let value = with(&serde_json::from_str(stored).unwrap(), "AccessKeyId", id(&model)).to_string();
     let call = env.aws.secrets_manager.create_secret().name(secret_name(&model)).secret_string(value);
     call.send().await.unwrap();
     let model = env.succeed(&requests::read(&model)).await;
     (env, model)
+}
+
+/// The same with a secret of the layout that had no version, and the owner in the value alone.
+async fn with_older_secret() -> (TestEnvironment, Value) {
+    with_stored_secret(UNVERSIONED).await
 }
 
 /// An environment with a key of alice whose secret cannot be decrypted, and the key's model without it.
@@ -31,6 +41,33 @@ async fn with_undecryptable_secret() -> (TestEnvironment, Value) {
     env.proxy.inject("GetSecretValue", .., Fault::Error(400, "AccessDeniedException"));
     let model = env.succeed(&requests::read(&model)).await;
     (env, model)
+}
+
+#[tokio::test]
+async fn create_writes_the_newest_of_the_layouts_that_are_kept() {
+    let env = TestEnvironment::with_user("alice").await;
+    let tags = json!([{"Key": "stage", "Value": "test"}]);
+    let wanted = json!({"UserName": "alice", "Serial": 5, "SesSmtpRegion": "eu-west-1", "Tags": tags});
+    let written = env.aws.secret_value(&secret_name(&env.create(wanted).await)).await;
+    let kept: Value = serde_json::from_str(LAYOUT_1).unwrap();
+    assert_eq!(written["LayoutVersion"], kept["LayoutVersion"]);
+    assert!(written.as_object().unwrap().keys().eq(kept.as_object().unwrap().keys()), "{kept}");
+}
+
+#[tokio::test]
+async fn a_secret_of_layout_1_is_read_with_a_pgp_key_with_an_smtp_password_and_without() {
+    for stored in [LAYOUT_1, LAYOUT_1_WITH_SMTP_PASSWORD, LAYOUT_1_WITH_PGP_KEY] {
+        let (_env, model) = with_stored_secret(stored).await;
+        let stored: Value = serde_json::from_str(stored).unwrap();
+        // What it was created for is not part of the model.
+        let told = ["SecretAccessKey", "EncryptedSecret", "EncryptedSesSmtpPasswordV4", "KeyFingerprint", "PgpKey"];
+        for property in told.into_iter().filter(|property| stored.get(property).is_some()) {
+            assert_eq!(model[property], stored[property], "{property}");
+        }
+        for property in ["SesSmtpRegion", "UserName", "Serial", "Tags"] {
+            assert_eq!(model[property], stored[property], "{property}");
+        }
+    }
 }
 
 #[tokio::test]
