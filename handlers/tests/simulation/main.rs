@@ -26,8 +26,8 @@ use std::{collections::BTreeMap, env, str::FromStr};
 
 use plan::Plan;
 
-/// The lives of a test run that asks for no number: some 40 seconds on two cores.
-const LIVES: u64 = 400;
+/// The lives of a test run that asks for no number: some 30 seconds on two cores, beside the written ones.
+const LIVES: u64 = 300;
 
 /// `SEED` replays one life and tells its story whatever comes of it. `LIVES` says how many to play, `FIRST_SEED` from which on.
 #[test]
