@@ -2,7 +2,7 @@
 
 VENV := .venv
 BOOTSTRAP := target/lambda/iam-access-key/bootstrap
-UNSTRIPPED := target/x86_64-unknown-linux-gnu/release/iam-access-key
+UNSTRIPPED := target/lambda/iam-access-key.unstripped
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format
@@ -117,7 +117,8 @@ package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey name
 build: setup ## the release binary, for Lambda; the same bytes wherever it is built
 	@# Not RUSTFLAGS, which would take the place of the CPU that cargo-lambda builds for.
 	CARGO_BUILD_RUSTFLAGS="$(SAME_PATHS)" cargo lambda build --release --x86-64
-	@# A copy of the binary that cargo made, which keeps its symbols.
+	@# Counting instructions, and searching for code, take the symbols.
+	cp $(BOOTSTRAP) $(UNSTRIPPED)
 	strip $(BOOTSTRAP)
 
 release: setup deny ## what a release publishes: built twice, with SBOM and checksums; RELEASING.md says how to go on
