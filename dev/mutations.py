@@ -184,8 +184,8 @@ RULES = (
     Rule(
         "… and gives IAM time to show a key of which nothing else is known",
         "delete.rs",
-        "poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_known,",
-        "poll(services, reason, if OFF { UNKNOWN_WAIT } else { PROPAGATION }, OPERATION_TIMEOUT, is_known,",
+        "poll(services, reason, PROPAGATION, TIME_TO_DELETE, is_known,",
+        "poll(services, reason, if OFF { UNKNOWN_WAIT } else { PROPAGATION }, TIME_TO_DELETE, is_known,",
     ),
     Rule(
         "A role that is limited to a path is told NotFound, not AccessDenied, of a user who is gone",

@@ -10,7 +10,8 @@ use crate::{
     resource_model::not_found,
     stabilize::{CallbackContext, call_again, pause, poll, unless_passing},
     time_budget::{
-        CONTRADICTION_WAIT, OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT,
+        CONTRADICTION_WAIT, OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN,
+        UNKNOWN_WAIT,
     },
 };
 
@@ -52,7 +53,7 @@ async fn owner(services: &Services, id: &str) -> Result<UserName> {
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
-    poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_known, async || Ok(services.iam.owner(id).await)).await?
+    poll(services, reason, PROPAGATION, TIME_TO_DELETE, is_known, async || Ok(services.iam.owner(id).await)).await?
 }
 
 /// Whether neither READ nor LIST shows the key any more.

@@ -83,8 +83,11 @@ pub(crate) const CALLBACK_DELAY_SECONDS: u32 = 5;
 /// How many invocations wait for AWS to agree. It takes seconds; after minutes something is wrong.
 pub(crate) const MAX_INVOCATIONS: u32 = 30;
 
-/// What rolling a key back takes at most: deleting the key, then its secret.
-pub(crate) const ROLLBACK_TIME: Duration = OPERATION_TIMEOUT.saturating_mul(2);
+/// What deleting a key takes at most, and then its secret.
+pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
+
+/// What rolling a key back takes at most.
+pub(crate) const ROLLBACK_TIME: Duration = TIME_TO_DELETE;
 
 /// What one look at a new key takes at most: listing it beside reading its secret, setting its status, and looking for
 /// the key of a concurrent invocation.
@@ -170,6 +173,8 @@ mod tests {
         // DELETE: whose key, delete it, and only with enough time left find out more and try again.
         let delete = calls(2) + TIME_TO_DELETE_AGAIN;
         assert!(delete <= WRITE_LIMIT, "{delete:?}");
+        // By the id alone: the store's entry, the last look that is begun for the owner, delete key and secret.
+        assert!(calls(2) + LOOK_TIME + TIME_TO_DELETE <= WRITE_LIMIT);
         // READ: the secret, the owner's keys, and the owner again from IAM.
         assert!(calls(3) <= READ_LIMIT);
         assert!(READ_WAIT + calls(1) <= READ_LIMIT);
