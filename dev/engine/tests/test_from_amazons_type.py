@@ -1,4 +1,4 @@
-"""The commands of a page in docs/, in order and as they stand there."""
+"""The commands of docs/from-amazons-type.md, in order and as they stand there."""
 
 import json
 import os
