@@ -52,9 +52,19 @@ impl TestEnvironment {
         self.function.invoke(request.to_string()).await
     }
 
-    /// Sends a request that must succeed, and returns the model it is answered with (null from DELETE and LIST).
+    /// Sends a request, and again whenever the answer is `IN_PROGRESS`, as CloudFormation does. Returns the last event.
+    pub async fn invoke_to_the_end(&self, request: &Value) -> Value {
+        let mut event = self.invoke(request).await;
+        while event["status"] == "IN_PROGRESS" {
+            event = self.invoke(&requests::callback(request, &event)).await;
+        }
+        event
+    }
+
+    /// Sends a request that must succeed in the end, and returns the model it is answered with (null from DELETE and
+    /// LIST).
     pub async fn succeed(&self, request: &Value) -> Value {
-        let event = self.invoke(request).await;
+        let event = self.invoke_to_the_end(request).await;
         assert_eq!(event["status"], "SUCCESS", "{event}");
         event["resourceModel"].clone()
     }
