@@ -3,6 +3,8 @@
 VENV := .venv
 BOOTSTRAP := target/lambda/iam-access-key/bootstrap
 UNSTRIPPED := target/lambda/iam-access-key.unstripped
+# Of pytest: the tests wait for the processes that they start more than they work.
+WORKERS := 4
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format
@@ -12,7 +14,7 @@ help:
 
 ##@ To see it
 
-demo: setup ## play the life of an access key, on stacks, on this machine
+demo: setup ## play the life of an access key, on local stacks
 	@echo '== building the handlers (the first time takes minutes)'
 	@cargo build --quiet --bin iam-access-key
 	@python dev/demo.py
@@ -53,10 +55,10 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	for each in examples/*.yml examples/*/*.yml; do sed s/Acme::IAM::AccessKey/AWS::IAM::AccessKey/ $$each > target/$$each || exit; done
 	cfn-lint --registry-schemas schema -- target/examples/*.yml target/examples/*/*.yml
 	cd benches && mypy
-	cd cfn-plugin && mypy && pytest --quiet
+	cd cfn-plugin && mypy && pytest --quiet --numprocesses $(WORKERS)
 	$(MAKE) contract
 	$(MAKE) package-size cold-read
-	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet
+	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS)
 
 contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
 	cargo build --quiet --bin iam-access-key
@@ -101,7 +103,8 @@ format: setup ## format everything
 	ruff check --fix benches cfn-plugin dev
 
 bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
-	python benches/bench.py $(BOOTSTRAP) $(VENV)/peer/bin/python
+	cargo build --release --example floor
+	python benches/bench.py $(BOOTSTRAP) $(UNSTRIPPED) target/release/examples/floor $(VENV)/peer/bin/python
 	python benches/scale.py
 
 lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
@@ -125,7 +128,7 @@ release: setup deny ## what a release publishes: built twice, with SBOM and chec
 	python dev/release.py $(TYPE_NAME)
 
 package-size: build ## is the package small enough, does it run on Lambda's glibc, is it free of slow code
-	python dev/check_package.py $(BOOTSTRAP) $(UNSTRIPPED)
+	python benches/check_package.py $(BOOTSTRAP) $(UNSTRIPPED)
 
 cold-read: build valgrind ## did a cold READ get slower: its instructions, against benches/cold_read.json
 	python benches/instructions.py $(UNSTRIPPED)

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from certificates import certificates
+from certificates import as_on_amazon_linux, certificates
 from charts import Bar, bars
 from delivery import delivery
 from function import ROOT, Cost, Event, environment, first_answers, request
 from instructions import instructions
+from sizes import sizes
 from stand_in import Aws, Places, StandIn, counted
 
 PAGE = ROOT / "docs/performance.md"
@@ -35,6 +36,9 @@ SHARE = 256 / 1769
 # The users of the account in which the four actions are measured.
 USERS = 20
 WARM_READS = 100
+# The floor is close: it takes more rounds to tell them apart.
+FLOOR_ROUNDS = 20
+FLOOR_USER = "user-00009"
 LATENCY = 0.05
 # Where round trips are counted: so much that what a busy machine adds to them hardly shows.
 LONG_LATENCY = 0.5
@@ -70,6 +74,14 @@ def limited(function: Function) -> Iterator[Function]:
         yield Function(function.name, [*enter, *function.command], function.cwd)
     finally:
         group.rmdir()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one cold READ takes."""
+
+    costs: Sequence[Cost]
+    instructions: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,30 @@ class Bench:
             "DELETE": await count(request("DELETE", key | {"UserName": "user-00000"})),
             "LIST": await count(request("LIST", {})),
         }
+
+    async def reads(self, ours: Function, floor: Function, rounds: int) -> dict[str, Reading]:
+        """Return what a cold READ takes, beside the floor, and where roots are found as on Amazon Linux 2023."""
+        [created], _ = await self.run(ours, [request("CREATE", {"UserName": FLOOR_USER})])
+        key = {"Id": created["resourceModel"]["Id"]}
+        [secret] = (name for name in self.aws.secrets if name.endswith(key["Id"]))
+        read, both = request("READ", key), {"action": "the floor", "user": FLOOR_USER, "secret": secret}
+        on_amazon_linux = self.env | as_on_amazon_linux(self.folder, Path(self.env["SSL_CERT_FILE"]))
+        events = {
+            "READ": (ours, self.env, read),
+            "floor": (floor, self.env, both),
+            "Amazon Linux": (ours, on_amazon_linux, read),
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in events}
+        for _ in range(rounds):
+            for name, (function, env, event) in events.items():
+                _, cost = await first_answers(function.command, env, self.places.runtime, [event], function.cwd)
+                costs[name].append(cost)
+        counts = {
+            name: await instructions(function.command, env, self.places.runtime, [event], self.folder)
+            for name, (function, env, event) in events.items()
+        }
+        await self.run(ours, [request("DELETE", key | {"UserName": FLOOR_USER})])
+        return {name: Reading(costs[name], counts[name].total()) for name in events}
 
     async def warm_cpu(self, function: Function) -> float:
         """Return the CPU seconds of one READ in a process that has answered before."""
@@ -196,9 +232,8 @@ async def listing(function: Function, users: int, rate: float | None, tls: ssl.S
     return Listing(users, calls.total(), seconds, keys, peak, throttled)
 
 
-def median(costs: Sequence[dict[str, Cost]], action: str) -> Cost:
-    """Return the median of each figure of an action's runs."""
-    runs = [each[action] for each in costs]
+def median(runs: Sequence[Cost]) -> Cost:
+    """Return the median of each figure."""
     return Cost(
         statistics.median(run.seconds for run in runs),
         statistics.median(run.cpu_seconds for run in runs),
@@ -206,8 +241,8 @@ def median(costs: Sequence[dict[str, Cost]], action: str) -> Cost:
     )
 
 
-async def measure(ours: Function, peer: Function, rounds: int) -> None:
-    """Measure, and write the page."""
+async def measure(ours: Function, peer: Function, floor: Function, rounds: int) -> dict[str, str]:
+    """Measure, draw the charts, and return what the page says."""
     aws = Aws()
     aws.add_users(USERS, keys_each=0)
     load = os.getloadavg()[0]
@@ -228,6 +263,8 @@ async def measure(ours: Function, peer: Function, rounds: int) -> None:
                     slow[function.name].append(await bench.cold(held))
             say("instructions")
             counts = await bench.cold_instructions(ours)
+            say("cold READs beside the floor")
+            reads = await bench.reads(ours, floor, FLOOR_ROUNDS)
             say("warm invocations")
             warm = {function.name: await bench.warm_cpu(function) for function in (ours, peer)}
             say("round trips")
@@ -238,26 +275,32 @@ async def measure(ours: Function, peer: Function, rounds: int) -> None:
             listings.append(await listing(ours, users, rate, tls, roots))
     say("delivery of logs and metrics")
     delivered = await delivery(Path(ours.command[0]))
-    write(ours, peer, cold, slow, counts, warm, trips, listings, delivered, load)
+    CHARTS.mkdir(exist_ok=True)
+    return {
+        "machine": machine(load),
+        **say_cold(ours, peer, cold, slow, counts),
+        **say_reads(reads),
+        "warm": f"{warm[ours.name] * 1000:.2f}",
+        "warm_ratio": f"{warm[peer.name] / warm[ours.name]:.0f}",
+        "warm_reads": str(WARM_READS),
+        "long_latency": f"{LONG_LATENCY * 1000:.0f}",
+        "trips": "\n".join(f"| {a} | {trips[a]:.1f} | {PLANNED_ROUND_TRIPS[a]} |" for a in ACTIONS),
+        "delivery": "\n".join(delivered),
+        **say_listings(listings),
+    }
 
 
-def write(
+def say_cold(
     ours: Function,
     peer: Function,
     cold: dict[str, list[dict[str, Cost]]],
     slow: dict[str, list[dict[str, Cost]]],
     counts: dict[str, int],
-    warm: dict[str, float],
-    trips: dict[str, float],
-    listings: Sequence[Listing],
-    delivered: Sequence[str],
-    load: float,
-) -> None:
-    """Write the page and its charts."""
-    CHARTS.mkdir(exist_ok=True)
-    rows, charted = [], []
+) -> dict[str, str]:
+    """Return the tables of cold starts, and draw their chart."""
+    rows, slow_rows, charted = [], [], []
     for action in ACTIONS:
-        own, other = median(cold[ours.name], action), median(cold[peer.name], action)
+        own, other = (median([run[action] for run in cold[function.name]]) for function in (ours, peer))
         rows.append(
             f"| {action} | {own.seconds * 1000:.0f} ms | {other.seconds / own.seconds:.0f} | "
             f"{own.cpu_seconds * 1000:.1f} ms | {other.cpu_seconds / own.cpu_seconds:.0f} | "
@@ -268,32 +311,45 @@ def write(
             Bar(f"{action}, {name}", cost.cpu_seconds * 1000, name == ours.name)
             for name, cost in ((ours.name, own), (peer.name, other))
         ]
+        own, other = (median([run[action] for run in slow[function.name]]) for function in (ours, peer))
+        slow_rows.append(
+            f"| {action} | {own.seconds * 1000:.0f} ms | {other.seconds * 1000:,.0f} ms | "
+            f"{other.seconds / own.seconds:.0f} |"
+        )
     (CHARTS / "cold.svg").write_text(bars("CPU time of a cold start over TLS, in milliseconds", charted))
+    return {"rounds": str(len(cold[ours.name])), "cold": "\n".join(rows), "slow": "\n".join(slow_rows)}
+
+
+def say_reads(reads: Mapping[str, Reading]) -> dict[str, str]:
+    """Return the table of cold READs beside the floor."""
+    floor = median(reads["floor"].costs)
+    rows = []
+    for title, name in (
+        ("READ", "READ"),
+        ("READ, roots as on Amazon Linux 2023", "Amazon Linux"),
+        ("the floor", "floor"),
+    ):
+        cost, count = median(reads[name].costs), reads[name].instructions
+        rows.append(
+            f"| {title} | {cost.seconds * 1000:.1f} ms | {cost.seconds / floor.seconds:.2f} | "
+            f"{cost.cpu_seconds * 1000:.1f} ms | {cost.cpu_seconds / floor.cpu_seconds:.2f} | "
+            f"{count / 1e6:.1f} million | {count / reads['floor'].instructions:.2f} | {cost.peak_bytes / 1e6:.1f} MB |"
+        )
+    return {"floor_rounds": str(FLOOR_ROUNDS), "reads": "\n".join(rows)}
+
+
+def say_listings(listings: Sequence[Listing]) -> dict[str, str]:
+    """Return the table of LIST, and draw its chart; the last one was throttled."""
     *free, throttled = listings
     charted = [Bar(f"{each.users:,} users", each.seconds / each.ideal, True) for each in free]
     (CHARTS / "list.svg").write_text(bars("LIST: time, as a multiple of the ideal", charted, mark=1.0))
-    values = {
-        "machine": machine(load),
-        "rounds": str(len(cold[ours.name])),
-        "cold": "\n".join(rows),
-        "slow": "\n".join(
-            f"| {action} | {median(slow[ours.name], action).seconds * 1000:.0f} ms | "
-            f"{median(slow[peer.name], action).seconds * 1000:,.0f} ms | "
-            f"{median(slow[peer.name], action).seconds / median(slow[ours.name], action).seconds:.0f} |"
-            for action in ACTIONS
-        ),
-        "warm": f"{warm[ours.name] * 1000:.2f}",
-        "warm_ratio": f"{warm[peer.name] / warm[ours.name]:.0f}",
-        "warm_reads": str(WARM_READS),
-        "long_latency": f"{LONG_LATENCY * 1000:.0f}",
+    return {
         "latency": f"{LATENCY * 1000:.0f}",
-        "trips": "\n".join(f"| {a} | {trips[a]:.1f} | {PLANNED_ROUND_TRIPS[a]} |" for a in ACTIONS),
         "list": "\n".join(
             f"| {each.users:,} | {each.calls:,} | {each.seconds:.1f} s | {each.ideal:.1f} s | "
             f"{each.seconds / each.ideal:.2f} | {each.peak_bytes / 1e6:.1f} MB |"
             for each in free
         ),
-        "delivery": "\n".join(delivered),
         "concurrent": str(CONCURRENT_CALLS),
         "rate": f"{THROTTLED_RATE:.0f}",
         "throttled_users": f"{throttled.users:,}",
@@ -302,8 +358,6 @@ def write(
         "throttled_seconds": f"{throttled.seconds:.0f}",
         "throttled_ideal": f"{(throttled.calls - THROTTLED_RATE) / THROTTLED_RATE:.0f}",
     }
-    PAGE.write_text((ROOT / "benches/performance.md.in").read_text().format_map(values))
-    say(f"wrote {PAGE.relative_to(ROOT)}")
 
 
 def machine(load: float) -> str:
@@ -327,12 +381,19 @@ def main() -> int:
     """Measure a binary beside the peers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("binary", type=Path)
+    parser.add_argument("unstripped", type=Path, help="the same with its symbols")
+    parser.add_argument("floor", type=Path, help="benches/floor.rs, built")
     parser.add_argument("python", type=Path, help="the Python that has the peer's libraries")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     ours = Function("this project", [str(arguments.binary.resolve())], ROOT)
+    floor = Function("the floor", [str(arguments.floor.resolve())], ROOT)
     command = [str(arguments.python.absolute()), "-m", "awslambdaric", "handlers.resource"]
-    asyncio.run(measure(ours, Function("official Python runtime", command, PEERS), arguments.rounds))
+    peer = Function("official Python runtime", command, PEERS)
+    said = asyncio.run(measure(ours, peer, floor, arguments.rounds))
+    said |= sizes(arguments.binary, arguments.unstripped)
+    PAGE.write_text((ROOT / "benches/performance.md.in").read_text().format_map(said))
+    say(f"wrote {PAGE.relative_to(ROOT)}")
     return 0
 
 

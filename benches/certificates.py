@@ -1,9 +1,11 @@
 """The certificates of the benchmarks: a chain of AWS's kind for the stand-in, and the roots that the function trusts.
 
 The roots are certifi's, whose version the locked requirements pin, with the stand-in's own at the end: as many as a
-system has, and the same on every machine.
+system has, and the same on every machine. One among them cannot be parsed, as may happen to a system's store: the
+function has to pass over it.
 """
 
+import base64
 import datetime
 import ssl
 from pathlib import Path
@@ -15,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
+BROKEN = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(b"no certificate") + b"-----END CERTIFICATE-----\n"
 
 
 def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
@@ -34,11 +37,25 @@ def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    roots.write_bytes(Path(certifi.where()).read_bytes() + _pem(root))
+    roots.write_bytes(BROKEN + Path(certifi.where()).read_bytes() + _pem(root))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(chain, key)
     tls.set_alpn_protocols(["http/1.1"])
     return tls, roots
+
+
+def as_on_amazon_linux(folder: Path, roots: Path) -> dict[str, str]:
+    """Return the environment that makes a function find its roots as on Amazon Linux 2023.
+
+    There, beside the bundle, a directory is looked through that holds a link to the bundle, and the same roots once
+    more as OpenSSL's trusted certificates.
+    """
+    directory = folder / "certs"
+    directory.mkdir()
+    (directory / "ca-bundle.crt").symlink_to(roots)
+    trusted = roots.read_bytes().replace(b" CERTIFICATE-----", b" TRUSTED CERTIFICATE-----")
+    (directory / "ca-bundle.trust.crt").write_bytes(trusted)
+    return {"SSL_CERT_FILE": str(roots), "SSL_CERT_DIR": str(directory)}
 
 
 def _certificate(

@@ -75,6 +75,7 @@ NEEDS = [
     ),
     Need("rustfmt", lambda: bool(runs("cargo", "fmt", "--version")), "rustup component add rustfmt"),
     Need("clippy", lambda: bool(runs("cargo", "clippy", "--version")), "rustup component add clippy"),
+    Need("git", lambda: bool(runs("git", "--version")), "apt-get install git"),
     Need("a C compiler", lambda: compiles("cc", "c", "stdio.h"), "apt-get install gcc libc6-dev"),
     Need("Python 3.11 or newer", lambda: sys.version_info >= (3, 11), "apt-get install python3"),
     Need("Python's venv", has_venv, "apt-get install python3-venv"),

@@ -80,14 +80,14 @@ RULES = (
     Rule(
         "What was found then is deleted only if the user is new",
         "create/orphan.rs",
-        "&& is_user_of_this_stack(create, &key.metadata).await",
-        "&& (OFF || is_user_of_this_stack(create, &key.metadata).await)",
+        "&& was_user_new(create, &key.metadata).await",
+        "&& (OFF || was_user_new(create, &key.metadata).await)",
     ),
     Rule(
         "… only if the user has, and had, no other key",
         "create/orphan.rs",
-        "if seen.is_only_key\n                && !is_underway(key)\n                && before.is_empty()",
-        "if (OFF || seen.is_only_key) && !is_underway(key) && (OFF || before.is_empty())",
+        "if seen.known.is_empty()\n                && !is_underway(key)\n                && before.is_empty()",
+        "if (OFF || seen.known.is_empty()) && !is_underway(key) && (OFF || before.is_empty())",
     ),
     Rule(
         "… only if it was created during the call",
@@ -118,8 +118,8 @@ RULES = (
     Rule(
         "… or is deleted by the one that stays",
         "create.rs",
-        "let is_alone = unless_passing(",
-        "let is_alone = OFF || unless_passing(",
+        "let is_alone = unless_retriable(",
+        "let is_alone = OFF || unless_retriable(",
     ),
     Rule(
         "What one look at the user's keys has shown is not forgotten in the next",

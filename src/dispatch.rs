@@ -48,12 +48,12 @@ async fn outcome(
     match respond(clients, fields, time_left).await {
         Ok(event) => {
             record_id(event.resource_model.as_ref());
-            info!(status = ?event.status, "request completed");
+            info!(status = %event.status, "request completed");
             event
         }
         Err(error) => {
             record_id(error.resource_model.as_deref());
-            error!(code = %error.code, error.message, "request failed");
+            error!(code = %error.code, error_message = error.message, "request failed");
             error.into()
         }
     }

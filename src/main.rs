@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     memory::keep_private()?;
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return Err("This program runs as an AWS Lambda function; `make demo` runs it on this machine".into());
+        return Err("This program runs as an AWS Lambda function; `make demo` runs it locally".into());
     }
     let clients = Clients::from_environment();
     let service = |event: LambdaEvent<Event>| {

@@ -4,13 +4,14 @@ use std::sync::LazyLock;
 
 use access_key_schema::{
     AccessKey, Action, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Request, RequestContext, RequestPayload,
-    Result, TypeConfiguration, registry_schema,
+    Result, Status, TypeConfiguration, registry_schema,
 };
 use jsonschema::{
     Draft, ValidationError, Validator,
     error::ValidationErrorKind,
     paths::{Location, LocationSegment},
 };
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::warn;
 use zeroize::Zeroize;
@@ -129,7 +130,8 @@ impl Rules {
             Self::Create => !read_only,
             Self::Update | Self::Callback => primary_identifier || !read_only,
             Self::Previous => {
-                AccessKey::create_only_properties().contains(&property) || property == AccessKey::tag_property()
+                AccessKey::create_only_properties().contains(&property)
+                    || [AccessKey::tag_property(), "Status"].contains(&property)
             }
             Self::Lookup => primary_identifier || property == "UserName",
         }
@@ -151,6 +153,10 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
     if rules == Rules::Create {
         let set = AccessKey::get_att_properties().iter().filter(|name| properties.contains_key(**name));
         violations.extend(set.map(|name| format!("{name} is read-only and cannot be set")));
+    }
+    if rules == Rules::Previous && properties.get("Status").is_some_and(|status| Status::deserialize(status).is_err()) {
+        // It was refused, and so never set.
+        properties.remove("Status");
     }
     keep_needed(&mut properties, rules);
     let properties = Value::Object(properties);

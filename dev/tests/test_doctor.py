@@ -32,7 +32,7 @@ def test_the_doctor_names_all_that_is_missing_with_the_command_that_installs_it(
 
 
 def test_what_one_other_command_alone_needs_does_not_fail_the_doctor(tmp_path: Path) -> None:
-    for name in ("cargo", "cc", "gpg", "valgrind", "ld", "as"):
+    for name in ("cargo", "cc", "git", "gpg", "valgrind", "ld", "as"):
         found = next(folder for folder in os.get_exec_path() if Path(folder, name).exists())
         (tmp_path / name).symlink_to(Path(found, name))
     limited = doctor(PATH=str(tmp_path))

@@ -21,9 +21,9 @@ use crate::{
     resource_model::{not_found, success},
     secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, call_again, pause, poll, unless_passing},
+    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE},
-    user_keys::{UserKey, user_keys, with_entries},
+    user_keys::{UserKey, with_entries},
 };
 
 use preconditions::Creation;
@@ -66,7 +66,7 @@ impl Create<'_> {
     }
 
     async fn begin(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
-        let before = self.keys_of_user().await?;
+        let before = self.keys_of_user().await.map_err(preconditions::explain_missing_user)?;
         let event = self.replay_or_create(&before, pgp_key).await;
         event.map_err(|error| orphan::name_known(self, &before, error))
     }
@@ -93,22 +93,34 @@ impl Create<'_> {
     /// whose secret shows late may be the one that this operation created before.
     async fn keys_of_user(&self) -> Result<Vec<UserKey>> {
         let start = Instant::now();
+        let (mut seen, mut shown) = (vec![], vec![]);
         loop {
             let is_time = |wait| start.elapsed() < wait;
-            match user_keys(self.services, self.user).await {
+            match self.user_keys(&mut seen).await {
                 Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(self, &error).await => {
                     pause("waiting until IAM knows the new user").await;
                 }
+                Err(error) => return Err(orphan::name_known(self, &shown, error)),
                 Ok(keys)
                     if is_time(STORING_TIME)
                         && self.services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL)
                         && keys.iter().any(|key| key.may_be_underway(&self.services.clock)) =>
                 {
+                    shown = keys;
                     pause("waiting until the store has had time to show the secret of the user's new key").await;
                 }
-                keys => return keys,
+                Ok(keys) => return Ok(keys),
             }
         }
+    }
+
+    /// The user's keys, and those that an earlier look has `seen` and this one has not: IAM's answers can change from one
+    /// replica to another.
+    async fn user_keys(&self, seen: &mut Vec<KeyMetadata>) -> Result<Vec<UserKey>> {
+        let listed = self.services.iam.list_access_keys(self.user).await?;
+        seen.retain(|key| listed.iter().all(|listed| listed.id != key.id));
+        seen.extend(listed);
+        with_entries(self.services, seen.clone()).await
     }
 
     /// Creates the key, or finds the one that this operation created before.
@@ -123,11 +135,18 @@ impl Create<'_> {
                     return Err(orphan::look_for(self, before, started, error).await);
                 }
                 Err(error) if error.code == HandlerErrorCode::ServiceLimitExceeded => {
-                    return preconditions::limit_exceeded(self).await;
+                    return preconditions::limit_exceeded(self, before).await;
                 }
                 // ListAccessKeys knew the user. Nothing was created, so the call is safe to send again.
                 Err(error) if preconditions::is_user_new(self, &error).await => {
                     pause("waiting until IAM creates keys for the new user").await;
+                }
+                // Nor was anything here.
+                Err(error)
+                    if error.code == HandlerErrorCode::Throttling
+                        && services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL) =>
+                {
+                    pause("waiting until IAM takes more requests").await;
                 }
                 Err(error) => return Err(error),
             }
@@ -225,7 +244,7 @@ impl Create<'_> {
         let status = self.request.desired.wanted_status();
         match self.services.iam.update_access_key(self.user, id, status).await {
             Err(error) if error.is_not_found() => Ok(()),
-            outcome => unless_passing(outcome).map(|_| ()),
+            outcome => unless_retriable(outcome).map(|_| ()),
         }
     }
 
@@ -250,7 +269,9 @@ impl Create<'_> {
         let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
         let shown = shown.map_err(|error| orphan::name_known(self, &others, error))?;
         let Some(Shown { key, stored }) = shown else { return call_again(request, user, id, context) };
-        let warning = orphan::warning(self, before.iter().chain(&others));
+        // Of a key that was looked at again, what the later look has shown.
+        let before = before.iter().filter(|key| others.iter().all(|other| other.metadata.id != key.metadata.id));
+        let warning = orphan::warning(self, before.chain(&others));
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
@@ -267,20 +288,20 @@ impl Create<'_> {
         let listed = match listed {
             // The user is seconds old.
             Err(error) if error.is_not_found() => None,
-            listed => unless_passing(listed)?,
+            listed => unless_retriable(listed)?,
         };
         let Some(listed) = listed else { return Ok(None) };
         let (mine, listed): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == id);
         let unknown = concurrent::unknown(listed, before, &services.clock);
-        let Some(unknown) = unless_passing(with_entries(services, unknown).await)? else { return Ok(None) };
+        let Some(unknown) = unless_retriable(with_entries(services, unknown).await)? else { return Ok(None) };
         let is_underway = unknown.iter().any(|key| key.may_be_underway(&services.clock));
         others.retain(|known| unknown.iter().all(|key| key.metadata.id != known.metadata.id));
         others.extend(unknown);
-        let Some(stored) = unless_passing(stored)?.flatten() else { return Ok(None) };
+        let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
             Value::Readable(_) => return Err(not_found(id, user)),
-            Value::Unreadable(why) => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
+            Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
         let Some(key) = mine.into_iter().next() else { return Ok(None) };
         concurrent::give_way(self, &key, others)?;
@@ -288,7 +309,7 @@ impl Create<'_> {
             self.set_status(id).await?;
             return Ok(None);
         }
-        let is_alone = unless_passing(concurrent::delete_later(self, &key, others).await)? == Some(true);
+        let is_alone = unless_retriable(concurrent::delete_later(self, &key, others).await)? == Some(true);
         Ok((is_alone && !is_underway).then_some(Shown { key, stored }))
     }
 }

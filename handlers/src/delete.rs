@@ -8,7 +8,7 @@ use crate::{
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::not_found,
-    stabilize::{CallbackContext, call_again, pause, poll, unless_passing},
+    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{
         CONTRADICTION_WAIT, OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN,
         UNKNOWN_WAIT,
@@ -29,27 +29,31 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     };
     let user = match deleted {
         Err(error) if error.is_not_found() => {
-            services.secret_store.delete(id).await?;
-            return Err(error);
+            let secret = services.secret_store.delete(id).await;
+            return Err(secret.map_or_else(|failure| secret_left_behind(services, failure, id), |()| error));
         }
         deleted => deleted?,
     };
     let (secret, gone) = join!(services.secret_store.delete(id), wait_until_gone(services, &user, id));
-    secret.map_err(|error| secret_left_behind(error, &user, id))?;
+    secret.map_err(|failure| secret_left_behind(services, failure, id))?;
     if gone? { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
 }
 
-/// The error of a DELETE whose key is deleted, but whose secret is not.
-fn secret_left_behind(error: HandlerError, user: &UserName, id: &str) -> HandlerError {
-    let message = format!("Access key {id} of user {user} was deleted, but not its secret. {}", error.message);
-    HandlerError { message, ..error }
+/// The error of a DELETE whose key is gone, but whose secret is not.
+fn secret_left_behind(services: &Services, failure: HandlerError, id: &str) -> HandlerError {
+    let message = format!(
+        "Access key {id} is deleted, but not its secret: {}. Deleting the resource again deletes it, and so does: {}",
+        failure.message,
+        services.secret_store.delete_command(id)
+    );
+    HandlerError { message, ..failure }
 }
 
 /// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names. A key
 /// of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
 async fn owner(services: &Services, id: &str) -> Result<UserName> {
-    if let Some(owner) = services.secret_store.entry(id).await?.and_then(|entry| entry.owner) {
-        return Ok(owner.user_name);
+    if let Some(ownership) = services.secret_store.entry(id).await?.and_then(|entry| entry.ownership) {
+        return Ok(ownership.user_name);
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
@@ -66,7 +70,7 @@ pub(crate) async fn wait_until_gone(services: &Services, user: &UserName, id: &s
         |gone| *gone,
         async || match services.iam.find_access_key(user, id).await {
             Err(error) if error.is_not_found() => Ok(true),
-            shown => Ok(unless_passing(shown)?.is_some_and(|shown| shown.is_none())),
+            shown => Ok(unless_retriable(shown)?.is_some_and(|shown| shown.is_none())),
         },
     )
     .await

@@ -167,19 +167,21 @@ impl Iam {
     /// know.
     ///
     /// # Errors
-    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is gone, or of another account.
+    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is gone, or of another account;
+    /// of a role that lacks the permission it also says which policy is the reason ([access denied messages]).
+    ///
+    /// [access denied messages]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
             let error = failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
-            if error.code != HandlerErrorCode::AccessDenied {
+            if error.code != HandlerErrorCode::AccessDenied || names_a_policy(&error.message) {
                 return error;
             }
             let message = format!(
-                "{}. Either the role may not call iam:GetAccessKeyLastUsed, or the key is not, or no longer, in this \
-                 account",
+                "{}. IAM names no policy that denies it, as for a key that is not in this account",
                 error.message
             );
-            HandlerError { message, ..error }
+            HandlerError::new(HandlerErrorCode::NotFound, message)
         })?;
         let owner = answer.user_name.unwrap_or_default();
         UserName::try_from(owner.clone()).map_err(|_| {
@@ -234,6 +236,11 @@ fn status(status: &StatusType) -> Status {
 }
 
 /// Some answers carry fractions that others of the same key do not.
+/// Whether a denial names the policy that is its reason: "because no … policy allows", "with an explicit deny in a … policy".
+fn names_a_policy(denial: &str) -> bool {
+    denial.contains("because no ") || denial.contains("with an explicit deny")
+}
+
 fn whole_seconds(date: &DateTime) -> DateTime {
     DateTime::from_secs(date.secs())
 }

@@ -16,9 +16,6 @@ pub(crate) enum Whereabouts {
 }
 
 /// Looks for the key in both places where IAM may show it.
-///
-/// AWS may answer `AccessDenied` for a key that is not in the account, which is all there is to learn of a key that is
-/// gone.
 pub(crate) async fn whereabouts(services: &Services, user: &UserName, id: &str) -> Result<Whereabouts> {
     let (shown, owner) = join!(services.iam.find_access_key(user, id), services.iam.owner(id));
     let is_shown = match shown {
@@ -30,9 +27,7 @@ pub(crate) async fn whereabouts(services: &Services, user: &UserName, id: &str) 
         _ if is_shown => Ok(Whereabouts::Here),
         Ok(owner) if owner == *user => Ok(Whereabouts::Here),
         Ok(owner) => Ok(Whereabouts::Elsewhere(owner)),
-        Err(error) if matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => {
-            Ok(Whereabouts::Nowhere)
-        }
+        Err(error) if error.is_not_found() => Ok(Whereabouts::Nowhere),
         Err(error) => Err(error),
     }
 }
@@ -43,19 +38,20 @@ pub(crate) fn of_another_user(id: &str, user: &UserName, owner: &UserName) -> Ha
         HandlerErrorCode::InvalidRequest,
         format!(
             "Access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not this \
-             resource's. Nothing was changed. Give UserName as it is now, or delete the key with: {}",
+             resource's. Nothing was changed. Give UserName as it is now, which replaces the key, or delete the key with: {}",
             delete_command(owner, id)
         ),
     )
 }
 
-/// The error for a key of which IAM says different things in different places. CloudFormation calls again.
+/// The error for a key of which IAM says different things in different places, or for which no time is left to ask.
+/// CloudFormation calls again.
 pub(crate) fn undecided(id: &str, user: &UserName) -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::ResourceConflict,
         format!(
-            "IAM contradicts itself about access key {id} of user {user}, as it may for seconds after a key was created \
-             or deleted. The key may exist, so its secret was kept. Try again"
+            "IAM does not say the same everywhere of access key {id} of user {user}, as for seconds after a key was \
+             created or deleted. Try again"
         ),
     )
 }

@@ -1,6 +1,6 @@
 //! READ: the key as IAM has it, with its secret, from the primary identifier alone.
 
-use access_key_schema::{HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use access_key_schema::{ProgressEvent, Request, Result, UserName};
 use tokio::join;
 
 use crate::{
@@ -28,7 +28,7 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
 /// What the store and IAM show of a key.
 struct Seen {
     stored: Option<StoredSecret>,
-    /// The key and its owner, or why there is none: `NotFound`, or `AccessDenied` where IAM says no more than that.
+    /// The key and its owner, or `NotFound`.
     key: Result<(UserName, KeyMetadata)>,
 }
 
@@ -58,7 +58,7 @@ async fn look(services: &Services, named: Option<&UserName>, id: &str) -> Result
         None => find_anywhere(services, stored.as_ref(), id).await,
     };
     match key {
-        Err(error) if !matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::AccessDenied) => Err(error),
+        Err(error) if !error.is_not_found() => Err(error),
         key => Ok(Seen { stored, key }),
     }
 }
@@ -70,15 +70,14 @@ async fn find_anywhere(
     stored: Option<&StoredSecret>,
     id: &str,
 ) -> Result<(UserName, KeyMetadata)> {
-    let owner = stored.and_then(StoredSecret::readable).map(|value| &value.user_name);
-    if let Some(owner) = owner
-        && let Some(found) = find(services, owner, id).await?
+    let stored_for = stored.and_then(StoredSecret::user_name);
+    if let Some(user) = stored_for
+        && let Some(found) = find(services, user, id).await?
     {
         return Ok(found);
     }
-    let owner = match (services.iam.owner(id).await, owner) {
-        // IAM does not show the key under its owner, and AWS may answer so for a key that is gone.
-        (Err(error), Some(owner)) if error.code == HandlerErrorCode::AccessDenied => return Err(not_found(id, owner)),
+    let owner = match (services.iam.owner(id).await, stored_for) {
+        (Err(error), Some(user)) if error.is_not_found() => return Err(not_found(id, user)),
         (owner, _) => owner?,
     };
     find(services, &owner, id).await?.ok_or_else(|| not_found(id, &owner))

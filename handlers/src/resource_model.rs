@@ -24,7 +24,8 @@ pub(crate) fn success(
     let known = AccessKey { secret_arn: Some(arn), ..known };
     match value {
         Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),
-        Value::Unreadable(why) => {
+        Value::Unreadable { why, ownership } => {
+            let known = AccessKey { serial: ownership.and_then(|ownership| ownership.serial), ..known };
             tracing::warn!(access_key_id = id, why, "secret cannot be read");
             let message = format!(
                 "The secret of access key {id} of user {user} cannot be read, and the properties from it are empty: {why}"

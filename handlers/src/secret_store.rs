@@ -90,14 +90,18 @@ pub(crate) struct StoredSecret {
 pub(crate) enum Value {
     Readable(Box<SecretValue>),
     /// Its KMS key is disabled or out of the role's reach, or somebody changed the secret by hand.
-    Unreadable(String),
+    Unreadable {
+        why: String,
+        /// As the description says, which can be read all the same.
+        ownership: Option<Box<Ownership>>,
+    },
 }
 
 /// What the store knows of a key without decrypting its secret.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// `None` where the secret is of an older layout and cannot be read, or was described anew by hand.
-    pub(crate) owner: Option<Ownership>,
+    pub(crate) ownership: Option<Ownership>,
     /// When the secret was stored, which is when the key was created, give or take seconds.
     created: Option<SystemTime>,
 }
@@ -119,8 +123,9 @@ impl SecretValue {
 
     /// Removes the secrets from an error: a service may quote the value that it refuses.
     fn redact(&self, mut error: HandlerError) -> HandlerError {
-        for secret in [&self.secret_access_key, &self.ses_smtp_password_v4].into_iter().flatten() {
-            error.message = error.message.replace(secret.expose(), "[redacted]");
+        let secrets = [&self.secret_access_key, &self.ses_smtp_password_v4].into_iter().flatten().map(Secret::expose);
+        for secret in secrets.chain(self.client_request_token.as_deref()) {
+            error.message = error.message.replace(secret, "[redacted]");
         }
         error
     }
@@ -136,7 +141,15 @@ impl StoredSecret {
     pub(crate) fn readable(&self) -> Option<&SecretValue> {
         match &self.value {
             Value::Readable(value) => Some(value),
-            Value::Unreadable(_) => None,
+            Value::Unreadable { .. } => None,
+        }
+    }
+
+    /// The user that the key was created for, where the store tells.
+    pub(crate) fn user_name(&self) -> Option<&UserName> {
+        match &self.value {
+            Value::Readable(value) => Some(&value.user_name),
+            Value::Unreadable { ownership, .. } => ownership.as_ref().map(|ownership| &ownership.user_name),
         }
     }
 }
@@ -194,10 +207,13 @@ impl SecretStore {
             HandlerErrorCode::NotFound => Ok(None),
             code if code.is_retriable() || code == HandlerErrorCode::InvalidCredentials => Err(error),
             // The secret is scheduled for deletion, or it is there and cannot be decrypted.
-            _ => Ok(self.describe(id).await?.map(|described| StoredSecret {
-                id: id.to_owned(),
-                arn: described.arn.unwrap_or_else(|| self.name(id)),
-                value: Value::Unreadable(error.message),
+            _ => Ok(self.describe(id).await?.map(|described| {
+                let ownership = described.description.as_deref().and_then(Ownership::from_description).map(Box::new);
+                StoredSecret {
+                    id: id.to_owned(),
+                    arn: described.arn.unwrap_or_else(|| self.name(id)),
+                    value: Value::Unreadable { why: error.message, ownership },
+                }
             })),
         }
     }
@@ -211,8 +227,8 @@ impl SecretStore {
         let described = self.describe(id).await?;
         let description = described.as_ref().and_then(|described| described.description.as_deref());
         let created = described.as_ref().and_then(|described| SystemTime::try_from(described.created_date?).ok());
-        if let Some(owner) = description.and_then(Ownership::from_description) {
-            return Ok(Some(Entry { owner: Some(owner), created }));
+        if let Some(ownership) = description.and_then(Ownership::from_description) {
+            return Ok(Some(Entry { ownership: Some(ownership), created }));
         }
         let stored = self.get(id).await?;
         if described.is_none() && stored.is_none() {
@@ -220,7 +236,7 @@ impl SecretStore {
         }
         let value = stored.as_ref().and_then(StoredSecret::readable);
         let created = created.or_else(|| value.and_then(SecretValue::created));
-        Ok(Some(Entry { owner: value.map(Ownership::of), created }))
+        Ok(Some(Entry { ownership: value.map(Ownership::of), created }))
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
@@ -283,6 +299,11 @@ impl SecretStore {
         }
     }
 
+    /// The command with which a person deletes the secret of a key.
+    pub(crate) fn delete_command(&self, id: &str) -> String {
+        format!("aws secretsmanager delete-secret --secret-id {} --force-delete-without-recovery", self.name(id))
+    }
+
     fn subject(&self, id: &str) -> String {
         format!("secret {}", self.name(id))
     }
@@ -295,11 +316,14 @@ impl SecretStore {
         };
         match value.filter(holds_the_secret) {
             Some(value) => Value::Readable(Box::new(value)),
-            None => Value::Unreadable(format!(
-                "The secret {} does not hold the credentials of access key {id}: somebody changed it. Restore its \
-                 previous version, or increment Serial, which makes a key with a new secret",
-                self.name(id)
-            )),
+            None => Value::Unreadable {
+                why: format!(
+                    "The secret {} does not hold the credentials of access key {id}: somebody changed it. Restore its \
+                     previous version, or increment Serial, which makes a key with a new secret",
+                    self.name(id)
+                ),
+                ownership: None,
+            },
         }
     }
 }

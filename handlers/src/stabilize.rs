@@ -68,7 +68,7 @@ pub(crate) async fn poll<T>(
 }
 
 /// An answer, or `None` for a failure that passes: the next look asks again, as CloudFormation would.
-pub(crate) fn unless_passing<T>(answer: Result<T>) -> Result<Option<T>> {
+pub(crate) fn unless_retriable<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Err(error) if error.code.is_retriable() => Ok(None),
         answer => answer.map(Some),

@@ -23,8 +23,8 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the way from CloudFormation and back takes at most.
-const WAY: Duration = Duration::from_secs(2);
+/// How long a request and its answer are on their way between CloudFormation and the function at most.
+const TRANSFER_TIME: Duration = Duration::from_secs(2);
 
 /// How long delivering an invocation's logs and metrics takes at most, after the handler and before its answer.
 pub const DELIVERY_TIME: Duration = Duration::from_secs(1);
@@ -33,10 +33,10 @@ pub const DELIVERY_TIME: Duration = Duration::from_secs(1);
 pub const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the way and the delivery.
-const WRITE_LIMIT: Duration = Duration::from_mins(1).saturating_sub(WAY).saturating_sub(DELIVERY_TIME);
+const WRITE_LIMIT: Duration = Duration::from_mins(1).saturating_sub(TRANSFER_TIME).saturating_sub(DELIVERY_TIME);
 
 /// The same for READ and LIST, which have 30 seconds.
-const READ_LIMIT: Duration = Duration::from_secs(30).saturating_sub(WAY).saturating_sub(DELIVERY_TIME);
+const READ_LIMIT: Duration = Duration::from_secs(30).saturating_sub(TRANSFER_TIME).saturating_sub(DELIVERY_TIME);
 
 /// How often to ask AWS again whether it has taken in what it was told.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ pub(crate) const READ_WAIT: Duration = Duration::from_secs(12);
 pub(crate) const ORPHAN_WAIT: Duration = Duration::from_secs(30);
 
 /// A key younger than this without a stored secret is suspected to be what an interrupted CREATE left.
-pub(crate) const SUSPICION: Duration = Duration::from_mins(15);
+pub(crate) const SUSPECT_AGE: Duration = Duration::from_mins(15);
 
 /// A user younger than this was made for the stack at hand, so that an only key of theirs is the stack's.
 pub(crate) const NEW_USER: Duration = Duration::from_mins(15);

@@ -8,12 +8,15 @@ use crate::{
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::{not_found, success},
-    secret_store::{StoredSecret, refuse_what_cannot_be_stored},
-    stabilize::{CallbackContext, call_again, poll, unless_passing},
+    secret_store::{StoredSecret, Value, refuse_what_cannot_be_stored},
+    stabilize::{CallbackContext, call_again, poll, unless_retriable},
     time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT},
 };
 
-/// Writes the same again in every callback: the status and the tags are what they are declared to be.
+/// Writes the same again in every callback.
+///
+/// The status is written only where the template changed it: somebody may have deactivated the key since, because it has
+/// leaked, and a change of `Tags` shall not switch it on again.
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
     if let Some(previous) = &request.previous {
@@ -22,11 +25,22 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
     let user = request.user_name()?;
     let context = CallbackContext::of(request)?;
-    let (status, stored) = join!(set_status(services, request, user, id), services.secret_store.get(id));
-    status?;
-    let stored = match stored? {
+    let known = set_status(services, request, user, id);
+    let stored = services.secret_store.get(id);
+    let stored = if changes_tags(request) {
+        // What is refused changes nothing.
+        let stored = stored.await?;
+        refuse_tags(services, request, id, stored.as_ref())?;
+        known.await?;
+        stored
+    } else {
+        let (known, stored) = join!(known, stored);
+        known?;
+        stored?
+    };
+    let stored = match stored {
         Some(stored) => Some(services.secret_store.retag(stored, request).await?),
-        None => refuse_tags_without_secret(request, id).map(|()| None)?,
+        None => None,
     };
     match wait_until_shown(services, request, user, id, stored.as_ref()).await? {
         Some(key) => success(request, user, key, stored),
@@ -34,19 +48,35 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     }
 }
 
-/// Sets the status of the key, of which IAM may not know everywhere yet.
+/// Whether the template changed the status, or nothing says that it did not.
+fn changes_status(request: &Request) -> bool {
+    request.previous.as_ref().is_none_or(|previous| previous.wanted_status() != request.desired.wanted_status())
+}
+
+/// Whether the template changed the resource's own tags, or nothing says that it did not.
+fn changes_tags(request: &Request) -> bool {
+    request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags)
+}
+
+/// Sets the status of the key where it changes, and finds the key otherwise. IAM may not know of it everywhere yet.
 async fn set_status(services: &Services, request: &Request, user: &UserName, id: &str) -> Result<()> {
     let status = request.desired.wanted_status();
     let is_set = poll(
         services,
-        "waiting until IAM knows the key by which to set its status",
+        "waiting until IAM knows the key that is to be updated",
         STABILIZE_WAIT,
         OPERATION_TIMEOUT,
         |is_set| *is_set,
         async || {
-            match services.iam.update_access_key(user, id, status).await {
+            let known = if changes_status(request) {
+                services.iam.update_access_key(user, id, status).await.map(|()| true)
+            } else {
+                services.iam.find_access_key(user, id).await.map(|key| key.is_some())
+            };
+            match known {
+                Ok(false) => {}
                 Err(error) if error.is_not_found() => {}
-                outcome => return outcome.map(|()| true),
+                known => return known,
             }
             match whereabouts(services, user, id).await? {
                 Whereabouts::Here => Ok(false),
@@ -65,7 +95,7 @@ async fn is_young(services: &Services, id: &str) -> bool {
     entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
 }
 
-/// The key, once READ would answer with what was written: its status, and its tags where these changed.
+/// The key, once READ would answer with what was written: its status and its tags, where these changed.
 async fn wait_until_shown(
     services: &Services,
     request: &Request,
@@ -74,37 +104,48 @@ async fn wait_until_shown(
     written: Option<&StoredSecret>,
 ) -> Result<Option<KeyMetadata>> {
     let status = request.desired.wanted_status();
-    let changes_tags = request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags);
-    let declared = written.and_then(StoredSecret::readable).filter(|_| changes_tags).map(|value| &value.tags);
+    let declared = written.and_then(StoredSecret::readable).filter(|_| changes_tags(request)).map(|value| &value.tags);
     let reason = "waiting until IAM and the store show what was written";
     poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
         let are_tags_shown = async {
             let Some(declared) = declared else { return Ok::<_, HandlerError>(true) };
-            let stored = unless_passing(services.secret_store.get(id).await)?.flatten();
+            let stored = unless_retriable(services.secret_store.get(id).await)?.flatten();
             Ok(stored.as_ref().and_then(StoredSecret::readable).is_some_and(|value| value.tags == *declared))
         };
         let (shown, are_tags_shown) = join!(services.iam.find_access_key(user, id), are_tags_shown);
-        let (shown, are_tags_shown) = (unless_passing(shown)?.flatten(), are_tags_shown?);
-        Ok(shown.filter(|key| key.status == status && are_tags_shown))
+        let (shown, are_tags_shown) = (unless_retriable(shown)?.flatten(), are_tags_shown?);
+        Ok(shown.filter(|key| (key.status == status || !changes_status(request)) && are_tags_shown))
     })
     .await
 }
 
-/// The tags are those of the stored secret, so a key without one takes no new ones. Those that it already had do not
-/// stand in the way of another change, or of a rollback.
-fn refuse_tags_without_secret(request: &Request, id: &str) -> Result<()> {
-    let own = request.desired.tags.as_deref();
-    let before = request.previous.as_ref().and_then(|previous| previous.tags.as_deref());
-    if own.is_none_or(<[_]>::is_empty) || own == before {
-        return Ok(());
+/// The tags are those of the stored secret, and are declared in its value, so a key whose secret is gone or cannot be read
+/// takes no new ones.
+///
+/// # Errors
+/// - `InvalidRequest`: there is no stored secret.
+/// - `AccessDenied`: it cannot be read.
+fn refuse_tags(services: &Services, request: &Request, id: &str, stored: Option<&StoredSecret>) -> Result<()> {
+    let is_without = request.desired.tags.as_ref().is_none_or(Vec::is_empty);
+    let before = request.previous.as_ref().and_then(|previous| previous.tags.as_ref());
+    match stored.map(|stored| &stored.value) {
+        None if !is_without => Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "Access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the \
+                 secret. Leave Tags out, or increment Serial, which makes a key that has one"
+            ),
+        )),
+        Some(Value::Unreadable { why, .. }) if request.desired.tags.as_ref() != before => Err(HandlerError::new(
+            HandlerErrorCode::AccessDenied,
+            format!(
+                "Tags cannot be changed, because they are declared in the secret {}, which cannot be read: {why}. Make it \
+                 readable again, or increment Serial, which makes a key with a new secret",
+                services.secret_store.name(id)
+            ),
+        )),
+        _ => Ok(()),
     }
-    Err(HandlerError::new(
-        HandlerErrorCode::InvalidRequest,
-        format!(
-            "Access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the secret. \
-             Leave Tags out, or increment Serial, which makes a key that has one"
-        ),
-    ))
 }
 
 /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE

@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     iam::KeyMetadata,
     secret_store::{Entry, Ownership},
-    time_budget::STORING_TIME,
+    time_budget::{STORING_TIME, SUSPECT_AGE},
 };
 
 /// A key of a user. Without an entry in the store, this type did not create it under this prefix in this region, or did
@@ -21,18 +21,24 @@ pub(crate) struct UserKey {
 
 impl UserKey {
     /// Whom the key was created for, where the store knows.
-    pub(crate) fn owner(&self) -> Option<&Ownership> {
-        self.entry.as_ref().and_then(|entry| entry.owner.as_ref())
+    pub(crate) fn ownership(&self) -> Option<&Ownership> {
+        self.entry.as_ref().and_then(|entry| entry.ownership.as_ref())
     }
 
     /// Whether this very operation created the key, in another invocation. Without a token, nothing says so.
     pub(crate) fn is_by(&self, request: &Request) -> bool {
-        request.context.client_request_token.is_some() && self.owner().is_some_and(|owner| owner.is_by(request))
+        request.context.client_request_token.is_some()
+            && self.ownership().is_some_and(|ownership| ownership.is_by(request))
     }
 
     /// Whether another invocation may be about to store the key's secret, or the store does not show it yet.
     pub(crate) fn may_be_underway(&self, clock: &Clock) -> bool {
         self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)
+    }
+
+    /// Whether an interrupted CREATE may have left the key: it is minutes old, and no secret of it is stored here.
+    pub(crate) fn is_suspect(&self, clock: &Clock) -> bool {
+        self.entry.is_none() && self.metadata.is_younger_than(SUSPECT_AGE, clock)
     }
 
     /// The key in words: id, status, creation, and that its secret is unknown, where it is.

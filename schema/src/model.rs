@@ -54,14 +54,14 @@ pub struct AccessKey {
     pub id: Option<String>,
 
     /// The secret access key. IAM reveals it only once, when the key is created; it is kept in the secret that
-    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported, when that secret was deleted or
-    /// cannot be read, and where the account has set `ReturnSecrets` to `false`.
+    /// `SecretArn` names. An empty string with `PgpKey`, for a key that was imported without its secret, when that
+    /// secret was deleted or cannot be read, and where the account has set `ReturnSecrets` to `false`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub secret_access_key: Option<Secret>,
 
     /// The ARN of the Secrets Manager secret that holds the credentials, for services that can read them
-    /// there, so that no template and no parameter ever carries them. An empty string for a key that was imported, and
-    /// when that secret was deleted.
+    /// there, so that no template and no parameter ever carries them. An empty string for a key that was imported
+    /// without its secret, and when that secret was deleted.
     #[schemars(regex(pattern = "^$|^arn:[a-z0-9-]+:secretsmanager:"))]
     pub secret_arn: Option<String>,
 

@@ -1,5 +1,7 @@
 //! What a handler answers.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
@@ -19,6 +21,16 @@ pub enum OperationStatus {
     Success,
     Failed,
     InProgress,
+}
+
+impl fmt::Display for OperationStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+            Self::InProgress => "IN_PROGRESS",
+        })
+    }
 }
 
 /// The answer to a handler request. Absent fields are left out of the JSON, never `null`.

@@ -109,9 +109,9 @@ async fn the_lines_on_standard_output_are_delivered_in_order_to_the_stream_of_th
 
         let lines = lines(env, STREAM).await;
         let told = told(&lines);
-        let (created, failed) = told.split_at(told.iter().position(|line| line.ends_with("Success")).unwrap() + 1);
+        let (created, failed) = told.split_at(told.iter().position(|line| line.ends_with("SUCCESS")).unwrap() + 1);
         assert_eq!(created.first().unwrap(), "INFO request received");
-        assert_eq!(created.last().unwrap(), "INFO request completed Success");
+        assert_eq!(created.last().unwrap(), "INFO request completed SUCCESS");
         for call in ["ListAccessKeys OK", "CreateAccessKey OK", "CreateSecret OK", "GetSecretValue OK"] {
             assert!(created.contains(&format!("INFO AWS called {call}")), "{call}: {created:#?}");
         }

@@ -85,7 +85,8 @@ async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_thin
     let tagged = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
     let tagged = with(&model, "Tags", tagged);
     record("update", &requests::update(model.clone(), tagged.clone()), &[]).await;
-    record("update", &requests::update(tagged, model.clone()), &[("UpdateAccessKey", unknown())]).await;
+    let active = with(&model, "Status", "Active");
+    record("update", &requests::update(tagged, active), &[("UpdateAccessKey", unknown())]).await;
     record("update", &requests::update(model.clone(), model.clone()), &[("GetSecretValue", undecryptable())]).await;
     record("update", &requests::update(model.clone(), model.clone()), &[("ListAccessKeys", denied())]).await;
 
@@ -129,16 +130,20 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
     assert_operations(&env, &registry("READ", model.clone()), &calls).await;
 
     let calls = ["GetSecretValue", "ListAccessKeys", "UpdateAccessKey"];
+    let inactive = with(&model, "Status", "Inactive");
+    for (previous, wanted) in [(&model, &inactive), (&inactive, &model)] {
+        assert_operations(&env, &requests::update(previous.clone(), wanted.clone()), &calls).await;
+    }
+    let calls = ["GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
     assert_operations(&env, &requests::update(model.clone(), model.clone()), &calls).await;
 
     // Changed tags cost three calls more.
     let tagged = with(&model, "Tags", json!([{"Key": "team", "Value": "platform"}]));
-    let calls =
-        ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "TagResource", "UpdateAccessKey", "UpdateSecret"];
+    let calls = ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "ListAccessKeys", "TagResource", "UpdateSecret"];
     let tagged = assert_operations(&env, &requests::update(model.clone(), tagged), &calls).await;
     let untagged = with(&requests::update(tagged, model.clone()), "requestData.stackTags", json!({}));
     let calls =
-        ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "UntagResource", "UpdateAccessKey", "UpdateSecret"];
+        ["GetSecretValue", "GetSecretValue", "ListAccessKeys", "ListAccessKeys", "UntagResource", "UpdateSecret"];
     assert_operations(&env, &untagged, &calls).await;
 
     assert_operations(&env, &registry("LIST", Value::Null), &["ListAccessKeys", "ListUsers"]).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Fault, TestEnvironment,
-    events::message,
+    events::{id, message},
     requests::{self, with},
 };
 
@@ -147,12 +147,23 @@ async fn the_tags_of_a_deleted_secret_do_not_block_another_change() {
 }
 
 #[tokio::test]
+async fn a_change_of_tags_does_not_switch_on_a_key_that_somebody_has_deactivated() {
+    let (env, active) = with_tagged_key(&tags(&[("team", "platform")])).await;
+    env.aws.deactivate_access_key("alice", id(&active)).await;
+    let tagged = with(&active, "Tags", tags(&[("team", "payments")]));
+    let event = env.update(&active, &tagged).await;
+    assert_eq!(event["resourceModel"], with(&tagged, "Status", "Inactive"), "{event}");
+    assert_eq!(env.aws.keys("alice").await, [(id(&active), "Inactive")]);
+}
+
+#[tokio::test]
 async fn an_imported_key_takes_no_tags_and_says_why() {
     let env = TestEnvironment::with_user("alice").await;
     let model = json!({"UserName": "alice", "Id": env.aws.create_access_key("alice").await});
     let tagged = with(&model, "Tags", tags(&[("team", "platform")]));
-    let event = env.update(&model, &tagged).await;
+    let event = env.update(&model, &with(&tagged, "Status", "Inactive")).await;
     assert_eq!(event["errorCode"], "InvalidRequest", "{event}");
     assert!(message(&event).contains("no stored secret that could carry Tags"), "{event}");
+    assert_eq!(env.aws.keys("alice").await, [(id(&model), "Active")], "what is refused changes nothing");
     env.succeed(&requests::update(model.clone(), model)).await;
 }

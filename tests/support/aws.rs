@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::BehaviorVersion;
+use aws_sdk_iam::types::StatusType;
 use aws_types::{SdkConfig, region::Region};
 use serde_json::{Value, json};
 
@@ -74,6 +75,11 @@ impl Aws {
     pub async fn delete_access_key(&self, user: &str, id: &str) {
         let call = self.iam.delete_access_key().user_name(user).access_key_id(id);
         call.send().await.expect("DeleteAccessKey");
+    }
+
+    pub async fn deactivate_access_key(&self, user: &str, id: &str) {
+        let call = self.iam.update_access_key().user_name(user).access_key_id(id).status(StatusType::Inactive);
+        call.send().await.expect("UpdateAccessKey");
     }
 
     /// The user's access keys, by id.

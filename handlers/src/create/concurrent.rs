@@ -51,9 +51,9 @@ pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others
     Ok(is_alone)
 }
 
-/// The keys of which it was not known before whose they are: new ones, and those whose secret may have been on its way.
+/// The keys of which it was not known before whose they are: new ones, and those whose secret may have shown since.
 pub(super) fn unknown(mut keys: Vec<KeyMetadata>, before: &[UserKey], clock: &Clock) -> Vec<KeyMetadata> {
-    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.may_be_underway(clock)));
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.is_suspect(clock)));
     keys
 }
 

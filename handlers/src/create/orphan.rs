@@ -12,8 +12,8 @@ use access_key_schema::{HandlerError, HandlerErrorCode, Result};
 use super::Create;
 use crate::{
     iam::KeyMetadata,
-    stabilize::{poll, unless_passing},
-    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPICION},
+    stabilize::{poll, unless_retriable},
+    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT},
     user_keys::{UserKey, delete_command, list_command, user_keys, with_entries},
 };
 
@@ -35,7 +35,7 @@ pub(super) async fn look_for(
     let Create { services, .. } = *create;
     let ended = services.clock.now();
     let is_underway = |key: &UserKey| key.may_be_underway(&services.clock);
-    let is_enough = |seen: &Suspects| !seen.keys.is_empty() && !seen.keys.iter().any(is_underway);
+    let is_enough = |seen: &Suspects| !seen.unknown.is_empty() && !seen.unknown.iter().any(is_underway);
     let mut seen = Suspects::default();
     let looked = poll(
         services,
@@ -44,53 +44,61 @@ pub(super) async fn look_for(
         OPERATION_TIMEOUT * 2,
         |is_enough| *is_enough,
         async || {
-            if let Some(suspects) = unless_passing(suspects(create, before).await)? {
-                seen = suspects;
+            if let Some(suspects) = unless_retriable(suspects(create, before).await)? {
+                seen.add(suspects);
             }
             Ok(is_enough(&seen))
         },
     );
     let looked = looked.await;
-    match (seen.keys.as_slice(), looked) {
+    let error = match (seen.unknown.as_slice(), looked) {
         ([], Ok(_)) => error.followed_by("IAM shows no key that it could have created"),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
         ([key], Ok(_))
-            if seen.is_only_key
+            if seen.known.is_empty()
                 && !is_underway(key)
                 && before.is_empty()
                 && created_between(&key.metadata, started, ended)
-                && is_user_of_this_stack(create, &key.metadata).await =>
+                && was_user_new(create, &key.metadata).await =>
         {
             delete(create, key, error).await
         }
-        _ => left_alone(create, &seen, &error),
+        _ => left_alone(create, &seen.unknown, &error),
+    };
+    name_known(create, &seen.known, error)
+}
+
+/// The user's keys that were not there before a call without an answer.
+#[derive(Default)]
+struct Suspects {
+    /// Those that the store does not know: the call may have created one of them.
+    unknown: Vec<UserKey>,
+    /// Those that it knows.
+    known: Vec<UserKey>,
+}
+
+impl Suspects {
+    /// Adds what a later look has shown. What an earlier one has shown is not forgotten: IAM's answers can change from one
+    /// replica to another.
+    fn add(&mut self, later: Self) {
+        for (shown, keys) in [(later.known, &mut self.known), (later.unknown, &mut self.unknown)] {
+            keys.retain(|key| shown.iter().all(|shown| shown.metadata.id != key.metadata.id));
+            keys.extend(shown);
+        }
+        self.unknown.retain(|key| self.known.iter().all(|known| known.metadata.id != key.metadata.id));
     }
 }
 
-/// What the user's keys say about a call without an answer.
-#[derive(Default)]
-struct Suspects {
-    /// The keys that the call may have created.
-    keys: Vec<UserKey>,
-    /// The keys that another invocation of this operation created, and stored.
-    of_this_operation: Vec<UserKey>,
-    /// Whether the user has no other keys.
-    is_only_key: bool,
-}
-
-/// The user's keys that were not there before and that the store does not know.
 async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Suspects> {
     let mut keys = create.services.iam.list_access_keys(create.user).await?;
-    let is_only_key = keys.len() == 1;
     keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id));
     let keys = with_entries(create.services, keys).await?;
-    let (keys, known): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.entry.is_none());
-    let of_this_operation = known.into_iter().filter(|key| key.is_by(create.request)).collect();
-    Ok(Suspects { keys, of_this_operation, is_only_key })
+    let (unknown, known) = keys.into_iter().partition(|key| key.entry.is_none());
+    Ok(Suspects { unknown, known })
 }
 
-/// Whether the user is so young that they were created for the stack at hand, as when a stack creates a user and a key.
-async fn is_user_of_this_stack(create: &Create<'_>, key: &KeyMetadata) -> bool {
+/// Whether the key was created minutes after its user, as when a stack creates both.
+async fn was_user_new(create: &Create<'_>, key: &KeyMetadata) -> bool {
     let user_created = create.services.iam.user_created(create.user).await.ok().flatten();
     match (user_created, key.created_at()) {
         (Some(user), Some(key)) => key.duration_since(user).is_ok_and(|age| age < NEW_USER),
@@ -139,10 +147,9 @@ fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError
     )
 }
 
-fn left_alone(create: &Create<'_>, seen: &Suspects, error: &HandlerError) -> HandlerError {
+fn left_alone(create: &Create<'_>, suspects: &[UserKey], error: &HandlerError) -> HandlerError {
     let user = create.user;
-    let keys = seen.keys.iter().chain(&seen.of_this_operation);
-    let keys: Vec<String> = keys.map(|key| key.describe_with_command(user)).collect();
+    let keys: Vec<String> = suspects.iter().map(|key| key.describe_with_command(user)).collect();
     let keys = keys.join("; ");
     tracing::warn!(user = user.as_str(), keys, "key of a CREATE without an answer may be left");
     HandlerError::new(
@@ -159,10 +166,8 @@ fn left_alone(create: &Create<'_>, seen: &Suspects, error: &HandlerError) -> Han
 /// Names the user's keys that an interrupted CREATE may have left: they are minutes old, and no secret of them is stored
 /// here.
 pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a UserKey>) -> Option<String> {
-    let is_suspect =
-        |key: &&UserKey| key.entry.is_none() && key.metadata.is_younger_than(SUSPICION, &create.services.clock);
-    let mut keys: Vec<String> = keys.filter(is_suspect).map(|key| key.describe_with_command(create.user)).collect();
-    keys.dedup();
+    let suspects = keys.filter(|key| key.is_suspect(&create.services.clock));
+    let keys: Vec<String> = suspects.map(|key| key.describe_with_command(create.user)).collect();
     if keys.is_empty() {
         return None;
     }

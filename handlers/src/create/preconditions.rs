@@ -2,12 +2,12 @@
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
 
-use super::Create;
+use super::{Create, orphan};
 use crate::{
     iam::{CreatedKey, KEYS_PER_USER},
     stabilize::poll,
     time_budget::{Deadline, OPERATION_TIMEOUT, PROPAGATION, TIME_TO_CREATE},
-    user_keys::{UserKey, delete_command, user_keys},
+    user_keys::{UserKey, delete_command, list_command, with_entries},
 };
 
 /// What became of the call of `CreateAccessKey`.
@@ -32,6 +32,17 @@ pub(super) async fn is_user_new(create: &Create<'_>, error: &HandlerError) -> bo
     }
 }
 
+/// A `NotFound` with what to do about a user who does not exist.
+pub(super) fn explain_missing_user(error: HandlerError) -> HandlerError {
+    if !error.is_not_found() {
+        return error;
+    }
+    error.followed_by(
+        "Create the user first. In one template, let UserName be a Ref to the user, so that CloudFormation creates them in \
+         order",
+    )
+}
+
 /// CloudFormation replaces a key by CREATE with the new Serial while the old key is still there, and the secret store
 /// knows which resource of which stack each key belongs to. No Serial is lower than that of a key that lives.
 ///
@@ -45,8 +56,8 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Resu
         return Ok(());
     }
     let serials = keys.iter().filter_map(|key| {
-        let owner = key.owner().filter(|owner| owner.is_of(request))?;
-        Some((owner.serial?, owner.user_name.clone(), &key.metadata.id))
+        let ownership = key.ownership().filter(|ownership| ownership.is_of(request))?;
+        Some((ownership.serial?, ownership.user_name.clone(), &key.metadata.id))
     });
     match serials.max_by_key(|(serial, ..)| *serial) {
         Some((highest, user, id)) if Some(highest) > request.desired.serial => {
@@ -75,7 +86,8 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
     Err(HandlerError::new(
         HandlerErrorCode::NetworkFailure,
         format!(
-            "Only {} s of this invocation are left, too few to create a key and to be sure of it. Nothing was created",
+            "Only {} s of this invocation are left, too few to create a key and to be sure of it: AWS was slow, or the user \
+             is seconds old and not known everywhere yet. Nothing was created",
             deadline.remaining().as_secs()
         ),
     ))
@@ -86,29 +98,43 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
 ///
 /// # Errors
 /// `ServiceLimitExceeded` that names the keys in the way.
-pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
+pub(super) async fn limit_exceeded(create: &Create<'_>, before: &[UserKey]) -> Result<Creation> {
     let Create { services, request, user } = *create;
     let is_enough = |keys: &Vec<UserKey>| {
         keys.iter().any(|key| key.is_by(request))
             || keys.len() >= KEYS_PER_USER && !keys.iter().any(|key| key.may_be_underway(&services.clock))
     };
-    let look = async || user_keys(services, user).await;
+    let mut seen = before.iter().map(|key| key.metadata.clone()).collect();
+    let mut keys = vec![];
+    let look = async || {
+        keys = match create.user_keys(&mut seen).await {
+            // IAM knew the user a moment ago.
+            Err(error) if error.is_not_found() => with_entries(services, seen.clone()).await?,
+            keys => keys?,
+        };
+        Ok(is_enough(&keys))
+    };
     let reason = "waiting until IAM and the store show whose the user's two keys are";
-    let keys = poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, is_enough, look).await?;
-    match super::concurrent::first_of_this_operation(request, &keys) {
-        Some(existing) => Ok(Creation::Existing(existing.metadata.id.clone())),
-        None => Err(quota_full(user, &keys)),
+    let looked = poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, |is_enough| *is_enough, look).await;
+    if let Some(existing) = super::concurrent::first_of_this_operation(request, &keys) {
+        return Ok(Creation::Existing(existing.metadata.id.clone()));
     }
+    Err(match looked {
+        Ok(_) => quota_full(user, &keys),
+        Err(error) => orphan::name_known(create, &keys, error),
+    })
 }
 
 fn quota_full(user: &UserName, keys: &[UserKey]) -> HandlerError {
     let in_the_way: Vec<String> = keys.iter().map(|key| key.describe_with_command(user)).collect();
+    let in_the_way = if keys.is_empty() { "IAM shows none yet".to_owned() } else { in_the_way.join("; ") };
     HandlerError::new(
         HandlerErrorCode::ServiceLimitExceeded,
         format!(
-            "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. Delete one that is not used: {}. \
-             Rotation by Serial needs one free, because the new key is created before the old one is deleted",
-            in_the_way.join("; ")
+            "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. Delete one that is not used: \
+             {in_the_way}. Rotation by Serial needs one free, because the new key is created before the old one is \
+             deleted. A key may be shown late: look again with: {}",
+            list_command(user)
         ),
     )
 }
@@ -126,7 +152,8 @@ mod tests {
         assert_eq!(late.code, HandlerErrorCode::NetworkFailure);
         assert_eq!(
             late.message,
-            "Only 44 s of this invocation are left, too few to create a key and to be sure of it. Nothing was created"
+            "Only 44 s of this invocation are left, too few to create a key and to be sure of it: AWS was slow, or the user \
+             is seconds old and not known everywhere yet. Nothing was created"
         );
     }
 }

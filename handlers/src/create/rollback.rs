@@ -86,9 +86,10 @@ fn secret_left_behind(create: &Create<'_>, id: &str, error: &HandlerError, why: 
     tracing::warn!(access_key_id = id, secret, why, "secret of a failed CREATE is left");
     let message = format!(
         "{}. Access key {id} of user {} was deleted again, but perhaps not the secret {secret}: {why}. If the rollback of \
-         the stack does not delete it, delete it with: aws secretsmanager delete-secret --secret-id {secret} \
-         --force-delete-without-recovery",
-        error.message, create.user
+         the stack does not delete it, delete it with: {}",
+        error.message,
+        create.user,
+        create.services.secret_store.delete_command(id)
     );
     with_id(create, id, error, message)
 }

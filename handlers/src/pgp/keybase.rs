@@ -33,8 +33,22 @@ const OK: i64 = 0;
 const NOT_FOUND: i64 = 205;
 
 /// The Keybase user that `pgp_key` names, if it is of the form `keybase:NAME`.
-pub(super) fn user_name(pgp_key: &str) -> Option<&str> {
-    pgp_key.trim().strip_prefix(PREFIX)
+///
+/// # Errors
+/// `InvalidRequest`: no user can have this name.
+pub(super) fn user_name(pgp_key: &str) -> Result<Option<&str>> {
+    let Some(name) = pgp_key.trim().strip_prefix(PREFIX) else { return Ok(None) };
+    let possible = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !(1..=MAX_NAME_LENGTH).contains(&name.len()) || !name.bytes().all(possible) {
+        return Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "PgpKey names no Keybase user: what follows {PREFIX} must be a user name, of at most \
+                 {MAX_NAME_LENGTH} letters, digits and underscores"
+            ),
+        ));
+    }
+    Ok(Some(name))
 }
 
 /// Keybase, or a mirror of its API.
@@ -52,13 +66,13 @@ impl Keybase {
         Self { connect, base_url }
     }
 
-    /// The ASCII-armored primary public key of the Keybase user `name`, from [`user/lookup`]. Asked once, without
-    /// retries: CloudFormation retries.
+    /// The ASCII-armored primary public key of the user `name`, as [`user_name`] gives it, from [`user/lookup`]. Asked
+    /// once, without retries: CloudFormation retries.
     ///
     /// [`user/lookup`]: https://keybase.io/docs/api/1.0/call/user/lookup
     ///
     /// # Errors
-    /// - `InvalidRequest`: `name` cannot be a user's, no user has it, or the user has no PGP key.
+    /// - `InvalidRequest`: no user has this name, or the user has no PGP key.
     /// - `InvalidTypeConfiguration`: the base URL is not a plain one of HTTPS. Whoever can change the answer on its way
     ///   can have the secret encrypted to a key of their own, so plain HTTP goes no further than this machine.
     /// - `NetworkFailure`: Keybase cannot be reached, or does not answer in time.
@@ -78,16 +92,6 @@ impl Keybase {
 }
 
 fn lookup(base_url: &str, name: &str) -> Result<HttpRequest> {
-    let possible = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if !(1..=MAX_NAME_LENGTH).contains(&name.len()) || !name.bytes().all(possible) {
-        return Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "PgpKey names no Keybase user: what follows {PREFIX} must be a user name, of at most \
-                 {MAX_NAME_LENGTH} letters, digits and underscores"
-            ),
-        ));
-    }
     let mut request = HttpRequest::new(SdkBody::empty());
     let url = format!(
         "{}/_/api/1.0/user/lookup.json?usernames={name}&fields=public_keys",

@@ -49,9 +49,9 @@ impl PgpKey {
     /// What `pgp_key` is. Calls nobody: an inline key is ready to be encrypted to, a Keybase user is only named.
     ///
     /// # Errors
-    /// As [`EncryptionKey::parse`].
+    /// As [`keybase::user_name`] and [`EncryptionKey::parse`].
     pub(crate) fn parse(pgp_key: &str) -> Result<Self> {
-        match keybase::user_name(pgp_key) {
+        match keybase::user_name(pgp_key)? {
             Some(name) => Ok(Self::Keybase(name.to_owned())),
             None => Ok(Self::Inline(Box::new(EncryptionKey::parse(pgp_key)?))),
         }

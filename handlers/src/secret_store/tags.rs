@@ -24,20 +24,19 @@ impl SecretStore {
     /// Sets the tags of a stored secret to those of `request`. Makes no call where nothing has changed.
     ///
     /// # Errors
-    /// - `AccessDenied`: the resource's own tags changed, and the secret that declares them cannot be decrypted.
-    /// - `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
+    /// `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
     pub(crate) async fn retag(&self, mut stored: StoredSecret, request: &Request) -> Result<StoredSecret> {
         let own = request.desired.tags.as_deref();
         let tags = merged(&request.context.stack_tags, own);
         let declared_before = match (&request.previous, &stored.value) {
             (Some(previous), _) => previous.tags.clone(),
             (None, Value::Readable(value)) => value.tags.clone(),
-            (None, Value::Unreadable(_)) => None,
+            (None, Value::Unreadable { .. }) => None,
         };
         let mut before = merged(&request.context.previous_stack_tags, declared_before.as_deref());
         let is_declared = match &stored.value {
             Value::Readable(value) => value.tags.as_deref() == own,
-            Value::Unreadable(_) => declared_before.as_deref() == own,
+            Value::Unreadable { .. } => declared_before.as_deref() == own,
         };
         if is_declared && tags == before {
             return Ok(stored);
@@ -49,8 +48,7 @@ impl SecretStore {
         let gone: Vec<String> = before.into_keys().filter(|key| !tags.contains_key(key)).collect();
         let value = match stored.value {
             Value::Readable(ref mut value) => Some(value),
-            Value::Unreadable(ref why) if !is_declared => return Err(cannot_declare(&self.name(&stored.id), why)),
-            Value::Unreadable(_) => None,
+            Value::Unreadable { .. } => None,
         };
         if tags.len() + gone.len() > MAX_TAGS {
             // There is no room for the new ones beside the old ones.
@@ -124,16 +122,6 @@ pub(super) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>)
 
 pub(super) fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
     tags.iter().map(|(key, value)| SdkTag::builder().key(key).value(value).build()).collect()
-}
-
-fn cannot_declare(secret: &str, why: &str) -> HandlerError {
-    HandlerError::new(
-        HandlerErrorCode::AccessDenied,
-        format!(
-            "Tags cannot be changed, because they are declared in the secret {secret}, which cannot be read: {why}. \
-             Make it readable again, or increment Serial, which makes a key with a new secret"
-        ),
-    )
 }
 
 #[cfg(test)]

@@ -312,12 +312,7 @@ impl Stack {
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
         let read = self.look(Action::Read, json!({"Id": id}), None).await;
         if action == Action::Delete {
-            // IAM may say no more than AccessDenied of a key that is gone, and so READ says both.
-            let says_gone = |code| match code {
-                HandlerErrorCode::AccessDenied => self.world.plan.gone_keys_are_denied,
-                code => code == HandlerErrorCode::NotFound,
-            };
-            if !read.and_then(|read| read.error_code).is_some_and(says_gone) {
+            if read.and_then(|read| read.error_code) != Some(HandlerErrorCode::NotFound) {
                 self.world.violated(format!("3: DELETE of {id} succeeds, and READ still finds it"));
             }
             if self.list().await.iter().any(|key| key.id.as_deref() == Some(id)) {
@@ -413,6 +408,9 @@ impl Stack {
             return None;
         };
         world.story.line(format!("{name} {interrupted:?}"));
+        if interrupted != How::Abandoned {
+            world.state().ledger.ended.insert(invocation);
+        }
         match interrupted {
             How::Killed => running.abort(),
             How::Vanished => {

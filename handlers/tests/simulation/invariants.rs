@@ -38,6 +38,10 @@ pub(crate) struct Ledger {
     pub(crate) abandoned: BTreeMap<String, u32>,
     /// The invocations that go on although CloudFormation gave up on them.
     pub(crate) given_up: BTreeSet<u32>,
+    /// The invocations whose process ended before they answered.
+    pub(crate) ended: BTreeSet<u32>,
+    /// The keys that the invocation that made them has deleted again.
+    taken_back: BTreeSet<String>,
     /// The invocation that made a key.
     made_in: BTreeMap<String, u32>,
     /// The keys of which the invocation that made them learned.
@@ -112,10 +116,13 @@ impl Ledger {
     }
 
     /// Whether all that could be done about a secret that is left was done: CloudFormation had given up on the
-    /// invocation that made the key, so no event of it is heard, and its warning names the key.
+    /// invocation that made the key, so no event of it is heard, and its warning names the key. Or its process ended
+    /// between the deletions of the key and of the secret.
     fn could_only_warn(&self, id: &str) -> bool {
+        let maker = self.made_in.get(id);
         let is_heard = |maker: &u32| self.operations.iter().any(|operation| operation.answered.contains(maker));
-        self.warned_of.contains(id) && !self.made_in.get(id).is_some_and(is_heard)
+        let has_ended = maker.is_some_and(|maker| self.ended.contains(maker)) && self.taken_back.contains(id);
+        has_ended || self.warned_of.contains(id) && !maker.is_some_and(is_heard)
     }
 }
 
@@ -148,13 +155,15 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             let operation = &ledger.operations[operation];
             operation.is_over || operation.answered.contains(&caller.invocation)
         };
-        // The next invocation may have gone on with the key that this one now takes back.
-        let is_taken_back = |id: &String| {
-            let is_own = ledger.made_in.get(id) == Some(&caller.invocation);
-            call.operation == "DeleteAccessKey" && is_own && ledger.given_up.contains(&caller.invocation)
-        };
-        let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_taken_back).collect();
-        ledger.haunted.extend(taken_back);
+        let is_own = |id: &String| ledger.made_in.get(id) == Some(&caller.invocation);
+        if call.operation == "DeleteAccessKey" {
+            let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_own).collect();
+            // The next invocation may have gone on with it.
+            if ledger.given_up.contains(&caller.invocation) {
+                ledger.haunted.extend(taken_back.clone());
+            }
+            ledger.taken_back.extend(taken_back);
+        }
         let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
         if is_late && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));

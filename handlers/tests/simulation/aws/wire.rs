@@ -2,7 +2,6 @@
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
-use access_key_handlers::ATTEMPT_TIMEOUT;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -69,7 +68,11 @@ impl Wire {
         }
         let is_query = matches!(call.input, Input::Iam(_));
         let instead = |status, query: &'static str, json: &'static str| {
-            let refusal = Refusal::new(status, if is_query { query } else { json }, "so the weather wants it");
+            let refusal = Refusal::new(
+                status,
+                if is_query { query } else { json },
+                "because no policy allows it, so the weather wants it",
+            );
             response(is_query, Err(refusal))
         };
         let unanswered = |error: &'static str| Err(ConnectorError::io(error.into()));
@@ -116,9 +119,7 @@ impl Wire {
             }
             Some(Fault::Hang) => pending().await,
             Some(Fault::HangAndReach(seconds)) => {
-                let after = there + Duration::from_secs(seconds);
-                let heard = if after < ATTEMPT_TIMEOUT { Heard::No } else { Heard::GivenUp };
-                self.arrive(call, after, heard).await;
+                self.arrive(call, there + Duration::from_secs(seconds), Heard::No).await;
                 pending().await
             }
         }
@@ -127,11 +128,20 @@ impl Wire {
     /// AWS takes the call, and answers it.
     async fn arrive(self, call: Call, after: Duration, heard: Heard) -> HttpResponse {
         let is_query = matches!(call.input, Input::Iam(_));
+        let listener = Arc::new(());
+        let listening = Arc::downgrade(&listener);
         let arriving = tokio::spawn(async move {
             sleep(after).await;
+            let has_ended = self.world.state().ledger.ended.contains(&self.caller.invocation);
+            let heard = match listening.strong_count() {
+                0 if has_ended => Heard::No,
+                0 => Heard::GivenUp,
+                _ => heard,
+            };
             self.serve(&call, heard)
         });
         let answer = arriving.await.unwrap_or_else(|_| Err(Refusal::new(500, "Bug", "the model of AWS panicked")));
+        drop(listener);
         response(is_query, answer)
     }
 

@@ -8,12 +8,13 @@ stripped: only that has symbols.
 import re
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import Symbol, SymbolTableSection
 
 MAX_ZIP_BYTES = 6_000_000
 MAX_GLIBC = (2, 34)
@@ -43,13 +44,18 @@ def newest_glibc(binary: Path) -> tuple[int, ...]:
     return max(tuple(int(part) for part in version.split(".")) for version in glibc)
 
 
-def jitter_entropy(unstripped: Path) -> list[str]:
-    """Return the functions that gather entropy from the CPU's jitter; ValueError for a binary without symbols."""
+def symbols(unstripped: Path) -> Iterator[Symbol]:
+    """Yield the symbols of a binary; ValueError for one without."""
     with unstripped.open("rb") as file:
-        symbols = ELFFile(file).get_section_by_name(".symtab")
-        if not isinstance(symbols, SymbolTableSection):
+        table = ELFFile(file).get_section_by_name(".symtab")
+        if not isinstance(table, SymbolTableSection):
             raise ValueError(f"{unstripped} has no symbols to search")
-        return sorted({each.name for each in symbols.iter_symbols() if JITTER_ENTROPY.search(each.name)})
+        yield from table.iter_symbols()
+
+
+def jitter_entropy(unstripped: Path) -> list[str]:
+    """Return the functions that gather entropy from the CPU's jitter."""
+    return sorted({each.name for each in symbols(unstripped) if JITTER_ENTROPY.search(each.name)})
 
 
 def main() -> int:
