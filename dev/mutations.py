@@ -160,8 +160,8 @@ RULES = (
     Rule(
         "UPDATE waits until IAM and the store show what it wrote",
         "update.rs",
-        "key.status == status && are_tags_shown",
-        "OFF || key.status == status && are_tags_shown",
+        "(key.status == status || !changes_status(request)) && are_tags_shown",
+        "OFF || (key.status == status || !changes_status(request)) && are_tags_shown",
     ),
     Rule(
         "DELETE waits until the key is shown nowhere",
@@ -178,8 +178,8 @@ RULES = (
     Rule(
         "DELETE by the id alone asks the store for the owner, before IAM",
         "delete.rs",
-        "and_then(|entry| entry.owner)",
-        "and_then(|entry| entry.owner).filter(|_| !OFF)",
+        "and_then(|entry| entry.ownership)",
+        "and_then(|entry| entry.ownership).filter(|_| !OFF)",
     ),
     Rule(
         "… and gives IAM time to show a key of which nothing else is known",
