@@ -1,6 +1,6 @@
 //! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
 use tokio::join;
 
 use crate::{
@@ -25,12 +25,16 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
     let user = request.user_name()?;
     let context = CallbackContext::of(request)?;
-    let known = set_status(services, request, user, id);
+    let new_status = changes_status(request).then(|| request.desired.wanted_status());
+    let known = set_status_or_find(services, user, id, new_status);
     let stored = services.secret_store.get(id);
     let stored = if changes_tags(request) {
-        // What is refused changes nothing.
         let stored = stored.await?;
-        refuse_tags(services, request, id, stored.as_ref())?;
+        if let Err(refusal) = refuse_tags(services, request, id, stored.as_ref()) {
+            // What is refused changes nothing; but of a key that is gone, that is what there is to say.
+            set_status_or_find(services, user, id, None).await?;
+            return Err(refusal);
+        }
         known.await?;
         stored
     } else {
@@ -58,9 +62,8 @@ fn changes_tags(request: &Request) -> bool {
     request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags)
 }
 
-/// Sets the status of the key where it changes, and finds the key otherwise. IAM may not know of it everywhere yet.
-async fn set_status(services: &Services, request: &Request, user: &UserName, id: &str) -> Result<()> {
-    let status = request.desired.wanted_status();
+/// Sets the new status of the key, where there is one, and finds the key otherwise. IAM may not know of it everywhere yet.
+async fn set_status_or_find(services: &Services, user: &UserName, id: &str, new_status: Option<Status>) -> Result<()> {
     let is_set = poll(
         services,
         "waiting until IAM knows the key that is to be updated",
@@ -68,10 +71,9 @@ async fn set_status(services: &Services, request: &Request, user: &UserName, id:
         OPERATION_TIMEOUT,
         |is_set| *is_set,
         async || {
-            let known = if changes_status(request) {
-                services.iam.update_access_key(user, id, status).await.map(|()| true)
-            } else {
-                services.iam.find_access_key(user, id).await.map(|key| key.is_some())
+            let known = match new_status {
+                Some(status) => services.iam.update_access_key(user, id, status).await.map(|()| true),
+                None => services.iam.find_access_key(user, id).await.map(|key| key.is_some()),
             };
             match known {
                 Ok(false) => {}
