@@ -22,7 +22,13 @@ async fn main() -> Result<(), Error> {
     let connector = SharedHttpConnector::new(Connector::builder().tls_provider(tls).build());
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "local",
+            "local",
+            None,
+            None,
+            "the floor",
+        )))
         .identity_cache(IdentityCache::no_cache())
         .region(Region::new(env::var("AWS_REGION")?))
         .http_client(http_client_fn(move |_, _| connector.clone()))
