@@ -1,8 +1,7 @@
 """The certificates of the benchmarks: a chain of AWS's kind for the stand-in, and the roots that the function trusts.
 
 The roots are certifi's, whose version the locked requirements pin, with the stand-in's own at the end: as many as a
-system has, and the same on every machine. One among them cannot be parsed, as may happen to a system's store: the
-function has to pass over it.
+system has, and the same on every machine.
 """
 
 import base64
@@ -37,11 +36,21 @@ def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    roots.write_bytes(BROKEN + Path(certifi.where()).read_bytes() + _pem(root))
+    roots.write_bytes(Path(certifi.where()).read_bytes() + _pem(root))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(chain, key)
     tls.set_alpn_protocols(["http/1.1"])
     return tls, roots
+
+
+def with_one_broken(roots: Path) -> Path:
+    """Return the file of roots with one more that cannot be parsed, as may happen to a system's store.
+
+    The function has to pass over it; OpenSSL, as Python has it, refuses such a file.
+    """
+    path = roots.with_name("one-broken.pem")
+    path.write_bytes(BROKEN + roots.read_bytes())
+    return path
 
 
 def as_on_amazon_linux(folder: Path, roots: Path) -> dict[str, str]:

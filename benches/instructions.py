@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from certificates import certificates
+from certificates import certificates, with_one_broken
 from function import ROOT, Event, FailedError, environment, first_answers, request
 from stand_in import Aws, RuntimeApi, StandIn
 
@@ -59,7 +59,7 @@ async def cold_read(binary: Path) -> Counter[str]:
         folder = Path(temporary)
         tls, roots = certificates(folder)
         async with StandIn(aws, tls) as places:
-            env = environment(places.environment(str(roots)))
+            env = environment(places.environment(str(with_one_broken(roots))))
             [created], _ = await first_answers([binary], env, places.runtime, [request("CREATE", {"UserName": user})])
             read = request("READ", {"Id": created["resourceModel"]["Id"]})
             for attempt in range(1, ATTEMPTS + 1):
