@@ -278,19 +278,19 @@ async def measure(ours: Function, peer: Function, floor: Function, rounds: int) 
     CHARTS.mkdir(exist_ok=True)
     return {
         "machine": machine(load),
-        **say_cold(ours, peer, cold, slow, counts),
-        **say_reads(reads),
+        **cold_tables(ours, peer, cold, slow, counts),
+        **read_table(reads),
         "warm": f"{warm[ours.name] * 1000:.2f}",
         "warm_ratio": f"{warm[peer.name] / warm[ours.name]:.0f}",
         "warm_reads": str(WARM_READS),
         "long_latency": f"{LONG_LATENCY * 1000:.0f}",
         "trips": "\n".join(f"| {a} | {trips[a]:.1f} | {PLANNED_ROUND_TRIPS[a]} |" for a in ACTIONS),
         "delivery": "\n".join(delivered),
-        **say_listings(listings),
+        **list_table(listings),
     }
 
 
-def say_cold(
+def cold_tables(
     ours: Function,
     peer: Function,
     cold: dict[str, list[dict[str, Cost]]],
@@ -320,7 +320,7 @@ def say_cold(
     return {"rounds": str(len(cold[ours.name])), "cold": "\n".join(rows), "slow": "\n".join(slow_rows)}
 
 
-def say_reads(reads: Mapping[str, Reading]) -> dict[str, str]:
+def read_table(reads: Mapping[str, Reading]) -> dict[str, str]:
     """Return the table of cold READs beside the floor."""
     floor = median(reads["floor"].costs)
     rows = []
@@ -338,7 +338,7 @@ def say_reads(reads: Mapping[str, Reading]) -> dict[str, str]:
     return {"floor_rounds": str(FLOOR_ROUNDS), "reads": "\n".join(rows)}
 
 
-def say_listings(listings: Sequence[Listing]) -> dict[str, str]:
+def list_table(listings: Sequence[Listing]) -> dict[str, str]:
     """Return the table of LIST, and draw its chart; the last one was throttled."""
     *free, throttled = listings
     charted = [Bar(f"{each.users:,} users", each.seconds / each.ideal, True) for each in free]

@@ -124,8 +124,32 @@ RULES = (
     Rule(
         "What one look at the user's keys has shown is not forgotten in the next",
         "create.rs",
-        "others.extend(unknown);",
-        "if OFF {\n            others.clear();\n        }\n        others.extend(unknown);",
+        "remember(others, unknown);",
+        "if OFF {\n            others.clear();\n        }\n        remember(others, unknown);",
+    ),
+    Rule(
+        "… nor while CREATE waits before it creates one",
+        "user_keys.rs",
+        "seen.extend(listed);",
+        "if OFF {\n        seen.clear();\n    }\n    seen.extend(listed);",
+    ),
+    Rule(
+        "… nor while it looks for the key of a lost answer",
+        "create/orphan.rs",
+        "remember(&mut self.unknown, later.unknown);",
+        "if OFF {\n            self.unknown.clear();\n        }\n        remember(&mut self.unknown, later.unknown);",
+    ),
+    Rule(
+        "What was seen is named although the last look failed",
+        "create/preconditions.rs",
+        "Err(error) => orphan::name_known(create, &keys, error),",
+        "Err(error) if OFF => error,\n        Err(error) => orphan::name_known(create, &keys, error),",
+    ),
+    Rule(
+        "… after a lost answer, too",
+        "create/orphan.rs",
+        "    name_known(create, &seen.known, error)\n}",
+        "    if OFF { error } else { name_known(create, &seen.known, error) }\n}",
     ),
     Rule(
         "A rollback deletes the key",
@@ -186,6 +210,12 @@ RULES = (
         "delete.rs",
         "poll(services, reason, PROPAGATION, TIME_TO_DELETE, is_known,",
         "poll(services, reason, if OFF { UNKNOWN_WAIT } else { PROPAGATION }, TIME_TO_DELETE, is_known,",
+    ),
+    Rule(
+        "A denial that names a policy does not mean that the key is gone",
+        "iam.rs",
+        "|| names_a_policy(&error.message)",
+        "|| (!OFF && names_a_policy(&error.message))",
     ),
     Rule(
         "A role that is limited to a path is told NotFound, not AccessDenied, of a user who is gone",

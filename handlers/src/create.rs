@@ -23,7 +23,7 @@ use crate::{
     ses_smtp,
     stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE},
-    user_keys::{UserKey, with_entries},
+    user_keys::{UserKey, remember, user_keys, with_entries},
 };
 
 use preconditions::Creation;
@@ -96,7 +96,7 @@ impl Create<'_> {
         let (mut seen, mut shown) = (vec![], vec![]);
         loop {
             let is_time = |wait| start.elapsed() < wait;
-            match self.user_keys(&mut seen).await {
+            match user_keys(self.services, self.user, &mut seen).await {
                 Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(self, &error).await => {
                     pause("waiting until IAM knows the new user").await;
                 }
@@ -112,15 +112,6 @@ impl Create<'_> {
                 Ok(keys) => return Ok(keys),
             }
         }
-    }
-
-    /// The user's keys, and those that an earlier look has `seen` and this one has not: IAM's answers can change from one
-    /// replica to another.
-    async fn user_keys(&self, seen: &mut Vec<KeyMetadata>) -> Result<Vec<UserKey>> {
-        let listed = self.services.iam.list_access_keys(self.user).await?;
-        seen.retain(|key| listed.iter().all(|listed| listed.id != key.id));
-        seen.extend(listed);
-        with_entries(self.services, seen.clone()).await
     }
 
     /// Creates the key, or finds the one that this operation created before.
@@ -295,8 +286,7 @@ impl Create<'_> {
         let unknown = concurrent::unknown(listed, before, &services.clock);
         let Some(unknown) = unless_retriable(with_entries(services, unknown).await)? else { return Ok(None) };
         let is_underway = unknown.iter().any(|key| key.may_be_underway(&services.clock));
-        others.retain(|known| unknown.iter().all(|key| key.metadata.id != known.metadata.id));
-        others.extend(unknown);
+        remember(others, unknown);
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}

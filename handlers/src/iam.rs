@@ -235,12 +235,12 @@ fn status(status: &StatusType) -> Status {
     if *status == StatusType::Active { Status::Active } else { Status::Inactive }
 }
 
-/// Some answers carry fractions that others of the same key do not.
 /// Whether a denial names the policy that is its reason: "because no … policy allows", "with an explicit deny in a … policy".
 fn names_a_policy(denial: &str) -> bool {
     denial.contains("because no ") || denial.contains("with an explicit deny")
 }
 
+/// Some answers carry fractions that others of the same key do not.
 fn whole_seconds(date: &DateTime) -> DateTime {
     DateTime::from_secs(date.secs())
 }

@@ -229,14 +229,15 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
         let body =
-            r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' is no good"}"#.to_owned();
+            r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' or '9f1c2b7e' is no good"}"#
+                .to_owned();
         let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
         let value: SecretValue = serde_json::from_value(serde_json::json!({
             "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI",
-            "SesSmtpPasswordV4": "BMXhUYlu", "UserName": "alice",
+            "SesSmtpPasswordV4": "BMXhUYlu", "UserName": "alice", "ClientRequestToken": "9f1c2b7e",
         }))
         .unwrap();
         let error = store.put(&value, &BTreeMap::new()).await.unwrap_err();
-        assert!(error.message.contains("'[redacted]' or '[redacted]' is no good"), "{}", error.message);
+        assert!(error.message.contains("'[redacted]' or '[redacted]' or '[redacted]' is no good"), "{}", error.message);
     }
 }

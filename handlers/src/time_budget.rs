@@ -32,7 +32,7 @@ pub const DELIVERY_TIME: Duration = Duration::from_secs(1);
 /// How long writing the answer takes at most.
 pub const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the way and the delivery.
+/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the transfer and the delivery.
 const WRITE_LIMIT: Duration = Duration::from_mins(1).saturating_sub(TRANSFER_TIME).saturating_sub(DELIVERY_TIME);
 
 /// The same for READ and LIST, which have 30 seconds.

@@ -65,9 +65,23 @@ pub(crate) fn list_command(user: &UserName) -> String {
     format!("aws iam list-access-keys --user-name {user}")
 }
 
-/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side.
-pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
-    with_entries(services, services.iam.list_access_keys(user).await?).await
+/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side. Among them are those that an earlier
+/// look has `seen` and this one has not: IAM's answers can change from one replica to another.
+pub(crate) async fn user_keys(
+    services: &Services,
+    user: &UserName,
+    seen: &mut Vec<KeyMetadata>,
+) -> Result<Vec<UserKey>> {
+    let listed = services.iam.list_access_keys(user).await?;
+    seen.retain(|key| listed.iter().all(|listed| listed.id != key.id));
+    seen.extend(listed);
+    with_entries(services, seen.clone()).await
+}
+
+/// Adds what a look has `shown` to the keys that earlier ones have.
+pub(crate) fn remember(keys: &mut Vec<UserKey>, shown: Vec<UserKey>) {
+    keys.retain(|key| shown.iter().all(|shown| shown.metadata.id != key.metadata.id));
+    keys.extend(shown);
 }
 
 /// The keys, each with its entry in the store.

@@ -36,7 +36,7 @@ async fn with_older_secret() -> (TestEnvironment, Value) {
 /// An environment with a key of alice whose secret cannot be decrypted, and the key's model without it.
 async fn with_undecryptable_secret() -> (TestEnvironment, Value) {
     let env = TestEnvironment::with_user("alice").await;
-    let model = env.create(json!({"UserName": "alice"})).await;
+    let model = env.create(json!({"UserName": "alice", "Serial": 1})).await;
     env.proxy.make_everything_old();
     env.proxy.inject("GetSecretValue", .., Fault::Error(400, "AccessDeniedException"));
     let model = env.succeed(&requests::read(&model)).await;
@@ -112,6 +112,7 @@ async fn a_secret_that_cannot_be_decrypted_is_empty_in_what_read_answers_which_s
     let event = env.read(&model).await;
     assert_eq!(event["resourceModel"]["SecretAccessKey"], "", "{event}");
     assert!(event["resourceModel"]["SecretArn"].is_string(), "{event}");
+    assert_eq!(event["resourceModel"]["Serial"], 1, "{event}");
     assert!(
         message(&event).contains("cannot be read, and the properties from it are empty: GetSecretValue"),
         "{event}"

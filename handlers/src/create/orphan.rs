@@ -14,7 +14,7 @@ use crate::{
     iam::KeyMetadata,
     stabilize::{poll, unless_retriable},
     time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT},
-    user_keys::{UserKey, delete_command, list_command, user_keys, with_entries},
+    user_keys::{UserKey, delete_command, list_command, remember, user_keys, with_entries},
 };
 
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
@@ -81,10 +81,8 @@ impl Suspects {
     /// Adds what a later look has shown. What an earlier one has shown is not forgotten: IAM's answers can change from one
     /// replica to another.
     fn add(&mut self, later: Self) {
-        for (shown, keys) in [(later.known, &mut self.known), (later.unknown, &mut self.unknown)] {
-            keys.retain(|key| shown.iter().all(|shown| shown.metadata.id != key.metadata.id));
-            keys.extend(shown);
-        }
+        remember(&mut self.known, later.known);
+        remember(&mut self.unknown, later.unknown);
         self.unknown.retain(|key| self.known.iter().all(|known| known.metadata.id != key.metadata.id));
     }
 }
@@ -204,7 +202,7 @@ pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerEr
 
 /// The same with the user's keys as IAM shows them now.
 pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
-    match create.services.deadline.bound(user_keys(create.services, create.user)).await {
+    match create.services.deadline.bound(user_keys(create.services, create.user, &mut vec![])).await {
         Ok(keys) => name_known(create, &keys, error),
         Err(failure) if failure.is_not_found() => error,
         Err(_) if error.message.contains(&list_command(create.user)) => error,

@@ -7,7 +7,7 @@ use crate::{
     iam::{CreatedKey, KEYS_PER_USER},
     stabilize::poll,
     time_budget::{Deadline, OPERATION_TIMEOUT, PROPAGATION, TIME_TO_CREATE},
-    user_keys::{UserKey, delete_command, list_command, with_entries},
+    user_keys::{UserKey, delete_command, list_command, user_keys, with_entries},
 };
 
 /// What became of the call of `CreateAccessKey`.
@@ -107,7 +107,7 @@ pub(super) async fn limit_exceeded(create: &Create<'_>, before: &[UserKey]) -> R
     let mut seen = before.iter().map(|key| key.metadata.clone()).collect();
     let mut keys = vec![];
     let look = async || {
-        keys = match create.user_keys(&mut seen).await {
+        keys = match user_keys(services, user, &mut seen).await {
             // IAM knew the user a moment ago.
             Err(error) if error.is_not_found() => with_entries(services, seen.clone()).await?,
             keys => keys?,

@@ -21,7 +21,8 @@ const MAX_TAGS: usize = 50;
 const MAX_DECLARED_BYTES: usize = 56_000;
 
 impl SecretStore {
-    /// Sets the tags of a stored secret to those of `request`. Makes no call where nothing has changed.
+    /// Sets the tags of a stored secret to those of `request`. Makes no call where nothing has changed. Whether the
+    /// resource's own may change at all is UPDATE's to refuse before.
     ///
     /// # Errors
     /// `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.

@@ -20,9 +20,15 @@ const ROLLS: u64 = 10;
 #[track_caller]
 fn goes_well(plan: &Plan) {
     for dice in 0..ROLLS {
-        let verdict = play(Plan { dice, ..plan.clone() });
-        assert!(verdict.violations.is_empty(), "{}\n{:#?}", verdict.story, verdict.violations);
+        goes_well_as_rolled(Plan { dice, ..plan.clone() });
     }
+}
+
+/// For a life in which it matters what one replica shows, and the other does not.
+#[track_caller]
+fn goes_well_as_rolled(plan: Plan) {
+    let verdict = play(plan);
+    assert!(verdict.violations.is_empty(), "{}\n{:#?}", verdict.story, verdict.violations);
 }
 
 /// A stack with one key of a user who has been there for long.
@@ -243,4 +249,105 @@ fn what_one_look_has_shown_the_next_one_does_not() {
     let interruptions = vec![Interruption { invocation: 2, ..interrupted(How::Killed, 9_493)[0] }];
     let stacks = vec![stack(&[Step::Delete]), beside];
     goes_well(&Plan { lag: Lag::Flapping, stacks, troubles, interruptions, ..Plan::default() });
+}
+
+#[test]
+fn a_key_whose_secret_shows_late_is_listed_once_and_then_not() {
+    goes_well_as_rolled(Plan {
+        dice: 17_472_558_334_255_479_595,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        stacks: vec![StackPlan { user: "bob", ..stack(&[]) }],
+        interruptions: interrupted(How::Killed, 852),
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn a_key_is_listed_when_the_store_refuses_and_then_not() {
+    goes_well_as_rolled(Plan {
+        dice: 12_976_834_304_282_498_569,
+        lag: Lag::Flapping,
+        stacks: vec![StackPlan { user: "ci+deploy,1@example.com", keys: 2, ..stack_with_user(&[]) }],
+        troubles: vec![Trouble { operation: "DescribeSecret", when: When::Nth(3), fault: Fault::Refuse }],
+        interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Killed, 142)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_key_of_a_lost_answer_is_listed_at_times() {
+    goes_well_as_rolled(Plan {
+        dice: 4_083_051_980_001_147_940,
+        lag: Lag::Flapping,
+        stacks: vec![StackPlan { keys: 2, ..stack(&[]) }],
+        troubles: [first("CreateAccessKey", Fault::HangAndReach(8)), vec![between("*", 14, 19, Fault::NoConnection)]]
+            .concat(),
+        deeds: deed(1_027, Act::DeleteSecret),
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_keys_are_refused_while_it_is_looked_for_whose_they_are() {
+    goes_well_as_rolled(Plan {
+        dice: 12_186_493_982_187_090_226,
+        lag: Lag::Usual,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        stacks: vec![stack_with_user(&[Step::Read, Step::Read, Step::Rotate { rolls_back: true }])],
+        troubles: vec![between("*", 30, 50, Fault::Refuse)],
+        interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Killed, 92)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_list_of_a_full_quota_is_stale() {
+    goes_well_as_rolled(Plan {
+        dice: 14_048_573_727_661_085_922,
+        lag: Lag::Usual,
+        stacks: vec![stack_with_user(&[ROTATE])],
+        troubles: first("CreateAccessKey", Fault::HangAndReach(5)),
+        interruptions: vec![Interruption { invocation: 3, ..interrupted(How::Killed, 132)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_key_of_the_invocation_before_is_all_that_is_seen_when_an_answer_is_lost() {
+    goes_well_as_rolled(Plan {
+        dice: 11_428_605_856_469_242_001,
+        lag: Lag::Usual,
+        role: Role::Path,
+        stacks: vec![StackPlan { user: "bob", ..stack(&[Step::Rotate { rolls_back: true }]) }],
+        troubles: vec![
+            between("ListAccessKeys", 29, 49, Fault::Refuse),
+            Trouble { operation: "CreateAccessKey", when: When::Nth(3), fault: Fault::CutBefore },
+        ],
+        interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Abandoned, 174)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_process_ends_between_the_deletions_of_a_rollback() {
+    for milliseconds in (100..240).step_by(10) {
+        let troubles = vec![Trouble { operation: "ListAccessKeys", when: When::Nth(2), fault: Fault::Refuse }];
+        let interruptions = interrupted(How::Killed, milliseconds);
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, interruptions, ..Plan::default() });
+    }
+}
+
+#[test]
+fn another_keys_process_vanishes_beside_a_create_without_an_answer() {
+    goes_well_as_rolled(Plan {
+        dice: 14_660_429_764_833_780_444,
+        lag: Lag::Flapping,
+        stacks: vec![StackPlan { keys: 2, ..stack_with_user(&[]) }],
+        troubles: first("CreateAccessKey", Fault::NoConnection),
+        interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Vanished, 31)[0] }],
+        ..Plan::default()
+    });
 }
