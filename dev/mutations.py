@@ -122,34 +122,51 @@ RULES = (
         "let is_alone = OFF || unless_retriable(",
     ),
     Rule(
+        "… which IAM is given time to know",
+        "create/concurrent.rs",
+        "match delete_access_key(create.services, create.user, id, Some(later_key)).await {",
+        "match if OFF {\n"
+        "            create.services.iam.delete_access_key(create.user, id).await.map(|()| create.user.clone())\n"
+        "        } else {\n"
+        "            delete_access_key(create.services, create.user, id, Some(later_key)).await\n"
+        "        } {",
+    ),
+    Rule(
+        "The invocation that gave way goes on with the key that stays",
+        "create.rs",
+        "Some(id) if id != metadata.id =>",
+        "Some(id) if !OFF && id != metadata.id =>",
+    ),
+    Rule(
+        "A key of an earlier invocation is gone on with only when IAM takes a write to it, whatever IAM shows",
+        "create.rs",
+        "if context.is_none() {",
+        "if !OFF && context.is_none() {",
+    ),
+    Rule(
         "What one look at the user's keys has shown is not forgotten in the next",
         "create.rs",
         "remember(others, unknown);",
         "if OFF {\n            others.clear();\n        }\n        remember(others, unknown);",
     ),
     Rule(
-        "… nor while CREATE waits before it creates one",
+        "… nor while CREATE waits before it creates one, or looks for the key of a lost answer",
         "user_keys.rs",
-        "seen.extend(listed);",
-        "if OFF {\n        seen.clear();\n    }\n    seen.extend(listed);",
+        "with_entries(services, services.iam.shown_keys(user)).await\n}",
+        "let shown = services.iam.shown_keys(user);\n"
+        "    with_entries(services, if OFF { services.iam.list_access_keys(user).await? } else { shown }).await\n}",
     ),
     Rule(
-        "… nor while it looks for the key of a lost answer",
+        "… nor when a failed CREATE names what it has seen",
         "create/orphan.rs",
-        "remember(&mut self.unknown, later.unknown);",
-        "if OFF {\n            self.unknown.clear();\n        }\n        remember(&mut self.unknown, later.unknown);",
+        "let shown = services.iam.shown_keys(user);",
+        "let shown = if OFF { listed.clone().unwrap_or_default() } else { services.iam.shown_keys(user) };",
     ),
     Rule(
-        "What was seen is named although the last look failed",
-        "create/preconditions.rs",
-        "Err(error) => orphan::name_known(create, &keys, error),",
-        "Err(error) if OFF => error,\n        Err(error) => orphan::name_known(create, &keys, error),",
-    ),
-    Rule(
-        "… after a lost answer, too",
+        "Where the store does not tell whose a user's keys are, a failed CREATE names all young ones",
         "create/orphan.rs",
-        "    name_known(create, &seen.known, error)\n}",
-        "    if OFF { error } else { name_known(create, &seen.known, error) }\n}",
+        "Err(_) => name_shown(",
+        "Err(_) if OFF => error,\n        Err(_) => name_shown(",
     ),
     Rule(
         "A rollback deletes the key",
@@ -178,14 +195,20 @@ RULES = (
     Rule(
         "A failed CREATE names the keys that it may have left",
         "create/orphan.rs",
-        "if keys.is_empty() {",
-        "if OFF || keys.is_empty() {",
+        "(!keys.is_empty()).then(|| {",
+        "(!OFF && !keys.is_empty()).then(|| {",
     ),
     Rule(
         "UPDATE waits until IAM and the store show what it wrote",
         "update.rs",
         "(key.status == status || !changes_status(request)) && are_tags_shown",
         "OFF || (key.status == status || !changes_status(request)) && are_tags_shown",
+    ),
+    Rule(
+        "… and gives the store time to show the secret of a young key",
+        "update.rs",
+        "if stored.is_some() || !key.is_younger_than(",
+        "if OFF || stored.is_some() || !key.is_younger_than(",
     ),
     Rule(
         "DELETE waits until the key is shown nowhere",
@@ -222,6 +245,12 @@ RULES = (
         "iam.rs",
         "Err(missing) if missing.is_not_found() => missing,",
         "Err(missing) if !OFF && missing.is_not_found() => missing,",
+    ),
+    Rule(
+        "… and a denial for a user who is seconds old passes",
+        "iam.rs",
+        "if self.clock.age(created) < PROPAGATION",
+        "if !OFF && self.clock.age(created) < PROPAGATION",
     ),
     Rule(
         "A secret that cannot be decrypted stands in nobody's way",

@@ -105,14 +105,15 @@ impl Clients {
         let config = self.config(credentials, &request.region);
         let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(AwsCalls).build();
         let store = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(AwsCalls).build();
+        let clock = Clock::starting_at(SystemTime::now());
         Services {
-            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam)),
+            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam), clock),
             secret_store: SecretStore::new(
                 aws_sdk_secretsmanager::Client::from_conf(store),
                 request.type_configuration.clone(),
             ),
             keybase: Keybase::new(https, request.type_configuration.keybase_url.clone()),
-            clock: Clock::starting_at(SystemTime::now()),
+            clock,
             deadline,
         }
     }

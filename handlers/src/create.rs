@@ -16,13 +16,17 @@ use tokio::{join, time::Instant};
 use crate::{
     Services,
     iam::{CreatedKey, KeyMetadata},
+    missing_key::undecided,
     panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::{not_found, success},
     secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
     ses_smtp,
     stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
-    time_budget::{NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE},
+    time_budget::{
+        LOOK_TIME, NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE,
+        TIME_TO_GO_ON,
+    },
     user_keys::{UserKey, remember, user_keys, with_entries},
 };
 
@@ -67,8 +71,7 @@ impl Create<'_> {
 
     async fn begin(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
         let before = self.keys_of_user().await.map_err(preconditions::explain_missing_user)?;
-        let event = self.replay_or_create(&before, pgp_key).await;
-        event.map_err(|error| orphan::name_known(self, &before, error))
+        self.replay_or_create(&before, pgp_key).await
     }
 
     /// Goes on with the key that an earlier invocation of this operation created, or creates one.
@@ -93,20 +96,18 @@ impl Create<'_> {
     /// whose secret shows late may be the one that this operation created before.
     async fn keys_of_user(&self) -> Result<Vec<UserKey>> {
         let start = Instant::now();
-        let (mut seen, mut shown) = (vec![], vec![]);
         loop {
             let is_time = |wait| start.elapsed() < wait;
-            match user_keys(self.services, self.user, &mut seen).await {
-                Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(self, &error).await => {
+            match user_keys(self.services, self.user).await {
+                Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(&error) => {
                     pause("waiting until IAM knows the new user").await;
                 }
-                Err(error) => return Err(orphan::name_known(self, &shown, error)),
+                Err(error) => return Err(error),
                 Ok(keys)
                     if is_time(STORING_TIME)
                         && self.services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL)
                         && keys.iter().any(|key| key.may_be_underway(&self.services.clock)) =>
                 {
-                    shown = keys;
                     pause("waiting until the store has had time to show the secret of the user's new key").await;
                 }
                 Ok(keys) => return Ok(keys),
@@ -126,10 +127,10 @@ impl Create<'_> {
                     return Err(orphan::look_for(self, before, started, error).await);
                 }
                 Err(error) if error.code == HandlerErrorCode::ServiceLimitExceeded => {
-                    return preconditions::limit_exceeded(self, before).await;
+                    return preconditions::limit_exceeded(self).await;
                 }
                 // ListAccessKeys knew the user. Nothing was created, so the call is safe to send again.
-                Err(error) if preconditions::is_user_new(self, &error).await => {
+                Err(error) if preconditions::is_user_new(&error) => {
                     pause("waiting until IAM creates keys for the new user").await;
                 }
                 // Nor was anything here.
@@ -153,9 +154,14 @@ impl Create<'_> {
     ) -> Result<ProgressEvent> {
         let CreatedKey { metadata, secret_access_key } = created;
         let outcome = contain_panics(self.store_and_show(before, &metadata, secret_access_key, encryption_key)).await;
-        match outcome {
-            Ok(event) => Ok(event),
-            Err(unfinished) => Err(rollback::roll_back(self, &metadata, unfinished).await),
+        let error = match outcome {
+            Ok(event) => return Ok(event),
+            Err(unfinished) => rollback::roll_back(self, &metadata, unfinished).await,
+        };
+        match error.resource_model.as_ref().and_then(|model| model.id.as_deref()) {
+            // It gave way to this one.
+            Some(id) if id != metadata.id => self.go_on(id, None).await,
+            _ => Err(error),
         }
     }
 
@@ -223,31 +229,55 @@ impl Create<'_> {
         })
     }
 
-    /// Sets the status of the new key, which IAM creates `Active`. What passes is left to the looks that follow.
-    async fn set_initial_status(&self, id: &str) -> Result<()> {
+    /// Sets the status of the new key, which IAM creates `Active`.
+    async fn set_initial_status(&self, id: &str) -> Result<bool> {
         match self.request.desired.wanted_status() {
-            Status::Active => Ok(()),
+            Status::Active => Ok(true),
             Status::Inactive => self.set_status(id).await,
         }
     }
 
-    async fn set_status(&self, id: &str) -> Result<()> {
+    /// Sets the status that the template declares. Returns whether IAM has taken it: it may not know the user or the key
+    /// yet, and what passes is left to the looks that follow.
+    async fn set_status(&self, id: &str) -> Result<bool> {
         let status = self.request.desired.wanted_status();
         match self.services.iam.update_access_key(self.user, id, status).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            outcome => unless_retriable(outcome).map(|_| ()),
+            Err(error) if error.is_not_found() => Ok(false),
+            outcome => Ok(unless_retriable(outcome)?.is_some()),
         }
     }
 
     /// Goes on with a key whose secret is stored already: in a callback, or after an invocation that timed out, died, or
     /// whose answer was lost. CloudFormation learns the key's id from every answer, and its rollback deletes the key.
     async fn go_on(&self, id: &str, context: Option<&CallbackContext>) -> Result<ProgressEvent> {
-        match self.show(id, &[], context).await {
+        let event = async {
+            if context.is_none() {
+                self.prove_that_it_lives(id).await?;
+            }
+            self.show(id, &[], context).await
+        };
+        match event.await {
             Err(error) if !error.is_not_found() => {
                 Err(rollback::left_behind(self, id, &error, "it was not rolled back"))
             }
             event => event,
         }
+    }
+
+    /// Waits until IAM takes a write to a key that another invocation created. IAM may go on showing a key that was rolled
+    /// back, but takes no write to it.
+    ///
+    /// # Errors
+    /// `ResourceConflict`, which CloudFormation retries: IAM does not take one, whatever it shows.
+    async fn prove_that_it_lives(&self, id: &str) -> Result<()> {
+        if !self.services.deadline.leaves(TIME_TO_GO_ON) {
+            return Err(undecided(id, self.user));
+        }
+        let reason = "waiting until IAM takes a write to the key that it shows";
+        let reserve = TIME_TO_GO_ON.saturating_sub(LOOK_TIME);
+        let write = async || self.set_status(id).await;
+        let is_there = poll(self.services, reason, STABILIZE_WAIT, reserve, |is_set| *is_set, write).await?;
+        if is_there { Ok(()) } else { Err(undecided(id, self.user)) }
     }
 
     /// The answer for a key whose secret is stored, once READ would give the same; until then, a callback.
@@ -258,8 +288,7 @@ impl Create<'_> {
         let look = async || self.look(id, before, &mut others).await;
         let reason = "waiting until IAM and the store show the new key";
         let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
-        let shown = shown.map_err(|error| orphan::name_known(self, &others, error))?;
-        let Some(Shown { key, stored }) = shown else { return call_again(request, user, id, context) };
+        let Some(Shown { key, stored }) = shown? else { return call_again(request, user, id, context) };
         // Of a key that was looked at again, what the later look has shown.
         let before = before.iter().filter(|key| others.iter().all(|other| other.metadata.id != key.metadata.id));
         let warning = orphan::warning(self, before.chain(&others));
@@ -271,7 +300,7 @@ impl Create<'_> {
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
-    /// - `ResourceConflict`: another invocation of this operation created a key before this one.
+    /// - `ResourceConflict` with a key that another invocation of this operation created before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
     async fn look(&self, id: &str, before: &[UserKey], others: &mut Vec<UserKey>) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;

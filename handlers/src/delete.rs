@@ -61,7 +61,7 @@ async fn owner(services: &Services, id: &str) -> Result<UserName> {
 }
 
 /// Whether neither READ nor LIST shows the key any more.
-pub(crate) async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
+async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
     poll(
         services,
         "waiting until IAM no longer shows the key",
@@ -78,8 +78,8 @@ pub(crate) async fn wait_until_gone(services: &Services, user: &UserName, id: &s
 
 /// Deletes a key, of which IAM may not know yet. Returns the user who had it.
 ///
-/// `created` is what IAM answered when this invocation created the key. For any other key, what the store knows of it is
-/// the proof that it is this type's, and may be deleted under the name that its user has by now.
+/// `created` is what IAM tells of a key that this operation created. For any other key, what the store knows of it is the
+/// proof that it is this type's, and may be deleted under the name that its user has by now.
 ///
 /// # Errors
 /// - `NotFound`: IAM shows the key nowhere, and it is old enough to be shown.

@@ -1,5 +1,7 @@
 //! The few IAM calls, typed: every one that takes a `UserName` gets one.
 
+mod shown;
+
 use std::time::{Duration, SystemTime};
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
@@ -10,17 +12,24 @@ use aws_sdk_iam::{
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
-use crate::{clock::Clock, sdk_error::failed, time_budget::OPERATION_TIMEOUT};
+use self::shown::Shown;
+use crate::{
+    clock::Clock,
+    sdk_error::failed,
+    time_budget::{OPERATION_TIMEOUT, PROPAGATION},
+};
 
 /// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).
 ///
 /// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 pub(crate) const KEYS_PER_USER: usize = 2;
 
-/// IAM, with the caller's credentials.
-#[derive(Clone, Debug)]
+/// IAM, with the caller's credentials, for one invocation.
+#[derive(Debug)]
 pub struct Iam {
     client: Client,
+    clock: Clock,
+    shown: Shown,
 }
 
 /// What IAM tells of a key at any time.
@@ -47,16 +56,16 @@ pub(crate) struct UserPage {
 }
 
 impl Iam {
-    /// IAM behind `client`.
+    /// IAM behind `client`. `clock` tells how old a user is.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(client: Client, clock: Clock) -> Self {
+        Self { client, clock, shown: Shown::default() }
     }
 
     /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
     ///
     /// # Errors
-    /// `NotFound` when IAM knows no such user.
+    /// `NotFound` when IAM knows no such user, `ResourceConflict` when IAM does not know them everywhere yet.
     pub(crate) async fn list_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
         match self.list_reachable_access_keys(user).await {
             Err(error) => Err(self.explain_denial(user, error).await),
@@ -72,19 +81,35 @@ impl Iam {
         let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
         let keys =
             answer.map_err(|error| failed("ListAccessKeys", &format!("user {user}"), &error))?.access_key_metadata;
-        Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
+        let keys: Vec<_> = keys.into_iter().filter_map(KeyMetadata::from_sdk).collect();
+        self.shown.listed(user, &keys);
+        Ok(keys)
     }
 
-    /// `NotFound` instead of `AccessDenied` where the user does not exist.
+    /// The user's keys as far as IAM has shown them to this invocation, at any time, less those that it has deleted for it:
+    /// IAM's answers can change from one replica to another.
+    pub(crate) fn shown_keys(&self, user: &UserName) -> Vec<KeyMetadata> {
+        self.shown.of(user)
+    }
+
+    /// `NotFound` instead of `AccessDenied` where the user does not exist, and `ResourceConflict`, which passes, where the
+    /// user is seconds old.
     ///
-    /// A role that is limited to the users under a path gets `AccessDenied` for a user who does not exist: IAM cannot
-    /// tell that user's path. `GetUser`, which such a role may call for everybody, tells the two apart.
+    /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell: one who
+    /// does not exist, or is not known everywhere yet. `GetUser`, which such a role may call for everybody, tells these
+    /// apart.
     async fn explain_denial(&self, user: &UserName, error: HandlerError) -> HandlerError {
         if error.code != HandlerErrorCode::AccessDenied {
             return error;
         }
         match self.user_created(user).await {
             Err(missing) if missing.is_not_found() => missing,
+            Ok(Some(created)) if self.clock.age(created) < PROPAGATION => HandlerError {
+                code: HandlerErrorCode::ResourceConflict,
+                ..error.followed_by(
+                    "The user is seconds old, and IAM may not know everywhere what the role may do with them",
+                )
+            },
             _ => error,
         }
     }
@@ -158,7 +183,10 @@ impl Iam {
         let call = self.client.delete_access_key().user_name(user.as_str()).access_key_id(id);
         match call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))
         {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.shown.deleted(id);
+                Ok(())
+            }
             Err(error) => Err(self.explain_denial(user, error).await),
         }
     }

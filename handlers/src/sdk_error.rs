@@ -79,7 +79,7 @@ fn handler_error_code(service_code: &str, http_status: u16) -> HandlerErrorCode 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, time::SystemTime};
 
     use access_key_schema::{Result, TypeConfiguration, UserName};
     use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
@@ -87,7 +87,7 @@ mod tests {
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
-    use crate::{Iam, SecretStore, secret_store::SecretValue};
+    use crate::{Clock, Iam, SecretStore, secret_store::SecretValue};
 
     macro_rules! client {
         ($sdk:ident, $status:expr, $body:expr) => {{
@@ -110,12 +110,16 @@ mod tests {
         }};
     }
 
+    fn now() -> Clock {
+        Clock::starting_at(SystemTime::now())
+    }
+
     /// What becomes of an error of IAM's.
     async fn iam(status: u16, code: &str) -> HandlerError {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>why</Message></Error></ErrorResponse>");
         let client = client!(aws_sdk_iam, status, body);
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        Iam::new(client).list_access_keys(&user).await.unwrap_err()
+        Iam::new(client, now()).list_access_keys(&user).await.unwrap_err()
     }
 
     /// What becomes of an error of Secrets Manager's.
@@ -204,9 +208,9 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_a_network_or_a_service_failure() {
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        let broken = Iam::new(client!(aws_sdk_iam, 200, "<ListAccessKeysResponse><ListAcc".to_owned()));
+        let broken = Iam::new(client!(aws_sdk_iam, 200, "<ListAccessKeysResponse><ListAcc".to_owned()), now());
         assert_eq!(broken.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::NetworkFailure);
-        let html = Iam::new(client!(aws_sdk_iam, 502, "<html>bad gateway".to_owned()));
+        let html = Iam::new(client!(aws_sdk_iam, 502, "<html>bad gateway".to_owned()), now());
         assert_eq!(html.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::ServiceInternalError);
     }
 
@@ -221,7 +225,7 @@ mod tests {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        let error = Iam::new(aws_sdk_iam::Client::from_conf(config)).list_access_keys(&user).await.unwrap_err();
+        let error = Iam::new(aws_sdk_iam::Client::from_conf(config), now()).list_access_keys(&user).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::NetworkFailure);
         assert!(error.message.contains("could not be reached"), "{}", error.message);
     }

@@ -98,6 +98,10 @@ pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INT
 pub(crate) const TIME_TO_CREATE: Duration =
     OPERATION_TIMEOUT.saturating_mul(2).saturating_add(LOOK_TIME).saturating_add(ROLLBACK_TIME);
 
+/// What must be left of an invocation to go on with a key that another one created: the time for a write to it, for asking
+/// whether its user is new, and for one look.
+pub(crate) const TIME_TO_GO_ON: Duration = OPERATION_TIMEOUT.saturating_mul(2).saturating_add(LOOK_TIME);
+
 /// What must be left of an invocation to find out about a key that could not be deleted, to try once more, and to
 /// delete its secret.
 pub(crate) const TIME_TO_DELETE_AGAIN: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(POLL_INTERVAL);
@@ -167,8 +171,8 @@ mod tests {
         assert_eq!(create_store_look_roll_back, TIME_TO_CREATE);
         assert!(TIME_TO_CREATE <= WRITE_LIMIT, "{TIME_TO_CREATE:?}");
         assert!(list_keys_and_their_secrets <= WRITE_LIMIT);
-        // UPDATE: the status beside reading the secret, the tags (removed, added, declared), one look.
-        let update = calls(1) + calls(3) + calls(1);
+        // UPDATE: the key beside its secret, the status, the tags (removed, added, declared), one look.
+        let update = calls(1) + calls(1) + calls(3) + calls(1);
         assert!(update <= WRITE_LIMIT, "{update:?}");
         // DELETE: whose key, delete it, and only with enough time left find out more and try again.
         let delete = calls(2) + TIME_TO_DELETE_AGAIN;
@@ -179,6 +183,8 @@ mod tests {
         assert!(calls(3) <= READ_LIMIT);
         assert!(READ_WAIT + calls(1) <= READ_LIMIT);
         assert!(STABILIZE_WAIT + LOOK_TIME + ROLLBACK_TIME <= WRITE_LIMIT);
+        // CREATE that goes on with the key of another invocation: a write to it, whether its user is new, one look.
+        assert_eq!(calls(2) + LOOK_TIME, TIME_TO_GO_ON);
     }
 
     #[test]

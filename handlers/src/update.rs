@@ -1,7 +1,7 @@
 //! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
-use tokio::join;
+use tokio::{join, try_join};
 
 use crate::{
     Services,
@@ -26,21 +26,29 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     let user = request.user_name()?;
     let context = CallbackContext::of(request)?;
     let new_status = changes_status(request).then(|| request.desired.wanted_status());
-    let known = set_status_or_find(services, user, id, new_status);
-    let stored = services.secret_store.get(id);
     let stored = if changes_tags(request) {
-        let stored = stored.await?;
-        if let Err(refusal) = refuse_tags(services, request, id, stored.as_ref()) {
-            // What is refused changes nothing; but of a key that is gone, that is what there is to say.
-            set_status_or_find(services, user, id, None).await?;
-            return Err(refusal);
+        let (key, stored) = try_join!(find(services, user, id), services.secret_store.get(id))?;
+        let stored = wait_for_secret(services, &key, stored).await?;
+        // What is refused changes nothing.
+        refuse_tags(services, request, id, stored.as_ref())?;
+        if let Some(status) = new_status {
+            set_status(services, user, id, status).await?;
         }
-        known.await?;
         stored
     } else {
-        let (known, stored) = join!(known, stored);
+        let known = async {
+            match new_status {
+                Some(status) => set_status(services, user, id, status).await,
+                None => find(services, user, id).await.map(drop),
+            }
+        };
+        // Both run to their end: a status that is set counts, although the secret cannot be had.
+        let (known, stored) = join!(known, services.secret_store.get(id));
         known?;
-        stored?
+        match stored? {
+            None => wait_for_secret(services, &find(services, user, id).await?, None).await?,
+            stored => stored,
+        }
     };
     let stored = match stored {
         Some(stored) => Some(services.secret_store.retag(stored, request).await?),
@@ -62,33 +70,57 @@ fn changes_tags(request: &Request) -> bool {
     request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags)
 }
 
-/// Sets the new status of the key, where there is one, and finds the key otherwise. IAM may not know of it everywhere yet.
-async fn set_status_or_find(services: &Services, user: &UserName, id: &str, new_status: Option<Status>) -> Result<()> {
-    let is_set = poll(
-        services,
-        "waiting until IAM knows the key that is to be updated",
-        STABILIZE_WAIT,
-        OPERATION_TIMEOUT,
-        |is_set| *is_set,
-        async || {
-            let known = match new_status {
-                Some(status) => services.iam.update_access_key(user, id, status).await.map(|()| true),
-                None => services.iam.find_access_key(user, id).await.map(|key| key.is_some()),
-            };
-            match known {
-                Ok(false) => {}
-                Err(error) if error.is_not_found() => {}
-                known => return known,
-            }
-            match whereabouts(services, user, id).await? {
-                Whereabouts::Here => Ok(false),
-                Whereabouts::Elsewhere(owner) => Err(of_another_user(id, user, &owner)),
-                Whereabouts::Nowhere if is_young(services, id).await => Ok(false),
-                Whereabouts::Nowhere => Err(not_found(id, user)),
-            }
-        },
-    );
-    if is_set.await? { Ok(()) } else { Err(undecided(id, user)) }
+/// Sets the status of the key.
+async fn set_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<()> {
+    until_known(services, user, id, async || services.iam.update_access_key(user, id, status).await.map(Some)).await
+}
+
+/// The key, as IAM shows it.
+async fn find(services: &Services, user: &UserName, id: &str) -> Result<KeyMetadata> {
+    until_known(services, user, id, async || services.iam.find_access_key(user, id).await).await
+}
+
+/// What IAM answers to `ask` when it knows the key, which it may not do everywhere yet.
+///
+/// # Errors
+/// - `NotFound`: IAM shows the key nowhere.
+/// - `InvalidRequest`: it is another user's.
+async fn until_known<T>(
+    services: &Services,
+    user: &UserName,
+    id: &str,
+    ask: impl AsyncFn() -> Result<Option<T>>,
+) -> Result<T> {
+    let look = async || {
+        match ask().await {
+            Ok(None) => {}
+            Err(error) if error.is_not_found() => {}
+            known => return known,
+        }
+        match whereabouts(services, user, id).await? {
+            Whereabouts::Here => Ok(None),
+            Whereabouts::Elsewhere(owner) => Err(of_another_user(id, user, &owner)),
+            Whereabouts::Nowhere if is_young(services, id).await => Ok(None),
+            Whereabouts::Nowhere => Err(not_found(id, user)),
+        }
+    };
+    let reason = "waiting until IAM knows the key that is to be updated";
+    let known = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+    known.ok_or_else(|| undecided(id, user))
+}
+
+/// The stored secret of the key. The store may show it late if the key is young.
+async fn wait_for_secret(
+    services: &Services,
+    key: &KeyMetadata,
+    stored: Option<StoredSecret>,
+) -> Result<Option<StoredSecret>> {
+    if stored.is_some() || !key.is_younger_than(PROPAGATION, &services.clock) {
+        return Ok(stored);
+    }
+    let reason = "waiting until the store shows the secret of the key, which is seconds old";
+    let look = async || services.secret_store.get(&key.id).await;
+    poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
 }
 
 /// Whether the key is so young that IAM may not show it yet.
@@ -114,8 +146,14 @@ async fn wait_until_shown(
             let stored = unless_retriable(services.secret_store.get(id).await)?.flatten();
             Ok(stored.as_ref().and_then(StoredSecret::readable).is_some_and(|value| value.tags == *declared))
         };
-        let (shown, are_tags_shown) = join!(services.iam.find_access_key(user, id), are_tags_shown);
-        let (shown, are_tags_shown) = (unless_retriable(shown)?.flatten(), are_tags_shown?);
+        let shown = async {
+            match services.iam.find_access_key(user, id).await {
+                // It was known a moment ago.
+                Err(error) if error.is_not_found() => Ok(None),
+                shown => Ok(unless_retriable(shown)?.flatten()),
+            }
+        };
+        let (shown, are_tags_shown) = try_join!(shown, are_tags_shown)?;
         Ok(shown.filter(|key| (key.status == status || !changes_status(request)) && are_tags_shown))
     })
     .await

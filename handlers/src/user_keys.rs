@@ -41,18 +41,18 @@ impl UserKey {
         self.entry.is_none() && self.metadata.is_younger_than(SUSPECT_AGE, clock)
     }
 
-    /// The key in words: id, status, creation, and that its secret is unknown, where it is.
-    pub(crate) fn describe(&self) -> String {
-        let KeyMetadata { id, status, .. } = &self.metadata;
-        let created = self.metadata.create_date().unwrap_or_else(|| "at an unknown time".to_owned());
-        let secret = if self.entry.is_some() { "" } else { ", no secret stored here" };
-        format!("{id} ({status}, created {created}{secret})")
-    }
-
     /// The key in words, with the command that deletes it.
     pub(crate) fn describe_with_command(&self, user: &UserName) -> String {
-        format!("{}, with: {}", self.describe(), delete_command(user, &self.metadata.id))
+        let remark = if self.entry.is_some() { "" } else { ", no secret stored here" };
+        with_command(&self.metadata, remark, user)
     }
+}
+
+/// A key in words: id, status, creation, a remark, and the command that deletes it.
+pub(crate) fn with_command(key: &KeyMetadata, remark: &str, user: &UserName) -> String {
+    let KeyMetadata { id, status, .. } = key;
+    let created = key.create_date().unwrap_or_else(|| "at an unknown time".to_owned());
+    format!("{id} ({status}, created {created}{remark}), with: {}", delete_command(user, id))
 }
 
 /// The command with which a person deletes a key.
@@ -65,17 +65,11 @@ pub(crate) fn list_command(user: &UserName) -> String {
     format!("aws iam list-access-keys --user-name {user}")
 }
 
-/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side. Among them are those that an earlier
-/// look has `seen` and this one has not: IAM's answers can change from one replica to another.
-pub(crate) async fn user_keys(
-    services: &Services,
-    user: &UserName,
-    seen: &mut Vec<KeyMetadata>,
-) -> Result<Vec<UserKey>> {
-    let listed = services.iam.list_access_keys(user).await?;
-    seen.retain(|key| listed.iter().all(|listed| listed.id != key.id));
-    seen.extend(listed);
-    with_entries(services, seen.clone()).await
+/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side. Among them are those that IAM has shown
+/// to this invocation before, and does not now.
+pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
+    services.iam.list_access_keys(user).await?;
+    with_entries(services, services.iam.shown_keys(user)).await
 }
 
 /// Adds what a look has `shown` to the keys that earlier ones have.

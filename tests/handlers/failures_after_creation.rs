@@ -65,6 +65,7 @@ async fn a_step_that_fails_for_a_moment_after_the_secret_is_stored_is_waited_for
 #[tokio::test]
 async fn a_key_that_cannot_be_deleted_again_is_in_the_event_and_the_rollback_deletes_it() {
     let env = TestEnvironment::with_user("alice").await;
+    env.proxy.make_everything_old();
     for operation in ["UpdateAccessKey", "DeleteAccessKey"] {
         env.proxy.inject(operation, .., Fault::Error(403, "AccessDenied"));
     }

@@ -116,6 +116,7 @@ async fn a_user_who_is_deleted_while_the_account_is_listed_has_no_keys() {
 #[tokio::test]
 async fn keys_that_the_role_may_not_list_are_left_out_and_the_event_says_so() {
     let (env, _) = with_keys(&[("alice", 1), ("bob", 1), ("carol", 1)]).await;
+    env.proxy.make_everything_old();
     let denied = Fault::Error(403, "AccessDenied");
     env.proxy.inject("ListAccessKeys", 1..2, denied.clone());
     let event = page(&env, Value::Null, Value::Null, None).await;

@@ -94,7 +94,10 @@ async fn a_role_that_is_denied_a_missing_user_is_told_that_the_user_is_missing()
     let listed = env.invoke(&requests::registry("LIST", json!({"UserName": "nobody"}))).await;
     assert_eq!(listed, json!({"status": "SUCCESS", "resourceModels": []}));
     env.aws.create_user("nobody").await;
-    env.fail(&requests::registry("LIST", json!({"UserName": "nobody"})), "AccessDenied", "").await;
+    let list = requests::registry("LIST", json!({"UserName": "nobody"}));
+    env.fail(&list, "ResourceConflict", "The user is seconds old").await;
+    env.proxy.make_everything_old();
+    env.fail(&list, "AccessDenied", "").await;
 }
 
 #[tokio::test]

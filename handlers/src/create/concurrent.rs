@@ -2,12 +2,12 @@
 //!
 //! CloudFormation calls again when it has given up on an invocation, which may be running still. Every invocation
 //! orders the operation's keys alike, by creation and then by id: the first one stays. Whoever created another one rolls it
-//! back, and whoever sees another one beside the first deletes it.
+//! back and goes on with the first, and whoever sees another one beside the first deletes it.
 
-use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
+use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result};
 
 use super::Create;
-use crate::{clock::Clock, iam::KeyMetadata, user_keys::UserKey};
+use crate::{clock::Clock, delete::delete_access_key, iam::KeyMetadata, user_keys::UserKey};
 
 /// The first of the keys that this operation created.
 pub(super) fn first_of_this_operation<'a>(request: &Request, keys: &'a [UserKey]) -> Option<&'a UserKey> {
@@ -17,16 +17,16 @@ pub(super) fn first_of_this_operation<'a>(request: &Request, keys: &'a [UserKey]
 /// Gives way to a key that another invocation of this operation created before this one.
 ///
 /// # Errors
-/// `ResourceConflict`, which CloudFormation retries: the next invocation finds the key that stays.
+/// `ResourceConflict` with the key that stays.
 pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKey]) -> Result<()> {
     match first_of_this_operation(create.request, others) {
-        Some(first) if order(&first.metadata) < order(ours) => Err(HandlerError::new(
-            HandlerErrorCode::ResourceConflict,
-            format!(
-                "Another invocation of this operation has created access key {} for user {} already",
-                first.metadata.id, create.user
-            ),
-        )),
+        Some(first) if order(&first.metadata) < order(ours) => {
+            let (id, user) = (&first.metadata.id, create.user);
+            let stays = AccessKey { user_name: Some(user.clone()), id: Some(id.clone()), ..AccessKey::default() };
+            let message =
+                format!("Another invocation of this operation has created access key {id} for user {user} already");
+            Err(HandlerError::new(HandlerErrorCode::ResourceConflict, message).about(Some(stays)))
+        }
         _ => Ok(()),
     }
 }
@@ -40,9 +40,10 @@ pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others
     let mut is_alone = true;
     while let Some(later) = others.iter().position(is_later) {
         is_alone = false;
-        let id = others[later].metadata.id.as_str();
+        let later_key = &others[later].metadata;
+        let id = later_key.id.as_str();
         tracing::warn!(access_key_id = id, "deleting the key of another invocation of this operation");
-        match create.services.iam.delete_access_key(create.user, id).await {
+        match delete_access_key(create.services, create.user, id, Some(later_key)).await {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => create.services.secret_store.delete(id).await?,
         }

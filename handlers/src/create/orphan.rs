@@ -13,8 +13,8 @@ use super::Create;
 use crate::{
     iam::KeyMetadata,
     stabilize::{poll, unless_retriable},
-    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT},
-    user_keys::{UserKey, delete_command, list_command, remember, user_keys, with_entries},
+    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPECT_AGE},
+    user_keys::{UserKey, delete_command, list_command, user_keys, with_command, with_entries},
 };
 
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
@@ -51,7 +51,7 @@ pub(super) async fn look_for(
         },
     );
     let looked = looked.await;
-    let error = match (seen.unknown.as_slice(), looked) {
+    match (seen.unknown.as_slice(), looked) {
         ([], Ok(_)) => error.followed_by("IAM shows no key that it could have created"),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
         ([key], Ok(_))
@@ -64,8 +64,7 @@ pub(super) async fn look_for(
             delete(create, key, error).await
         }
         _ => left_alone(create, &seen.unknown, &error),
-    };
-    name_known(create, &seen.known, error)
+    }
 }
 
 /// The user's keys that were not there before a call without an answer.
@@ -73,26 +72,23 @@ pub(super) async fn look_for(
 struct Suspects {
     /// Those that the store does not know: the call may have created one of them.
     unknown: Vec<UserKey>,
-    /// Those that it knows.
-    known: Vec<UserKey>,
+    /// The ids of those that it knows, or did at an earlier look.
+    known: Vec<String>,
 }
 
 impl Suspects {
-    /// Adds what a later look has shown. What an earlier one has shown is not forgotten: IAM's answers can change from one
-    /// replica to another.
-    fn add(&mut self, later: Self) {
-        remember(&mut self.known, later.known);
-        remember(&mut self.unknown, later.unknown);
-        self.unknown.retain(|key| self.known.iter().all(|known| known.metadata.id != key.metadata.id));
+    fn add(&mut self, keys: Vec<UserKey>) {
+        let (unknown, known): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.entry.is_none());
+        self.known.extend(known.into_iter().map(|key| key.metadata.id));
+        self.unknown = unknown;
+        self.unknown.retain(|key| !self.known.contains(&key.metadata.id));
     }
 }
 
-async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Suspects> {
-    let mut keys = create.services.iam.list_access_keys(create.user).await?;
-    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id));
-    let keys = with_entries(create.services, keys).await?;
-    let (unknown, known) = keys.into_iter().partition(|key| key.entry.is_none());
-    Ok(Suspects { unknown, known })
+async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Vec<UserKey>> {
+    let mut keys = user_keys(create.services, create.user).await?;
+    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.metadata.id));
+    Ok(keys)
 }
 
 /// Whether the key was created minutes after its user, as when a stack creates both.
@@ -166,29 +162,40 @@ fn left_alone(create: &Create<'_>, suspects: &[UserKey], error: &HandlerError) -
 pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a UserKey>) -> Option<String> {
     let suspects = keys.filter(|key| key.is_suspect(&create.services.clock));
     let keys: Vec<String> = suspects.map(|key| key.describe_with_command(create.user)).collect();
-    if keys.is_empty() {
-        return None;
-    }
-    let keys = keys.join("; ");
-    tracing::warn!(
-        user = create.user.as_str(),
-        keys,
-        "key without a stored secret may be left by an interrupted CREATE"
-    );
-    Some(format!(
-        "User {} also has a key that was created minutes ago and has no secret stored here. An interrupted CREATE may have \
-         left it. Delete it unless you know whose it is: {keys}",
-        create.user
-    ))
+    (!keys.is_empty()).then(|| {
+        let (user, keys) = (create.user.as_str(), keys.join("; "));
+        tracing::warn!(user, keys, "key without a stored secret may be left by an interrupted CREATE");
+        format!(
+            "User {user} also has a key that was created minutes ago and has no secret stored here. An interrupted CREATE \
+             may have left it. Delete it unless you know whose it is: {keys}"
+        )
+    })
 }
 
-/// The error of a CREATE that CloudFormation does not call again, with those of `keys` that this operation has left, or
-/// may have left, and that the error does not name yet.
-pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerError) -> HandlerError {
-    if error.code.is_retriable() {
-        return error;
+/// The error of a CREATE that CloudFormation does not call again, with those of the user's keys that this operation has left,
+/// or may have left, and that the error does not name yet. What IAM does not show now, it may have shown before.
+pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
+    let Create { services, user, .. } = *create;
+    let listed = services.deadline.bound(services.iam.list_access_keys(user)).await;
+    let shown = services.iam.shown_keys(user);
+    let error = match services.deadline.bound(with_entries(services, shown.clone())).await {
+        Ok(keys) => name_known(create, &keys, error),
+        Err(_) => name_shown(create, &shown, error),
+    };
+    match listed {
+        Err(failure) if !failure.is_not_found() && !error.message.contains(&list_command(user)) => {
+            error.followed_by(&format!(
+                "If an attempt of this operation was interrupted, it may have left a key. Look with: {}",
+                list_command(user)
+            ))
+        }
+        _ => error,
     }
-    let unnamed: Vec<_> = keys.iter().filter(|key| !error.message.contains(&key.metadata.id)).collect();
+}
+
+/// Names those of the keys that the store says are this operation's, and young ones of which it says nothing.
+fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerError) -> HandlerError {
+    let unnamed: Vec<_> = keys.iter().filter(|key| !names(&error, create, &key.metadata.id)).collect();
     let own = unnamed.iter().filter(|key| key.is_by(create.request));
     let own: Vec<_> = own.map(|key| key.describe_with_command(create.user)).collect();
     let own = (!own.is_empty()).then(|| {
@@ -200,17 +207,25 @@ pub(super) fn name_known(create: &Create<'_>, keys: &[UserKey], error: HandlerEr
     named.into_iter().flatten().fold(error, |error, sentence| error.followed_by(&sentence))
 }
 
-/// The same with the user's keys as IAM shows them now.
-pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> HandlerError {
-    match create.services.deadline.bound(user_keys(create.services, create.user, &mut vec![])).await {
-        Ok(keys) => name_known(create, &keys, error),
-        Err(failure) if failure.is_not_found() => error,
-        Err(_) if error.message.contains(&list_command(create.user)) => error,
-        Err(_) => error.followed_by(&format!(
-            "If an attempt of this operation was interrupted, it may have left a key. Look with: {}",
-            list_command(create.user)
-        )),
+/// Names those of the keys that are young, where the store does not answer whose they are.
+fn name_shown(create: &Create<'_>, shown: &[KeyMetadata], error: HandlerError) -> HandlerError {
+    let young = shown.iter().filter(|key| key.is_younger_than(SUSPECT_AGE, &create.services.clock));
+    let unnamed = young.filter(|key| !names(&error, create, &key.id));
+    let keys: Vec<_> = unnamed.map(|key| with_command(key, "", create.user)).collect();
+    let keys = keys.join("; ");
+    if keys.is_empty() {
+        return error;
     }
+    tracing::warn!(user = create.user.as_str(), keys, "key may be left by an interrupted CREATE");
+    error.followed_by(&format!(
+        "If an attempt of this operation was interrupted, it may have left one of these keys, and the store does not say \
+         whose they are. Delete each one unless you know whose it is: {keys}"
+    ))
+}
+
+/// Whether the error says how to delete the key.
+fn names(error: &HandlerError, create: &Create<'_>, id: &str) -> bool {
+    error.message.contains(&delete_command(create.user, id))
 }
 
 fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {

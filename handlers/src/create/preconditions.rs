@@ -2,7 +2,7 @@
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
 
-use super::{Create, orphan};
+use super::Create;
 use crate::{
     iam::{CreatedKey, KEYS_PER_USER},
     stabilize::poll,
@@ -18,18 +18,8 @@ pub(super) enum Creation {
 }
 
 /// Whether `error` comes from a user so young that IAM does not know them everywhere yet.
-///
-/// A role that is limited to a path may see such a user with `GetUser` and still be denied: what checks the role may
-/// not know the user's path yet.
-pub(super) async fn is_user_new(create: &Create<'_>, error: &HandlerError) -> bool {
-    match error.code {
-        HandlerErrorCode::NotFound => true,
-        HandlerErrorCode::AccessDenied => {
-            let created = create.services.iam.user_created(create.user).await.ok().flatten();
-            created.is_some_and(|created| create.services.clock.age(created) < PROPAGATION)
-        }
-        _ => false,
-    }
+pub(super) fn is_user_new(error: &HandlerError) -> bool {
+    matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::ResourceConflict)
 }
 
 /// A `NotFound` with what to do about a user who does not exist.
@@ -98,18 +88,17 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
 ///
 /// # Errors
 /// `ServiceLimitExceeded` that names the keys in the way.
-pub(super) async fn limit_exceeded(create: &Create<'_>, before: &[UserKey]) -> Result<Creation> {
+pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
     let Create { services, request, user } = *create;
     let is_enough = |keys: &Vec<UserKey>| {
         keys.iter().any(|key| key.is_by(request))
             || keys.len() >= KEYS_PER_USER && !keys.iter().any(|key| key.may_be_underway(&services.clock))
     };
-    let mut seen = before.iter().map(|key| key.metadata.clone()).collect();
     let mut keys = vec![];
     let look = async || {
-        keys = match user_keys(services, user, &mut seen).await {
+        keys = match user_keys(services, user).await {
             // IAM knew the user a moment ago.
-            Err(error) if error.is_not_found() => with_entries(services, seen.clone()).await?,
+            Err(error) if error.is_not_found() => with_entries(services, services.iam.shown_keys(user)).await?,
             keys => keys?,
         };
         Ok(is_enough(&keys))
@@ -119,10 +108,8 @@ pub(super) async fn limit_exceeded(create: &Create<'_>, before: &[UserKey]) -> R
     if let Some(existing) = super::concurrent::first_of_this_operation(request, &keys) {
         return Ok(Creation::Existing(existing.metadata.id.clone()));
     }
-    Err(match looked {
-        Ok(_) => quota_full(user, &keys),
-        Err(error) => orphan::name_known(create, &keys, error),
-    })
+    looked?;
+    Err(quota_full(user, &keys))
 }
 
 fn quota_full(user: &UserName, keys: &[UserKey]) -> HandlerError {

@@ -4,12 +4,7 @@
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode};
 
 use super::Create;
-use crate::{
-    delete::{delete_access_key, wait_until_gone},
-    iam::KeyMetadata,
-    time_budget::ROLLBACK_TIME,
-    user_keys::delete_command,
-};
+use crate::{delete::delete_access_key, iam::KeyMetadata, time_budget::ROLLBACK_TIME, user_keys::delete_command};
 
 /// Why a CREATE could not be finished after its key existed.
 pub(super) struct Unfinished {
@@ -50,21 +45,8 @@ pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished
     }
     match services.secret_store.delete(id).await {
         Err(failure) if may_be_stored => final_error(secret_left_behind(create, id, &error, &failure.message)),
-        _ => {
-            let error = error.followed_by("The new access key was deleted again");
-            let could_be_replayed = may_be_stored && unfinished_by_store(&error);
-            if could_be_replayed && !wait_until_gone(services, user, id).await.is_ok_and(|gone| gone) {
-                return final_error(error);
-            }
-            error
-        }
+        _ => error.followed_by("The new access key was deleted again"),
     }
-}
-
-/// Whether the next invocation could take the key for one that this operation has created and stored, as long as IAM and the
-/// store still show it.
-fn unfinished_by_store(error: &HandlerError) -> bool {
-    error.code.is_retriable() && error.code != HandlerErrorCode::ResourceConflict
 }
 
 /// The error of a CREATE whose key may still exist, and why.

@@ -304,7 +304,7 @@ impl Stack {
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
     async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
-            || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + Duration::from_secs(5))
+            || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + PATIENCE_TO_READ)
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             // It says that the secret could not be read, which a READ a moment later may do.
             || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))

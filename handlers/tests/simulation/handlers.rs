@@ -55,11 +55,12 @@ macro_rules! client {
 /// What an invocation works with.
 pub(crate) fn services(world: &Arc<World>, caller: &Caller) -> Services {
     let store = client!(aws_sdk_secretsmanager, world, caller);
+    let clock = Clock::starting_at(world.function_clock().now());
     Services {
-        iam: Iam::new(client!(aws_sdk_iam, world, caller)),
+        iam: Iam::new(client!(aws_sdk_iam, world, caller), clock),
         secret_store: SecretStore::new(store, type_configuration(caller.prefix)),
         keybase: Keybase::new(|| unreachable!("no life has a PgpKey"), None),
-        clock: Clock::starting_at(world.function_clock().now()),
+        clock,
         deadline: Deadline::of(caller.action, Duration::MAX),
     }
 }

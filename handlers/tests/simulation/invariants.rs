@@ -16,8 +16,10 @@ use crate::{
     aws::{
         Answer,
         iam::{Iam, Key},
+        replica::LONGEST_DELAY,
         wire::{Call, Heard, Input},
     },
+    plan::Lag,
     world::{Caller, Maker, State, World},
 };
 
@@ -79,6 +81,12 @@ pub(crate) struct Operation {
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
         Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new(), is_over: false }
+    }
+
+    /// With what it ended, if it failed.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let last = self.last.as_ref().filter(|last| last.status == OperationStatus::Failed)?;
+        Some(format!("{}: {}", self.resource, message(last)))
     }
 }
 
@@ -257,7 +265,10 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
             Action::Read | Action::List => {
                 let is_resource = |id: &&String| ledger.resources.values().any(|resource| resource.id == **id);
                 let key = caller.key.as_ref().filter(is_resource).and_then(|id| iam.key(id));
-                world.plan.is_calm_but_for_kms() && key.is_some_and(Key::is_live)
+                // What neither of two replicas shows for seconds, nobody can tell from what is not there.
+                let is_hidden =
+                    |key: &Key| world.plan.lag == Lag::Flapping && world.now() < key.created + LONGEST_DELAY;
+                world.plan.is_calm_but_for_kms() && key.is_some_and(|key| key.is_live() && !is_hidden(key))
             }
         };
         if is_calm && event.status == OperationStatus::Failed {

@@ -8,7 +8,7 @@ use tokio::{runtime::Builder, task::LocalSet, time::sleep};
 use crate::{
     aws::{iam::User, replica::Replicated},
     cloudformation::Stack,
-    invariants::judge_life,
+    invariants::{Ledger, Operation, judge_life},
     others::act,
     plan::{BYSTANDER, OLD_USERS, OTHER_PATH, Plan, REACHED_PATH},
     world::{Maker, World},
@@ -23,6 +23,8 @@ pub(crate) struct Verdict {
     pub(crate) story: String,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
+    /// The operations that failed in the end, which most lives may have.
+    pub(crate) failures: Vec<String>,
 }
 
 /// Plays a life on this thread, in simulated time.
@@ -39,8 +41,9 @@ pub(crate) fn play(plan: Plan) -> Verdict {
         join(join_all(stacks), join_all(deeds)).await;
         sleep(REST).await;
         judge_life(&world);
-        let violations = world.state().ledger.violations.clone();
-        Verdict { story: world.story.tell(), violations }
+        let Ledger { violations, operations, .. } = &world.state().ledger;
+        let failures = operations.iter().filter_map(Operation::failure).collect();
+        Verdict { story: world.story.tell(), violations: violations.clone(), failures }
     })
 }
 

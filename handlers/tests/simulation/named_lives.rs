@@ -31,6 +31,16 @@ fn goes_well_as_rolled(plan: Plan) {
     assert!(verdict.violations.is_empty(), "{}\n{:#?}", verdict.story, verdict.violations);
 }
 
+/// For a life in which nobody loses anything whatever the handlers do, but operations would fail.
+#[track_caller]
+fn succeeds(plan: &Plan) {
+    for dice in 0..ROLLS {
+        let verdict = play(Plan { dice, ..plan.clone() });
+        let broken = [verdict.violations, verdict.failures].concat();
+        assert!(broken.is_empty(), "{}\n{broken:#?}", verdict.story);
+    }
+}
+
 /// A stack with one key of a user who has been there for long.
 fn stack(steps: &[Step]) -> StackPlan {
     StackPlan {
@@ -214,7 +224,9 @@ fn an_answer_is_lost_and_a_key_that_a_person_made_earlier_is_shown_late() {
     for milliseconds in (50..450).step_by(50) {
         let deeds = vec![Deed { user: "app", ..deed(milliseconds, Act::CreateKey)[0] }];
         let stacks = vec![stack_with_user(&[Step::Delete])];
-        goes_well(&Plan { lag: Lag::Usual, stacks, troubles: troubles.clone(), deeds, ..Plan::default() });
+        let plan = Plan { lag: Lag::Usual, stacks, troubles: troubles.clone(), deeds, ..Plan::default() };
+        goes_well(&plan);
+        goes_well_as_rolled(Plan { dice: 18, ..plan });
     }
 }
 
@@ -348,6 +360,164 @@ fn another_keys_process_vanishes_beside_a_create_without_an_answer() {
         stacks: vec![StackPlan { keys: 2, ..stack_with_user(&[]) }],
         troubles: first("CreateAccessKey", Fault::NoConnection),
         interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Vanished, 31)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_store_does_not_tell_whose_the_key_of_a_vanished_process_is() {
+    goes_well_as_rolled(Plan {
+        dice: 5_101_845_202_940_339_010,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        stacks: vec![
+            stack(&[Step::Delete]),
+            StackPlan { starts: Duration::from_secs(4), prefix: OTHER_PREFIX, ..stack(&[]) },
+        ],
+        troubles: vec![between("DescribeSecret", 12, 312, Fault::Refuse)],
+        interruptions: vec![Interruption { invocation: 3, ..interrupted(How::Vanished, 102)[0] }],
+        deeds: deed(20_688, Act::CreateKey),
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn a_key_that_was_rolled_back_is_shown_to_the_next_invocation() {
+    goes_well_as_rolled(Plan {
+        dice: 3_262_759_849_391_207_932,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        stacks: vec![StackPlan {
+            user: "ci+deploy,1@example.com",
+            ..stack_with_user(&[Step::Rotate { rolls_back: true }])
+        }],
+        troubles: [vec![between("CreateSecret", 11, 311, Fault::CutAfter)], first("CreateAccessKey", Fault::Fail)]
+            .concat(),
+        interruptions: [
+            interrupted(How::Killed, 12_156),
+            vec![Interruption { invocation: 4, ..interrupted(How::Vanished, 173)[0] }],
+        ]
+        .concat(),
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn an_invocation_gives_way_to_a_key_that_the_next_one_is_not_shown() {
+    goes_well_as_rolled(Plan {
+        dice: 14_026_354_992_507_927_002,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        stacks: vec![
+            StackPlan { user: "bob", ..stack(&[]) },
+            StackPlan { user: "bob", region: OTHER_REGION, ..stack(&[Step::Delete]) },
+        ],
+        troubles: first("DeleteSecret", Fault::HangAndReach(3)),
+        interruptions: interrupted(How::Abandoned, 2_852),
+        ..Plan::default()
+    });
+    let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Abandoned, 2_378));
+    goes_well_as_rolled(Plan { dice: 194, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+}
+
+#[test]
+fn iam_does_not_tell_whose_a_key_is() {
+    let troubles = vec![between("GetAccessKeyLastUsed", 0, 600, Fault::Refuse)];
+    succeeds(&Plan { stacks: vec![stack(&[ROTATE, Step::Delete])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn a_key_that_could_not_be_deleted_is_deleted_while_iam_may_not_tell_whose_it_is() {
+    let refused = |operation, to| between(operation, 0, to, Fault::Refuse);
+    let troubles =
+        vec![refused("CreateSecret", 30), refused("DeleteAccessKey", 1), refused("GetAccessKeyLastUsed", 600)];
+    goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn a_secret_was_replicated_to_another_region() {
+    let steps = [Step::Wait(Duration::from_mins(1)), Step::Delete];
+    let deeds = deed(30_000, Act::ReplicateSecret);
+    succeeds(&Plan { stacks: vec![stack(&steps)], deeds, ..Plan::default() });
+}
+
+#[test]
+fn the_quota_is_full_with_the_key_of_a_process_that_ended() {
+    for milliseconds in [350, 600, 1_000] {
+        let late = StackPlan { starts: Duration::from_mins(1), ..stack(&[]) };
+        let (deeds, interruptions) = (deed(1, Act::CreateKey), interrupted(How::Killed, milliseconds));
+        succeeds(&Plan { lag: Lag::Usual, stacks: vec![late], deeds, interruptions, ..Plan::default() });
+    }
+}
+
+#[test]
+fn one_look_shows_the_key_of_an_abandoned_invocation_and_the_next_one_does_not() {
+    let interruptions = interrupted(How::Abandoned, 440);
+    let stacks = vec![stack(&[])];
+    goes_well_as_rolled(Plan { dice: 120, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_shown_before_it_can_be_deleted() {
+    for (dice, milliseconds) in [(1_855, 635), (7, 339)] {
+        let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Killed, milliseconds));
+        goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+    }
+}
+
+#[test]
+fn a_sibling_stores_its_secret_while_the_key_of_a_lost_answer_is_looked_for() {
+    let (third, second) = (When::Nth(3), When::Nth(2));
+    goes_well_as_rolled(Plan {
+        dice: 12_689_861_305_590_464_060,
+        lag: Lag::Usual,
+        gone_keys_are_denied: true,
+        stacks: vec![StackPlan { keys: 2, ..stack_with_user(&[]) }],
+        troubles: vec![
+            Trouble { operation: "*", when: third, fault: Fault::Fail },
+            Trouble { operation: "ListAccessKeys", when: second, fault: Fault::Fail },
+        ],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn a_role_limited_to_a_path_is_denied_a_user_who_is_seconds_old() {
+    for dice in [6_068_785_238_521_364_096, 5_276_637_904_209_046_265] {
+        for user in ["app", "ci+deploy,1@example.com"] {
+            let stacks = vec![StackPlan { user, ..stack_with_user(&[]) }];
+            goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, role: Role::Path, stacks, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+fn the_secret_of_a_key_is_hidden_again_when_the_key_is_updated() {
+    let tag = || StackPlan { user: "ci+deploy,1@example.com", ..stack_with_user(&[Step::Tag("green")]) };
+    let two = |steps: &[Step]| StackPlan { keys: 2, ..stack(steps) };
+    let status = [Step::Status(Status::Inactive), Step::Status(Status::Active)];
+    let lives = [
+        (14_973_846_129_952_670_440, Role::Wide, true, two(&status)),
+        (1_844_862_751_610_290_078, Role::Wide, false, tag()),
+        (10_901_528_318_034_834_127, Role::Wide, true, two(&[Step::Tag("green")])),
+        (18_109_389_385_996_195_874, Role::Path, true, tag()),
+    ];
+    for (dice, role, gone_keys_are_denied, stack) in lives {
+        let stacks = vec![stack];
+        goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, role, gone_keys_are_denied, stacks, ..Plan::default() });
+    }
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_shown_during_a_rollback_alone() {
+    goes_well_as_rolled(Plan {
+        dice: 7_958_069_987_065_243_379,
+        lag: Lag::Flapping,
+        stacks: vec![StackPlan { status: Status::Inactive, ..stack(&[]) }],
+        troubles: vec![Trouble { operation: "UpdateAccessKey", when: When::Nth(2), fault: Fault::Refuse }],
+        interruptions: interrupted(How::Killed, 142),
         ..Plan::default()
     });
 }

@@ -187,11 +187,16 @@ const OPERATIONS: [&str; 14] = [
     "*",
 ];
 
+/// How many things go wrong, or happen beside, in the largest lives.
+const SIZES: usize = 6;
+
 impl Plan {
-    /// The life of this seed. Small seeds are short lives with one thing going wrong.
+    /// The life of this seed. Small seeds are short lives with one thing going wrong, large ones of all sizes: rare rolls
+    /// of the dice matter in short lives, too.
     pub(crate) fn draw(seed: u64) -> Self {
         let dice = &mut Rng::with_seed(seed ^ 0x5eed_1a2b_3c4d_5e6f);
-        let size = 1 + (seed / 250).min(5) as usize;
+        let size = usize::try_from(seed / 250 + 1).unwrap_or(SIZES);
+        let size = if size <= SIZES { size } else { dice.usize(1..=SIZES) };
         let mut plan = Self {
             dice: dice.u64(..),
             lag: pick(dice, &[Lag::None, Lag::Usual, Lag::Usual, Lag::Flapping]),

@@ -21,6 +21,9 @@ pub(crate) enum Read {
 
 const KINDS: usize = 7;
 
+/// When all reads know of a write, at the latest.
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(20);
+
 /// When something happens at AWS, and what chance has to say about it.
 pub(crate) struct Moment<'a> {
     /// Since the beginning of the life.
@@ -32,12 +35,13 @@ pub(crate) struct Moment<'a> {
 impl Moment<'_> {
     /// How long one kind of read does not know of one write: mostly under two seconds, at times up to twenty.
     fn delay(&mut self) -> Duration {
+        let longest = LONGEST_DELAY.as_secs() * 1_000;
         let milliseconds = match (self.lag, self.dice.u32(0..100)) {
             (Lag::None, _) => 0,
             (_, 0..50) => self.dice.u64(0..300),
             (_, 50..85) => self.dice.u64(300..2_000),
             (_, 85..95) => self.dice.u64(2_000..8_000),
-            _ => self.dice.u64(8_000..20_000),
+            _ => self.dice.u64(8_000..longest),
         };
         Duration::from_millis(milliseconds)
     }

@@ -1,0 +1,40 @@
+//! What IAM has shown to this invocation: its answers can change from one replica to another, and what one has shown, the
+//! next may not.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use access_key_schema::UserName;
+
+use super::KeyMetadata;
+
+/// The keys that `ListAccessKeys` has shown, less those that IAM has deleted for this invocation.
+#[derive(Debug, Default)]
+pub(super) struct Shown(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    keys: Vec<(UserName, KeyMetadata)>,
+    deleted: Vec<String>,
+}
+
+impl Shown {
+    pub(super) fn listed(&self, user: &UserName, listed: &[KeyMetadata]) {
+        let mut state = self.state();
+        state.keys.retain(|(_, key)| listed.iter().all(|listed| listed.id != key.id));
+        state.keys.extend(listed.iter().map(|key| (user.clone(), key.clone())));
+    }
+
+    pub(super) fn deleted(&self, id: &str) {
+        self.state().deleted.push(id.to_owned());
+    }
+
+    pub(super) fn of(&self, user: &UserName) -> Vec<KeyMetadata> {
+        let State { keys, deleted } = &*self.state();
+        let live = keys.iter().filter(|(owner, key)| owner == user && !deleted.contains(&key.id));
+        live.map(|(_, key)| key.clone()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
