@@ -429,10 +429,14 @@ fn message(event: &ProgressEvent) -> &str {
     event.message.as_deref().unwrap_or_default()
 }
 
-/// The access key ids in a text.
-pub(crate) fn ids(text: &str) -> Vec<String> {
-    let starts = text.match_indices("AKIA").map(|(start, _)| start);
-    let mut ids: Vec<_> = starts.filter_map(|start| text.get(start..start + 20)).map(ToOwned::to_owned).collect();
+/// The access key ids in a text. An id may hold the letters with which one begins.
+pub(crate) fn ids(mut text: &str) -> Vec<String> {
+    let mut ids = vec![];
+    while let Some(start) = text.find("AKIA") {
+        let Some(id) = text.get(start..start + 20) else { break };
+        ids.push(id.to_owned());
+        text = &text[start + 20..];
+    }
     ids.dedup();
     ids
 }

@@ -521,3 +521,33 @@ fn the_key_of_an_ended_process_is_shown_during_a_rollback_alone() {
         ..Plan::default()
     });
 }
+
+#[test]
+fn an_id_holds_the_letters_with_which_one_begins() {
+    let stacks = vec![stack(&[Step::Delete])];
+    let dice = 10_084_545_519_570_008_161;
+    goes_well_as_rolled(Plan { dice, gone_keys_are_denied: true, stacks, ..Plan::default() });
+}
+
+#[test]
+fn the_user_is_deleted_by_another_stack_right_after_the_key() {
+    let owner = [Step::Wait(Duration::from_secs(1_000)), Step::Tag("green"), ROTATE, Step::Delete];
+    let guest = StackPlan {
+        starts: Duration::from_secs(950),
+        region: OTHER_REGION,
+        makes_user: false,
+        ..stack_with_user(&[Step::Delete])
+    };
+    goes_well_as_rolled(Plan {
+        dice: 13_636_944_266_057_089_172,
+        lag: Lag::Usual,
+        role: Role::Path,
+        stacks: vec![StackPlan { status: Status::Inactive, ..stack_with_user(&owner) }, guest],
+        troubles: [first("DescribeSecret", Fault::HangAndReach(11)), first("*", Fault::HangAndReach(11))].concat(),
+        interruptions: vec![
+            Interruption { invocation: 2, ..interrupted(How::Abandoned, 160)[0] },
+            Interruption { invocation: 3, ..interrupted(How::Vanished, 6_156)[0] },
+        ],
+        ..Plan::default()
+    });
+}
