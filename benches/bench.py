@@ -238,6 +238,7 @@ def median(runs: Sequence[Cost]) -> Cost:
         statistics.median(run.seconds for run in runs),
         statistics.median(run.cpu_seconds for run in runs),
         int(statistics.median(run.peak_bytes for run in runs)),
+        int(statistics.median(run.own_bytes for run in runs)),
     )
 
 
@@ -305,7 +306,8 @@ def cold_tables(
             f"| {action} | {own.seconds * 1000:.0f} ms | {other.seconds / own.seconds:.0f} | "
             f"{own.cpu_seconds * 1000:.1f} ms | {other.cpu_seconds / own.cpu_seconds:.0f} | "
             f"{counts[action] / 1e6:.1f} million | "
-            f"{own.peak_bytes / 1e6:.1f} MB | {other.peak_bytes / own.peak_bytes:.1f} |"
+            f"{own.peak_bytes / 1e6:.1f} MB | {other.peak_bytes / own.peak_bytes:.1f} | "
+            f"{own.own_bytes / 1e6:.1f} MB | {other.own_bytes / own.own_bytes:.0f} |"
         )
         charted += [
             Bar(f"{action}, {name}", cost.cpu_seconds * 1000, name == ours.name)
@@ -333,7 +335,8 @@ def read_table(reads: Mapping[str, Reading]) -> dict[str, str]:
         rows.append(
             f"| {title} | {cost.seconds * 1000:.1f} ms | {cost.seconds / floor.seconds:.2f} | "
             f"{cost.cpu_seconds * 1000:.1f} ms | {cost.cpu_seconds / floor.cpu_seconds:.2f} | "
-            f"{count / 1e6:.1f} million | {count / reads['floor'].instructions:.2f} | {cost.peak_bytes / 1e6:.1f} MB |"
+            f"{count / 1e6:.1f} million | {count / reads['floor'].instructions:.2f} | "
+            f"{cost.peak_bytes / 1e6:.1f} MB | {cost.own_bytes / 1e6:.1f} MB |"
         )
     return {"floor_rounds": str(FLOOR_ROUNDS), "reads": "\n".join(rows)}
 

@@ -28,6 +28,9 @@ class Cost:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    # What it has written to, after the last answer: heap, stacks, and what was relocated of its binary. The rest
+    # of the peak is pages of files.
+    own_bytes: int
 
 
 class FailedError(RuntimeError):
@@ -68,14 +71,16 @@ async def first_answers(
         for event in events:
             answers.append(await _answer(process, runtime, event))
             seconds = seconds or time.perf_counter() - started
-        [peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        about = Path(f"/proc/{process.pid}")
+        [peak] = re.findall(r"VmHWM:\s+(\d+) kB", (about / "status").read_text())
+        [own] = re.findall(r"Private_Dirty:\s+(\d+) kB", (about / "smaps_rollup").read_text())
     finally:
         process.terminate()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
         # The runtime API learns that its connection is gone before it gets another event.
         await asyncio.sleep(0.05)
-    return answers, Cost(seconds, usage.ru_utime + usage.ru_stime, int(peak) * 1024)
+    return answers, Cost(seconds, usage.ru_utime + usage.ru_stime, int(peak) * 1024, int(own) * 1024)
 
 
 async def _answer(process: subprocess.Popen[bytes], runtime: RuntimeApi, event: Event) -> Event:
