@@ -104,10 +104,11 @@ RULES = (
     Rule(
         "CREATE waits until IAM shows the key",
         "create.rs",
-        "let Some(key) = mine.into_iter().next() else { return Ok(None) };",
+        "let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };",
         "let status = request.desired.wanted_status();\n"
         "        let expected = OFF.then(|| KeyMetadata { id: id.to_owned(), status, created: None });\n"
-        "        let Some(key) = mine.into_iter().next().or(expected) else { return Ok(None) };",
+        "        let key = listed.into_iter().find(|key| key.id == id);\n"
+        "        let Some(key) = key.or(expected) else { return Ok(None) };",
     ),
     Rule(
         "Of two keys of one operation, the later one gives way",
@@ -124,12 +125,18 @@ RULES = (
     Rule(
         "… which IAM is given time to know",
         "create/concurrent.rs",
-        "match delete_access_key(create.services, create.user, id, Some(later_key)).await {",
+        "match delete_access_key(services, user, id, Some(metadata)).await {",
         "match if OFF {\n"
-        "            create.services.iam.delete_access_key(create.user, id).await.map(|()| create.user.clone())\n"
+        "            services.iam.delete_access_key(user, id).await.map(|()| user.clone())\n"
         "        } else {\n"
-        "            delete_access_key(create.services, create.user, id, Some(later_key)).await\n"
+        "            delete_access_key(services, user, id, Some(metadata)).await\n"
         "        } {",
+    ),
+    Rule(
+        "Once CloudFormation was told of a key, that one stays",
+        "create.rs",
+        "if context.is_none() {\n            concurrent",
+        "if OFF || context.is_none() {\n            concurrent",
     ),
     Rule(
         "The invocation that gave way goes on with the key that stays",
@@ -140,14 +147,15 @@ RULES = (
     Rule(
         "A key of an earlier invocation is gone on with only when IAM takes a write to it, whatever IAM shows",
         "create.rs",
-        "if context.is_none() {",
-        "if !OFF && context.is_none() {",
+        "if context.is_none() {\n                self",
+        "if !OFF && context.is_none() {\n                self",
     ),
     Rule(
         "What one look at the user's keys has shown is not forgotten in the next",
         "create.rs",
-        "remember(others, unknown);",
-        "if OFF {\n            others.clear();\n        }\n        remember(others, unknown);",
+        "let others = services.iam.shown_keys(user).into_iter()",
+        "let others = if OFF { listed.clone() } else { services.iam.shown_keys(user) };\n"
+        "        let others = others.into_iter()",
     ),
     Rule(
         "… nor while CREATE waits before it creates one, or looks for the key of a lost answer",

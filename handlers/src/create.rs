@@ -27,7 +27,7 @@ use crate::{
         LOOK_TIME, NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE,
         TIME_TO_GO_ON,
     },
-    user_keys::{UserKey, remember, user_keys, with_entries},
+    user_keys::{UserKey, user_keys, with_entries},
 };
 
 use preconditions::Creation;
@@ -45,6 +45,8 @@ struct Create<'a> {
 struct Shown {
     key: KeyMetadata,
     stored: StoredSecret,
+    /// The user's other keys of which it was not known before whose they are.
+    others: Vec<UserKey>,
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -230,20 +232,20 @@ impl Create<'_> {
     }
 
     /// Sets the status of the new key, which IAM creates `Active`.
-    async fn set_initial_status(&self, id: &str) -> Result<bool> {
+    async fn set_initial_status(&self, id: &str) -> Result<()> {
         match self.request.desired.wanted_status() {
-            Status::Active => Ok(true),
+            Status::Active => Ok(()),
             Status::Inactive => self.set_status(id).await,
         }
     }
 
-    /// Sets the status that the template declares. Returns whether IAM has taken it: it may not know the user or the key
-    /// yet, and what passes is left to the looks that follow.
-    async fn set_status(&self, id: &str) -> Result<bool> {
+    /// Sets the status that the template declares. IAM may not know the user or the key yet: what passes is left to the
+    /// looks that follow.
+    async fn set_status(&self, id: &str) -> Result<()> {
         let status = self.request.desired.wanted_status();
         match self.services.iam.update_access_key(self.user, id, status).await {
-            Err(error) if error.is_not_found() => Ok(false),
-            outcome => Ok(unless_retriable(outcome)?.is_some()),
+            Err(error) if error.is_not_found() => Ok(()),
+            outcome => unless_retriable(outcome).map(drop),
         }
     }
 
@@ -268,41 +270,52 @@ impl Create<'_> {
     /// back, but takes no write to it.
     ///
     /// # Errors
-    /// `ResourceConflict`, which CloudFormation retries: IAM does not take one, whatever it shows.
+    /// A code that CloudFormation retries: IAM does not take one, whatever it shows, or fails.
     async fn prove_that_it_lives(&self, id: &str) -> Result<()> {
-        if !self.services.deadline.leaves(TIME_TO_GO_ON) {
-            return Err(undecided(id, self.user));
+        let Self { services, request, user } = *self;
+        if !services.deadline.leaves(TIME_TO_GO_ON) {
+            return Err(undecided(id, user));
         }
+        let status = request.desired.wanted_status();
+        let mut failure = undecided(id, user);
+        let write = async || match services.iam.update_access_key(user, id, status).await {
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.code.is_retriable() => {
+                failure = error;
+                Ok(false)
+            }
+            outcome => outcome.map(|()| true),
+        };
         let reason = "waiting until IAM takes a write to the key that it shows";
         let reserve = TIME_TO_GO_ON.saturating_sub(LOOK_TIME);
-        let write = async || self.set_status(id).await;
-        let is_there = poll(self.services, reason, STABILIZE_WAIT, reserve, |is_set| *is_set, write).await?;
-        if is_there { Ok(()) } else { Err(undecided(id, self.user)) }
+        if poll(services, reason, STABILIZE_WAIT, reserve, |is_written| *is_written, write).await? {
+            Ok(())
+        } else {
+            Err(failure)
+        }
     }
 
     /// The answer for a key whose secret is stored, once READ would give the same; until then, a callback.
     async fn show(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<ProgressEvent> {
         let Self { services, request, user } = *self;
-        // What one look has shown, the next one may not: IAM's answers can change from one replica to another.
-        let mut others = vec![];
-        let look = async || self.look(id, before, &mut others).await;
+        let look = async || self.look(id, before, context).await;
         let reason = "waiting until IAM and the store show the new key";
-        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await;
-        let Some(Shown { key, stored }) = shown? else { return call_again(request, user, id, context) };
+        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await?;
+        let Some(Shown { key, stored, others }) = shown else { return call_again(request, user, id, context) };
         // Of a key that was looked at again, what the later look has shown.
         let before = before.iter().filter(|key| others.iter().all(|other| other.metadata.id != key.metadata.id));
         let warning = orphan::warning(self, before.chain(&others));
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
-    /// One look at a key that this operation created, from the places where READ looks. The user's keys that were not
-    /// there `before` are added to `others`.
+    /// One look at a key that this operation created, from the places where READ looks, and at the user's keys that were not
+    /// there `before`. What one look has shown of these, the next one does not forget.
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
     /// - `ResourceConflict` with a key that another invocation of this operation created before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
-    async fn look(&self, id: &str, before: &[UserKey], others: &mut Vec<UserKey>) -> Result<Option<Shown>> {
+    async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
         let listed = match listed {
@@ -311,24 +324,26 @@ impl Create<'_> {
             listed => unless_retriable(listed)?,
         };
         let Some(listed) = listed else { return Ok(None) };
-        let (mine, listed): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == id);
-        let unknown = concurrent::unknown(listed, before, &services.clock);
-        let Some(unknown) = unless_retriable(with_entries(services, unknown).await)? else { return Ok(None) };
-        let is_underway = unknown.iter().any(|key| key.may_be_underway(&services.clock));
-        remember(others, unknown);
+        let others = services.iam.shown_keys(user).into_iter().filter(|key| key.id != id);
+        let others = concurrent::unknown(others, before, &services.clock);
+        let Some(others) = unless_retriable(with_entries(services, others).await)? else { return Ok(None) };
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
             Value::Readable(_) => return Err(not_found(id, user)),
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        let Some(key) = mine.into_iter().next() else { return Ok(None) };
-        concurrent::give_way(self, &key, others)?;
+        let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };
+        // In a callback, CloudFormation knows this key by its id, and no other.
+        if context.is_none() {
+            concurrent::give_way(self, &key, &others)?;
+        }
         if key.status != request.desired.wanted_status() {
             self.set_status(id).await?;
             return Ok(None);
         }
-        let is_alone = unless_retriable(concurrent::delete_later(self, &key, others).await)? == Some(true);
-        Ok((is_alone && !is_underway).then_some(Shown { key, stored }))
+        let is_alone = unless_retriable(concurrent::delete_others(self, &others).await)? == Some(true);
+        let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
+        Ok((is_alone && !is_underway).then_some(Shown { key, stored, others }))
     }
 }

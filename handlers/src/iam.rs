@@ -92,6 +92,11 @@ impl Iam {
         self.shown.of(user)
     }
 
+    /// Takes note that a key is gone, whatever IAM goes on showing.
+    pub(crate) fn forget_key(&self, id: &str) {
+        self.shown.is_gone(id);
+    }
+
     /// `NotFound` instead of `AccessDenied` where the user does not exist, and `ResourceConflict`, which passes, where the
     /// user is seconds old.
     ///
@@ -184,7 +189,7 @@ impl Iam {
         match call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))
         {
             Ok(_) => {
-                self.shown.deleted(id);
+                self.forget_key(id);
                 Ok(())
             }
             Err(error) => Err(self.explain_denial(user, error).await),

@@ -38,16 +38,21 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     } else {
         let known = async {
             match new_status {
-                Some(status) => set_status(services, user, id, status).await,
-                None => find(services, user, id).await.map(drop),
+                Some(status) => set_status(services, user, id, status).await.map(|()| None),
+                None => find(services, user, id).await.map(Some),
             }
         };
         // Both run to their end: a status that is set counts, although the secret cannot be had.
         let (known, stored) = join!(known, services.secret_store.get(id));
-        known?;
-        match stored? {
-            None => wait_for_secret(services, &find(services, user, id).await?, None).await?,
-            stored => stored,
+        match (known?, stored?) {
+            (_, Some(stored)) => Some(stored),
+            (Some(key), None) => wait_for_secret(services, &key, None).await?,
+            (None, None) => match services.iam.find_access_key(user, id).await {
+                Ok(Some(key)) => wait_for_secret(services, &key, None).await?,
+                // IAM knew the key a moment ago.
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => None,
+            },
         }
     };
     let stored = match stored {

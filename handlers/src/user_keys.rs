@@ -72,12 +72,6 @@ pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Ve
     with_entries(services, services.iam.shown_keys(user)).await
 }
 
-/// Adds what a look has `shown` to the keys that earlier ones have.
-pub(crate) fn remember(keys: &mut Vec<UserKey>, shown: Vec<UserKey>) {
-    keys.retain(|key| shown.iter().all(|shown| shown.metadata.id != key.metadata.id));
-    keys.extend(shown);
-}
-
 /// The keys, each with its entry in the store.
 pub(crate) async fn with_entries(services: &Services, keys: Vec<KeyMetadata>) -> Result<Vec<UserKey>> {
     try_join_all(keys.into_iter().map(|metadata| async move {

@@ -20,8 +20,8 @@ pub struct HandlerError {
     pub code: HandlerErrorCode,
     /// Why, in words for a person.
     pub message: String,
-    /// The model of a key that a failed CREATE leaves behind, or that a failed UPDATE was about. The `Id` of the former lets
-    /// CloudFormation's rollback delete it.
+    /// The model of a key that a failed CREATE leaves behind, or gives way to, or that a failed UPDATE was about. The `Id` of
+    /// the first two lets CloudFormation's rollback delete it.
     pub resource_model: Option<Box<AccessKey>>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! CloudFormation calls again when it has given up on an invocation, which may be running still. Every invocation
 //! orders the operation's keys alike, by creation and then by id: the first one stays. Whoever created another one rolls it
-//! back and goes on with the first, and whoever sees another one beside the first deletes it.
+//! back and goes on with the first, and whoever sees another one beside the first deletes it. Once CloudFormation was told
+//! of a key, that one stays.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result};
 
@@ -31,31 +32,29 @@ pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKe
     }
 }
 
-/// Deletes the keys that other invocations of this operation created after this one. They are proven to be this
-/// operation's by their entries in the store. Returns whether there was none.
+/// Deletes the `others` that other invocations of this operation created, when this one's key stays. They are proven to be
+/// this operation's by their entries in the store. Returns whether there was none.
 ///
 /// The invocation that created such a key would give way, but it may have ended before it could see this one.
-pub(super) async fn delete_later(create: &Create<'_>, ours: &KeyMetadata, others: &mut Vec<UserKey>) -> Result<bool> {
-    let is_later = |key: &UserKey| key.is_by(create.request) && order(&key.metadata) > order(ours);
+pub(super) async fn delete_others(create: &Create<'_>, others: &[UserKey]) -> Result<bool> {
+    let Create { services, request, user } = *create;
     let mut is_alone = true;
-    while let Some(later) = others.iter().position(is_later) {
+    for UserKey { metadata, .. } in others.iter().filter(|key| key.is_by(request)) {
         is_alone = false;
-        let later_key = &others[later].metadata;
-        let id = later_key.id.as_str();
+        let id = &metadata.id;
         tracing::warn!(access_key_id = id, "deleting the key of another invocation of this operation");
-        match delete_access_key(create.services, create.user, id, Some(later_key)).await {
+        match delete_access_key(services, user, id, Some(metadata)).await {
             Err(error) if !error.is_not_found() => return Err(error),
-            _ => create.services.secret_store.delete(id).await?,
+            _ => services.secret_store.delete(id).await?,
         }
-        others.remove(later);
+        services.iam.forget_key(id);
     }
     Ok(is_alone)
 }
 
 /// The keys of which it was not known before whose they are: new ones, and those whose secret may have shown since.
-pub(super) fn unknown(mut keys: Vec<KeyMetadata>, before: &[UserKey], clock: &Clock) -> Vec<KeyMetadata> {
-    keys.retain(|key| before.iter().all(|known| known.metadata.id != key.id || known.is_suspect(clock)));
-    keys
+pub(super) fn unknown(keys: impl Iterator<Item = KeyMetadata>, before: &[UserKey], clock: &Clock) -> Vec<KeyMetadata> {
+    keys.filter(|key| before.iter().all(|known| known.metadata.id != key.id || known.is_suspect(clock))).collect()
 }
 
 fn order(key: &KeyMetadata) -> (i64, &str) {

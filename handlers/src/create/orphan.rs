@@ -37,6 +37,7 @@ pub(super) async fn look_for(
     let is_underway = |key: &UserKey| key.may_be_underway(&services.clock);
     let is_enough = |seen: &Suspects| !seen.unknown.is_empty() && !seen.unknown.iter().any(is_underway);
     let mut seen = Suspects::default();
+    let mut was_answered = false;
     let looked = poll(
         services,
         "waiting until IAM shows a key that CreateAccessKey may have created without an answer",
@@ -45,6 +46,7 @@ pub(super) async fn look_for(
         |is_enough| *is_enough,
         async || {
             if let Some(suspects) = unless_retriable(suspects(create, before).await)? {
+                was_answered = true;
                 seen.add(suspects);
             }
             Ok(is_enough(&seen))
@@ -52,7 +54,11 @@ pub(super) async fn look_for(
     );
     let looked = looked.await;
     match (seen.unknown.as_slice(), looked) {
-        ([], Ok(_)) => error.followed_by("IAM shows no key that it could have created"),
+        ([], Ok(_)) if was_answered => error.followed_by("IAM shows no key that it could have created"),
+        ([], Ok(_)) => error.followed_by(&format!(
+            "Whether it created a key cannot be seen yet. Look with: {}",
+            list_command(create.user)
+        )),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
         ([key], Ok(_))
             if seen.known.is_empty()

@@ -17,7 +17,8 @@ pub(super) enum Creation {
     Existing(String),
 }
 
-/// Whether `error` comes from a user so young that IAM does not know them everywhere yet.
+/// Whether `error` passes within seconds: the user is so young that IAM does not know them everywhere yet, or IAM is at work
+/// on them.
 pub(super) fn is_user_new(error: &HandlerError) -> bool {
     matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::ResourceConflict)
 }

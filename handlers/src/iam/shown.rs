@@ -7,14 +7,14 @@ use access_key_schema::UserName;
 
 use super::KeyMetadata;
 
-/// The keys that `ListAccessKeys` has shown, less those that IAM has deleted for this invocation.
+/// The keys that `ListAccessKeys` has shown, less those that are known to be gone.
 #[derive(Debug, Default)]
 pub(super) struct Shown(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     keys: Vec<(UserName, KeyMetadata)>,
-    deleted: Vec<String>,
+    gone: Vec<String>,
 }
 
 impl Shown {
@@ -24,13 +24,13 @@ impl Shown {
         state.keys.extend(listed.iter().map(|key| (user.clone(), key.clone())));
     }
 
-    pub(super) fn deleted(&self, id: &str) {
-        self.state().deleted.push(id.to_owned());
+    pub(super) fn is_gone(&self, id: &str) {
+        self.state().gone.push(id.to_owned());
     }
 
     pub(super) fn of(&self, user: &UserName) -> Vec<KeyMetadata> {
-        let State { keys, deleted } = &*self.state();
-        let live = keys.iter().filter(|(owner, key)| owner == user && !deleted.contains(&key.id));
+        let State { keys, gone } = &*self.state();
+        let live = keys.iter().filter(|(owner, key)| owner == user && !gone.contains(&key.id));
         live.map(|(_, key)| key.clone()).collect()
     }
 
