@@ -98,10 +98,13 @@ impl Ledger {
         self.operations.iter().any(|operation| operation.user == user && (!operation.is_over || is_running(operation)))
     }
 
+    /// Whether a person is told how to delete the key or its secret, or the rollback of a stack deletes it by its id.
     fn is_named(&self, id: &str) -> bool {
+        let commands = [format!("--access-key-id {id}"), format!("{id} --force-delete-without-recovery")];
         let in_event = |event: &ProgressEvent| {
             let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
-            message(event).contains(id) || model == Some(id) && event.status == OperationStatus::Failed
+            commands.iter().any(|command| message(event).contains(command))
+                || model == Some(id) && event.status == OperationStatus::Failed
         };
         self.left_behind.contains(id)
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
