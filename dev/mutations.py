@@ -158,13 +158,6 @@ RULES = (
         "        let others = others.into_iter()",
     ),
     Rule(
-        "… nor while CREATE waits before it creates one, or looks for the key of a lost answer",
-        "user_keys.rs",
-        "with_entries(services, services.iam.shown_keys(user)).await\n}",
-        "let shown = services.iam.shown_keys(user);\n"
-        "    with_entries(services, if OFF { services.iam.list_access_keys(user).await? } else { shown }).await\n}",
-    ),
-    Rule(
         "… nor when a failed CREATE names what it has seen",
         "create/orphan.rs",
         "let shown = services.iam.shown_keys(user);",

@@ -169,9 +169,9 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         let is_own = |id: &String| ledger.made_in.get(id) == Some(&caller.invocation);
         if call.operation == "DeleteAccessKey" {
             let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_own).collect();
-            // The next invocation may have gone on with it.
+            // The next invocation may have made it, or gone on with it.
             if ledger.given_up.contains(&caller.invocation) {
-                ledger.haunted.extend(taken_back.clone());
+                ledger.haunted.extend(ids(&call.told()));
             }
             ledger.taken_back.extend(taken_back);
         }

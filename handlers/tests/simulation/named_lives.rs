@@ -551,3 +551,11 @@ fn the_user_is_deleted_by_another_stack_right_after_the_key() {
         ..Plan::default()
     });
 }
+
+#[test]
+fn an_abandoned_invocation_deletes_the_key_of_the_next_one_before_that_one_answers() {
+    for (dice, milliseconds) in [(30_987, 599), (2_865, 1_085)] {
+        let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Abandoned, milliseconds));
+        goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+    }
+}
