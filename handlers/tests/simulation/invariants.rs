@@ -110,6 +110,14 @@ impl Ledger {
             || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
     }
 
+    /// Whether the invocation that made this key was told of a key that the caller made.
+    fn was_shown_a_key_of(&self, caller: &Caller, id: &str) -> bool {
+        let told = caller.operation.map(|operation| &self.operations[operation].told);
+        let is_callers = |id: &String| self.made_in.get(id) == Some(&caller.invocation);
+        let Some((told, maker)) = told.zip(self.made_in.get(id)) else { return false };
+        told.iter().any(|(invocation, told)| invocation == maker && is_callers(told))
+    }
+
     /// Whether the operation did what can be done about a key whose id it could not learn, because the invocation that
     /// answered last was not told of it.
     ///
@@ -169,9 +177,11 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         let is_own = |id: &String| ledger.made_in.get(id) == Some(&caller.invocation);
         if call.operation == "DeleteAccessKey" {
             let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_own).collect();
-            // The next invocation may have made it, or gone on with it.
+            // The next invocation may have gone on with it. Its own key is deleted, too, if it was not shown this one's.
             if ledger.given_up.contains(&caller.invocation) {
-                ledger.haunted.extend(ids(&call.told()));
+                let is_hidden = |id: &String| !ledger.was_shown_a_key_of(caller, id);
+                let deleted = ids(&call.told()).into_iter().filter(|id| is_own(id) || is_hidden(id));
+                ledger.haunted.extend(deleted.collect::<Vec<_>>());
             }
             ledger.taken_back.extend(taken_back);
         }
