@@ -253,7 +253,8 @@ def test_a_key_that_cannot_be_deleted_keeps_the_stack_until_it_can(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     key = lab.deploy(name, template, UserName=user)["Key"]
-    lab.watch.failing = {"DeleteAccessKey": 1}
+    # Without GetUser, nothing tells that the user is seconds old, which would make it a denial that passes.
+    lab.watch.failing = {"DeleteAccessKey": 1, "GetUser": 1}
     assert lab.delete(name) == "DELETE_FAILED"
     assert "HandlerErrorCode: AccessDenied" in lab.reasons(name, "DELETE_FAILED")["Key"]
     assert lab.keys(user) == {key: "Active"}
