@@ -184,8 +184,8 @@ RULES = (
     Rule(
         "A rollback that leaves something answers with the Id",
         "create/rollback.rs",
-        "resource_model: Some(Box::new(model))",
-        "resource_model: Some(Box::new(model)).filter(|_| !OFF)",
+        "resource_model: Some(Box::new(create.model_of(id)))",
+        "resource_model: Some(Box::new(create.model_of(id))).filter(|_| !OFF)",
     ),
     Rule(
         "… and with a code that CloudFormation does not retry",

@@ -10,7 +10,9 @@ mod orphan;
 mod preconditions;
 mod rollback;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
+};
 use tokio::{join, time::Instant};
 
 use crate::{
@@ -65,6 +67,11 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
 }
 
 impl Create<'_> {
+    /// What a failed CREATE answers with of a key, by whose `Id` CloudFormation's rollback deletes it.
+    fn model_of(&self, id: &str) -> AccessKey {
+        AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
+    }
+
     /// Refuses what is wrong with the request itself, before anything is called.
     fn validate(&self) -> Result<Option<PgpKey>> {
         refuse_what_cannot_be_stored(&self.request.desired, &self.request.context.stack_tags)?;

@@ -12,7 +12,7 @@ use aws_sdk_iam::{
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 
-use self::shown::Shown;
+use self::shown::ShownKeys;
 use crate::{
     clock::Clock,
     sdk_error::failed,
@@ -29,7 +29,7 @@ pub(crate) const KEYS_PER_USER: usize = 2;
 pub struct Iam {
     client: Client,
     clock: Clock,
-    shown: Shown,
+    shown: ShownKeys,
 }
 
 /// What IAM tells of a key at any time.
@@ -59,7 +59,7 @@ impl Iam {
     /// IAM behind `client`. `clock` tells how old a user is.
     #[must_use]
     pub fn new(client: Client, clock: Clock) -> Self {
-        Self { client, clock, shown: Shown::default() }
+        Self { client, clock, shown: ShownKeys::default() }
     }
 
     /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
@@ -69,11 +69,14 @@ impl Iam {
     pub(crate) async fn list_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
         match self.list_reachable_access_keys(user).await {
             Err(error) => Err(self.explain_denial(user, error).await),
-            keys => keys,
+            Ok(keys) => {
+                self.shown.listed(user, &keys);
+                Ok(keys)
+            }
         }
     }
 
-    /// The same, without asking whether a user exists whom the role does not reach.
+    /// The same, without asking whether a user exists whom the role does not reach, and remembered by nobody: for LIST.
     ///
     /// # Errors
     /// `AccessDenied` for every user whom the role does not reach.
@@ -81,9 +84,7 @@ impl Iam {
         let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
         let keys =
             answer.map_err(|error| failed("ListAccessKeys", &format!("user {user}"), &error))?.access_key_metadata;
-        let keys: Vec<_> = keys.into_iter().filter_map(KeyMetadata::from_sdk).collect();
-        self.shown.listed(user, &keys);
-        Ok(keys)
+        Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
     /// The user's keys as far as IAM has shown them to this invocation, at any time, less those that it has deleted for it:
@@ -94,7 +95,7 @@ impl Iam {
 
     /// Takes note that a key is gone, whatever IAM goes on showing.
     pub(crate) fn forget_key(&self, id: &str) {
-        self.shown.is_gone(id);
+        self.shown.forget(id);
     }
 
     /// `NotFound` instead of `AccessDenied` where the user does not exist, and `ResourceConflict`, which passes, where the

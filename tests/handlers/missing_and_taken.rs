@@ -109,6 +109,17 @@ async fn a_user_that_iam_does_not_know_yet_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_update_of_a_key_without_a_secret_outlasts_an_iam_that_hides_it_again() {
+    let env = TestEnvironment::with_user("alice").await;
+    let model = json!({"Id": env.aws.create_access_key("alice").await, "UserName": "alice", "Status": "Active"});
+    env.proxy.inject("ListAccessKeys", ..2, Fault::Error(404, "NoSuchEntity"));
+    env.proxy.inject("GetAccessKeyLastUsed", ..1, Fault::Error(404, "NoSuchEntity"));
+    let inactive = with(&model, "Status", "Inactive");
+    let updated = env.succeed(&requests::update(model, inactive)).await;
+    assert_eq!(env.aws.keys("alice").await, [(id(&updated), "Inactive")]);
+}
+
+#[tokio::test]
 async fn a_key_can_be_deleted_by_its_id_alone() {
     let (env, model) = with_key().await;
     let deleted = env.delete(&primary_identifier(&model)).await;

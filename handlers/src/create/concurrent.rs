@@ -5,7 +5,7 @@
 //! back and goes on with the first, and whoever sees another one beside the first deletes it. Once CloudFormation was told
 //! of a key, that one stays.
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result};
+use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
 
 use super::Create;
 use crate::{clock::Clock, delete::delete_access_key, iam::KeyMetadata, user_keys::UserKey};
@@ -23,10 +23,9 @@ pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKe
     match first_of_this_operation(create.request, others) {
         Some(first) if order(&first.metadata) < order(ours) => {
             let (id, user) = (&first.metadata.id, create.user);
-            let stays = AccessKey { user_name: Some(user.clone()), id: Some(id.clone()), ..AccessKey::default() };
             let message =
                 format!("Another invocation of this operation has created access key {id} for user {user} already");
-            Err(HandlerError::new(HandlerErrorCode::ResourceConflict, message).about(Some(stays)))
+            Err(HandlerError::new(HandlerErrorCode::ResourceConflict, message).about(Some(create.model_of(id))))
         }
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
 //! secret. What is left all the same is named.
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode};
+use access_key_schema::{HandlerError, HandlerErrorCode};
 
 use super::Create;
 use crate::{delete::delete_access_key, iam::KeyMetadata, time_budget::ROLLBACK_TIME, user_keys::delete_command};
@@ -83,6 +83,5 @@ fn final_error(error: HandlerError) -> HandlerError {
 }
 
 fn with_id(create: &Create<'_>, id: &str, error: &HandlerError, message: String) -> HandlerError {
-    let model = AccessKey { user_name: Some(create.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() };
-    HandlerError { code: error.code, message, resource_model: Some(Box::new(model)) }
+    HandlerError { code: error.code, message, resource_model: Some(Box::new(create.model_of(id))) }
 }

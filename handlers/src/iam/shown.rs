@@ -9,7 +9,7 @@ use super::KeyMetadata;
 
 /// The keys that `ListAccessKeys` has shown, less those that are known to be gone.
 #[derive(Debug, Default)]
-pub(super) struct Shown(Mutex<State>);
+pub(super) struct ShownKeys(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -17,14 +17,14 @@ struct State {
     gone: Vec<String>,
 }
 
-impl Shown {
+impl ShownKeys {
     pub(super) fn listed(&self, user: &UserName, listed: &[KeyMetadata]) {
         let mut state = self.state();
         state.keys.retain(|(_, key)| listed.iter().all(|listed| listed.id != key.id));
         state.keys.extend(listed.iter().map(|key| (user.clone(), key.clone())));
     }
 
-    pub(super) fn is_gone(&self, id: &str) {
+    pub(super) fn forget(&self, id: &str) {
         self.state().gone.push(id.to_owned());
     }
 

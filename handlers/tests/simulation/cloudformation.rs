@@ -312,8 +312,7 @@ impl Stack {
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
         let read = self.look(Action::Read, json!({"Id": id}), None).await;
         if action == Action::Delete {
-            let user_is_gone =
-                self.world.state().iam.users.get(self.plan.user).is_none_or(|user| user.truth().is_none());
+            let user_is_gone = !self.world.state().iam.has_user(self.plan.user);
             let is_gone = match read.and_then(|read| read.error_code) {
                 Some(HandlerErrorCode::NotFound) => true,
                 // Of a user whom another stack has just deleted, IAM may say no more.

@@ -287,7 +287,7 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         if is_calm && event.status == OperationStatus::Failed {
             let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
             let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
-            let is_user_there = iam.users.get(user).is_some_and(|user| user.truth().is_some());
+            let is_user_there = iam.has_user(user);
             if is_user_there && !is_full && !is_retried {
                 violations.push(format!("7: {} fails although nothing is wrong", caller.action));
             }

@@ -31,6 +31,13 @@ fn goes_well_as_rolled(plan: Plan) {
     assert!(verdict.violations.is_empty(), "{}\n{:#?}", verdict.story, verdict.violations);
 }
 
+/// For a stack with one key, whose first invocation is interrupted while replicas flap.
+#[track_caller]
+fn goes_well_while_replicas_flap(dice: u64, how: How, milliseconds: u64) {
+    let interruptions = interrupted(how, milliseconds);
+    goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, stacks: vec![stack(&[])], interruptions, ..Plan::default() });
+}
+
 /// For a life in which nobody loses anything whatever the handlers do, but operations would fail.
 #[track_caller]
 fn succeeds(plan: &Plan) {
@@ -418,8 +425,7 @@ fn an_invocation_gives_way_to_a_key_that_the_next_one_is_not_shown() {
         interruptions: interrupted(How::Abandoned, 2_852),
         ..Plan::default()
     });
-    let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Abandoned, 2_378));
-    goes_well_as_rolled(Plan { dice: 194, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+    goes_well_while_replicas_flap(194, How::Abandoned, 2_378);
 }
 
 #[test]
@@ -454,16 +460,13 @@ fn the_quota_is_full_with_the_key_of_a_process_that_ended() {
 
 #[test]
 fn one_look_shows_the_key_of_an_abandoned_invocation_and_the_next_one_does_not() {
-    let interruptions = interrupted(How::Abandoned, 440);
-    let stacks = vec![stack(&[])];
-    goes_well_as_rolled(Plan { dice: 120, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+    goes_well_while_replicas_flap(120, How::Abandoned, 440);
 }
 
 #[test]
 fn the_key_of_an_ended_process_is_shown_before_it_can_be_deleted() {
     for (dice, milliseconds) in [(1_855, 635), (7, 339)] {
-        let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Killed, milliseconds));
-        goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+        goes_well_while_replicas_flap(dice, How::Killed, milliseconds);
     }
 }
 
@@ -555,7 +558,6 @@ fn the_user_is_deleted_by_another_stack_right_after_the_key() {
 #[test]
 fn an_abandoned_invocation_deletes_the_key_of_the_next_one_before_that_one_answers() {
     for (dice, milliseconds) in [(30_987, 599), (2_865, 1_085)] {
-        let (stacks, interruptions) = (vec![stack(&[])], interrupted(How::Abandoned, milliseconds));
-        goes_well_as_rolled(Plan { dice, lag: Lag::Flapping, stacks, interruptions, ..Plan::default() });
+        goes_well_while_replicas_flap(dice, How::Abandoned, milliseconds);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn act(world: Arc<World>, deed: Deed) {
         let is_persons = |key: &&Key| key.maker == Maker::Person;
         let own = iam.keys_of(user).find(is_persons).map(|key| key.id.clone());
         let of_stack = iam.keys_of(user).filter(|key| !is_persons(key)).last().map(|key| key.id.clone());
-        let exists = iam.users.get(user).is_some_and(|user| user.truth().is_some());
+        let exists = iam.has_user(user);
         let id = match act {
             Act::CreateKey if exists => iam.create_access_key(user, Maker::Person, moment).ok()?.id.clone(),
             Act::RenameUser if exists => {

@@ -232,6 +232,11 @@ impl Iam {
         self.count(name, moment.now);
     }
 
+    /// Whether there is a user of this name in truth.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.users.get(name).is_some_and(|user| user.truth().is_some())
+    }
+
     pub(crate) fn key(&self, id: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == id)
     }
