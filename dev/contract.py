@@ -17,19 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import moto
-from surroundings import (
-    AWS_ENVIRONMENT,
-    FUNCTION,
-    HOST,
-    ROOT,
-    TOOLS,
-    aws,
-    function,
-    isolate,
-    reserved_port,
-    running,
-    stop_on_signals,
-)
+from ports import HOST, reserved_port
+from surroundings import AWS_ENVIRONMENT, FUNCTION, ROOT, TOOLS, aws, function, isolate, running, stop_on_signals
 
 from inputs import create_users, input_files, input_sets, rendered
 

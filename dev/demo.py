@@ -66,14 +66,14 @@ class Story:
     def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab, self.directory = lab, directory
         self.states: list[State] = []
-        self.counts: list[int] = []
-        # Every call that the handlers may make is a moment to count the keys.
-        for permission in {name for handler in SCHEMA["handlers"].values() for name in handler["permissions"]}:
-            lab.watch.before[permission.partition(":")[2]] = lambda _: self.counts.append(len(self.keys()))
 
     def keys(self) -> list[str]:
         """Every access key of the account: the stack's user is its only one."""
         return [key for user in self.lab.users() for key in self.lab.keys(user)]
+
+    def counts(self) -> list[int]:
+        """How many keys the account had at each of the handlers' calls in this step."""
+        return [sum(map(len, call.keys.values())) for call in self.lab.calls()]
 
     def secrets(self) -> list[str]:
         """Every secret of the account, those that wait for their deletion too."""
@@ -83,7 +83,7 @@ class Story:
     def begin(self, step: str, action: str) -> None:
         """Announces what is going to take a moment."""
         say(f"\n== {step}\n   {action}")
-        self.counts.clear()
+        self.lab.forget_calls()
 
     def deploy(self, step: str, template: Path, *, breaks: bool = False, **parameters: object) -> State:
         """Deploys a template and tells what the key is now."""
@@ -109,7 +109,7 @@ class Story:
         check("this key and its secret are the only ones", left == ([key], [outputs["SecretArn"]]), left)
         secret = self.lab.stored(outputs["SecretArn"])[SECRET]
         status = self.lab.keys(self.lab.resource(STACK, "User"))[key]
-        self.states.append(State(step, result, key, secret, status, max(self.counts, default=0)))
+        self.states.append(State(step, result, key, secret, status, max(self.counts(), default=0)))
         return self.states[-1]
 
     def edited(self, name: str, before: str, line: str) -> Path:
@@ -122,7 +122,7 @@ class Story:
         """Another Serial, another key."""
         new = self.deploy(step, EXAMPLES / "rotation.yml", Serial=serial)
         check("key id and secret have changed, the old ones are gone", new.key != old.key and new.secret != old.secret)
-        check("the user had two keys on the way, never more", new.most_keys == 2, self.counts)
+        check("the user had two keys on the way, never more", new.most_keys == 2, self.counts())
         return new
 
     def look(self, state: State) -> None:
@@ -150,19 +150,19 @@ class Story:
 
         key = self.deploy("deactivate", EXAMPLES / "rotation.yml", Status="Inactive")
         check("same key, same secret, now inactive", key[2:5] == (old.key, old.secret, "Inactive"))
-        check("no second key was made for it", key.most_keys == 1, self.counts)
+        check("no second key was made for it", key.most_keys == 1, self.counts())
 
         old, template = key, self.edited("rotation-and-no-such-role.yml", "Outputs:\n", BROKEN)
         key = self.deploy("break: Serial is 3", template, breaks=True, Serial=3)
         rolled_back = key[1:5] == ("UPDATE_ROLLBACK_COMPLETE", *old[2:5])
         check("the rollback left the old key with its secret, still inactive", rolled_back)
-        check("and deleted the new one that there had been", key.most_keys == 2, self.counts)
+        check("and deleted the new one that there had been", key.most_keys == 2, self.counts())
         self.look(key)
 
         self.begin("delete", f"deleting the stack {STACK}")
         result = self.lab.delete(STACK)
         check(f"the stack is {result}", result == "DELETE_COMPLETE")
-        self.states.append(State("delete", result, most_keys=max(self.counts, default=0)))
+        self.states.append(State("delete", result, most_keys=max(self.counts(), default=0)))
         left = self.keys(), self.secrets(), self.lab.users()
         check(f"left are {len(left[0])} keys, {len(left[1])} secrets, {len(left[2])} users", not any(left), left)
 

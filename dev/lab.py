@@ -1,131 +1,41 @@
-"""Everything a stack needs, on this machine: the engine, the Lambda API, the handlers, and a watch on their calls."""
+"""Everything a stack needs, on this machine: the engine, the Lambda API and the handlers."""
 
 import contextlib
-import http.client
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
-from surroundings import FUNCTION, HOST, REGION, ROOT, TOOLS, function, reserved_port, running
+from ports import HOST, reserved_port
+from surroundings import FUNCTION, REGION, ROOT, TOOLS, function, running
 
 EXAMPLES = ROOT / "examples"
 # The one that registration.yml makes.
 LOG_GROUP = "/cloudformation/Acme-IAM-AccessKey"
 
-# How Secrets Manager and how IAM say no.
-JSON_DENIAL = b'{"__type": "AccessDeniedException", "Message": "the test says no"}'
-XML_DENIAL = (
-    b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>the test says no</Message></Error></ErrorResponse>"
-)
-
 
 @contextlib.contextmanager
-def engine(lambda_url: str, log: Path, *options: str) -> Iterator[int]:
-    """Run the engine until the caller is done, and yield its port."""
+def engine(lambda_url: str, port: int, log: Path, *options: str) -> Iterator[None]:
+    """Run the engine at a port until the caller is done."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "dev")}
-    with reserved_port() as port:
-        command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
-        with running(command, port, environment, log=log):
-            yield port
+    command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
+    with running(command, port, environment, log=log):
+        yield
 
 
-class Server(ThreadingHTTPServer):
-    """An HTTP server that does not mind a client that has ended."""
+class Call(NamedTuple):
+    """What a handler called, when which user had which keys."""
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says what went wrong, unless it is that: the function is stopped while its connections are open."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-@contextlib.contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
-    """An HTTP server of this process on a free port."""
-    server = Server((HOST, 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class JsonServer(BaseHTTPRequestHandler):
-    """What the servers of the watch and of the tests have in common."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def body(self) -> bytes:
-        """The request's body."""
-        return self.rfile.read(int(self.headers["Content-Length"] or 0))
-
-    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Sends a whole answer."""
-        self.send_response(status)
-        for name, value in (headers or {"Content-Type": "application/json"}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-class Watch:
-    """What stands between the handlers and AWS: it sees every call, in order, and can look around before one."""
-
-    def __init__(self) -> None:
-        """Sees nothing yet."""
-        self.upstream = 0
-        self.calls: list[str] = []
-        self.before: dict[str, Callable[[str], None]] = {}
-        self.failing: dict[str, int] = {}
-
-    def handler(self) -> type[BaseHTTPRequestHandler]:
-        """The server side of it."""
-        watch = self
-
-        class Handler(JsonServer):
-            def do_POST(self) -> None:
-                body = self.body()
-                target = self.headers.get("X-Amz-Target", "")
-                # CloudWatch's calls are CBOR, and name the operation at the end of their path.
-                text = body.decode(errors="replace")
-                named = target.rpartition(".")[2] or self.path.rpartition("/")[2]
-                operation = named or parse_qs(text).get("Action", [""])[0]
-                watch.calls.append(operation)
-                if operation in watch.before:
-                    watch.before[operation](text)
-                if watch.failing.get(operation, 0) > 0:
-                    watch.failing[operation] -= 1
-                    self.answer(403, JSON_DENIAL if target else XML_DENIAL)
-                    return
-                upstream = http.client.HTTPConnection(HOST, watch.upstream, timeout=60)
-                with contextlib.closing(upstream):
-                    headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                    upstream.request("POST", self.path, body, headers)
-                    answer = upstream.getresponse()
-                    passed = ("content-type", "smithy-protocol", "x-amzn-requestid")
-                    told = {name: value for name, value in answer.headers.items() if name.lower() in passed}
-                    self.answer(answer.status, answer.read(), told)
-
-        return Handler
+    operation: str
+    keys: Mapping[str, Sequence[str]]
 
 
 class Failed(Exception):
@@ -135,10 +45,10 @@ class Failed(Exception):
 class Lab:
     """The engine and what can be done with it."""
 
-    def __init__(self, port: int, log: Path, lambda_url: str, watch: Watch) -> None:
+    def __init__(self, port: int, log: Path, lambda_url: str) -> None:
         """Talks to the engine at `port`."""
         self.endpoint = f"http://{HOST}:{port}"
-        self.log, self.lambda_url, self.watch = log, lambda_url, watch
+        self.log, self.lambda_url = log, lambda_url
         self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs, self.logs = map(
             self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs", "logs")
         )
@@ -242,6 +152,24 @@ class Lab:
         events = [event for page in pages for event in page["events"] if f"stack/{stack}/" in event["logStreamName"]]
         return [json.loads(event["message"]) for event in sorted(events, key=lambda event: int(event["timestamp"]))]
 
+    def calls(self) -> list[Call]:
+        """What the handlers have called, for stacks, since the last `forget_calls`, in order."""
+        return [Call(**call) for call in self._ask("GET", "/engine/calls")]
+
+    def forget_calls(self) -> None:
+        """Begins anew."""
+        self._ask("DELETE", "/engine/calls")
+
+    def deny(self, *operations: str) -> None:
+        """Denies the next call of each of these operations, and no other any more."""
+        self._ask("PUT", "/engine/denials", dict.fromkeys(operations, 1))
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.endpoint + path, json.dumps(body).encode(), headers, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
     def handle(self, action: str, properties: Mapping[str, Any]) -> Any:
         """Sends the handlers a request of its own, behind the engine's back."""
         credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
@@ -256,10 +184,8 @@ def laboratory(logs: Path, *type_names: str) -> Iterator[Lab]:
     """The engine with the built handlers behind it, under these type names; by default also Amazon's own."""
     binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
     assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
-    watch = Watch()
     names = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
-    with serving(watch.handler()) as front, function(binary, front.server_port) as api:
+    with reserved_port() as aws_port, function(binary, aws_port) as api:
         url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        with engine(url, logs / "engine.log", *names, "--log-group", LOG_GROUP) as port:
-            watch.upstream = port
-            yield Lab(port, logs / "engine.log", url, watch)
+        with engine(url, aws_port, logs / "engine.log", *names, "--log-group", LOG_GROUP):
+            yield Lab(aws_port, logs / "engine.log", url)

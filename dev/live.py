@@ -27,7 +27,8 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
-from surroundings import FUNCTION, HOST, ROOT, function_environment, lambda_api, running, stop_on_signals
+from ports import HOST
+from surroundings import FUNCTION, ROOT, function_environment, lambda_api, running, stop_on_signals
 
 USER_PATH = "/iam-access-key-live/"
 USER_PREFIX = "iam-access-key-live-"

@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 from contract import contract_suite
+from ports import HOST, reserved_port
 from sam_events import sam_events
-from surroundings import HOST, REGION, ROOT, aws, isolate, reserved_port, running, stop_on_signals
+from surroundings import REGION, ROOT, aws, isolate, running, stop_on_signals
 
 from inputs import create_users
 

@@ -4,7 +4,6 @@ Every process is stopped by its own handle, and every port is its owner's alone.
 """
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from ports import HOST, reserved_port
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv/bin"
 FUNCTION = "iam-access-key"
-HOST = "127.0.0.1"
 REGION = "us-east-1"
 # moto takes any credentials; these, and the rest, keep the settings of whoever runs this from being used.
 AWS_ENVIRONMENT = {
@@ -29,8 +29,6 @@ AWS_ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 STOPPING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-# Below those that the kernel gives to whoever names none.
-PORTS = range(16384, 32768)
 
 
 def isolate() -> None:
@@ -52,25 +50,6 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(f"\n== stopped by {signal.Signals(number).name}")
-
-
-@contextmanager
-def reserved_port(host: str = HOST) -> Iterator[int]:
-    """Yield a TCP port for a server that cannot pick its own; it is the caller's alone until the caller is done.
-
-    Nobody can hold a TCP port for another process to listen on. So the UDP port of the same number is held, which
-    everybody else who reserves one, the Rust tests' `ReservedAddress` too, finds taken.
-    """
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket(type=socket.SOCK_DGRAM) as reservation:
-            try:
-                reservation.bind((host, port))
-                socket.create_server((host, port)).close()
-            except OSError:
-                continue
-            yield port
-            return
-    raise RuntimeError(f"every port of {host} from {PORTS.start} to {PORTS.stop - 1} is taken")
 
 
 @contextmanager

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import boto3
 import pytest
+from ports import HOST
 from schema_rules import SCHEMA, read
-from surroundings import FUNCTION, HOST, REGION, ROOT, aws, function
+from surroundings import FUNCTION, REGION, ROOT, aws, function
 
 from contract_v2.page import PAGE, Outcomes, page
 from contract_v2.progress import Model

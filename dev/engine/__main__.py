@@ -4,9 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from moto import server
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
 
 from .backend import install
+from .calls import Calls
 from .registry import Registration
 
 
@@ -39,7 +41,8 @@ def main() -> None:
     names = arguments.type or [schema["typeName"]]
     shared = schema, arguments.lambda_url, arguments.type_configuration, arguments.first_backoff, arguments.log_group
     install([Registration(name, *shared) for name in names], f"http://127.0.0.1:{arguments.moto_port}")
-    server.main(["-H", "127.0.0.1", "-p", str(arguments.moto_port)])
+    server = Calls(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", arguments.moto_port, server, threaded=True)
 
 
 if __name__ == "__main__":

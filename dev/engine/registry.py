@@ -20,6 +20,9 @@ NO_ANSWER = "NoAnswer"
 RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict", NO_ANSWER}
 RETRIES = 3
 
+# Whose credentials the handlers get: those for the stack, and those for logs and metrics.
+CALLER, PROVIDER = "ASIAENGINECALLER0001", "ASIAENGINEPROVIDER01"
+
 # A handler answers within a minute; the Lambda API gets a little longer to say that it did not.
 INVOCATION_TIMEOUT_SECONDS = 65
 
@@ -126,8 +129,8 @@ class Registration:
             "maxResults": None,
             "stackId": scope.stack_id,
             "requestData": {
-                "callerCredentials": credentials("ASIAENGINECALLER0001"),
-                "providerCredentials": credentials("ASIAENGINEPROVIDER01") if self.log_group else None,
+                "callerCredentials": credentials(CALLER),
+                "providerCredentials": credentials(PROVIDER) if self.log_group else None,
                 "providerLogGroupName": self.log_group,
                 "logicalResourceId": logical_id,
                 "resourceProperties": as_strings(properties),

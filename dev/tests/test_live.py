@@ -3,7 +3,8 @@ import subprocess
 import sys
 
 import boto3
-from surroundings import HOST, ROOT, aws
+from ports import HOST
+from surroundings import ROOT, aws
 
 
 def test_a_live_run_finds_no_disagreement_on_moto_and_leaves_nothing_but_what_was_there() -> None:

@@ -14,8 +14,9 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from package import RefusedTypeNameError, check_type_name, package
+from ports import HOST
 from sam_events import sam_events
-from surroundings import FUNCTION, HOST, REGION, ROOT, aws, function
+from surroundings import FUNCTION, REGION, ROOT, aws, function
 
 from inputs import create_users
 

@@ -33,10 +33,7 @@ impl PartialEq<(&str, &str)> for AccessKey {
 
 impl Aws {
     pub async fn start() -> Self {
-        let moto = Server::start("moto_server", |command, port| {
-            command.args(["-H", "127.0.0.1", "-p", port]);
-        })
-        .await;
+        let moto = Server::start("moto_server", &["-H", "127.0.0.1", "-p", "PORT"]).await;
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(format!("http://{}", moto.address))

@@ -34,11 +34,8 @@ pub struct Function {
 impl Function {
     /// Starts the Lambda API and the binary behind it, which finds AWS at `aws` and logs all it can.
     pub async fn start(aws: SocketAddr) -> Self {
-        let lambda = Server::start("cargo-lambda", |command, port| {
-            command.args(["lambda", "watch", "--only-lambda-apis"]);
-            command.args(["--invoke-address", "127.0.0.1", "--invoke-port", port]);
-        })
-        .await;
+        let api = ["lambda", "watch", "--only-lambda-apis", "--invoke-address", "127.0.0.1", "--invoke-port", "PORT"];
+        let lambda = Server::start("cargo-lambda", &api).await;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(90)).build().expect("a client");
         let log = Arc::default();
         let process = Mutex::new(start_process(lambda.address, aws, &log));

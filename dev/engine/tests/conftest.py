@@ -17,14 +17,11 @@ def all_tests_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(all_tests_lab: Lab) -> Iterator[Lab]:
-    """The engine; nothing is being watched for yet, and no stack is left afterwards."""
-    watch = all_tests_lab.watch
-    watch.calls.clear()
-    watch.before.clear()
-    watch.failing.clear()
+    """The engine; no call is known or denied yet, and no stack is left afterwards."""
+    all_tests_lab.forget_calls()
+    all_tests_lab.deny()
     yield all_tests_lab
-    watch.before.clear()
-    watch.failing.clear()
+    all_tests_lab.deny()
     for stack in all_tests_lab.cloudformation.describe_stacks()["Stacks"]:
         with contextlib.suppress(Exception):
             all_tests_lab.cloudformation.delete_stack(StackName=stack["StackName"])

@@ -215,9 +215,9 @@ def fits(pattern: str, line: dict[str, Any]) -> bool:
 
 
 def test_operations_watches_what_the_handlers_send(lab: Lab, name: str) -> None:
-    lab.watch.failing |= {"PutLogEvents": 1}
+    lab.deny("PutLogEvents")
     lab.deploy(f"{name}-works", EXAMPLES / "basic.yml")
-    lab.watch.failing |= {"CreateSecret": 1, "DeleteAccessKey": 1}
+    lab.deny("CreateSecret", "DeleteAccessKey")
     with pytest.raises(Failed):
         lab.deploy(f"{name}-fails", EXAMPLES / "basic.yml")
     template, cloudwatch, config = EXAMPLES / "operations.yml", lab.client("cloudwatch"), lab.client("config")

@@ -58,7 +58,7 @@ def test_the_excerpts_of_a_rotation_and_of_a_failed_create_are_what_the_handlers
     line = excerpt("What happened to a key", "json")
     assert flat(line) == flat(json.dumps(created)) and "aws_request_id" in json.loads(line), json.dumps(created)
 
-    lab.watch.failing["CreateSecret"] = 1
+    lab.deny("CreateSecret")
     with pytest.raises(Failed):
         lab.deploy(f"{name}-fails", template)
     failed = lab.lines(f"{name}-fails")

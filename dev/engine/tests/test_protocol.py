@@ -1,15 +1,17 @@
 """What handlers are asked, and what becomes of their answers: a resource type made up for it, in this process."""
 
-import contextlib
 import itertools
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from lab import JsonServer, Lab, Watch, engine, serving
-from surroundings import HOST
+from lab import Lab, engine
+from ports import HOST, reserved_port
+from werkzeug import Request, Response
+from werkzeug.serving import make_server
 
 SCHEMA = {
     "typeName": "Acme::Test::Thing",
@@ -76,16 +78,10 @@ class Things:
             if request["action"] != "READ"
         ]
 
-    def server(self) -> type[JsonServer]:
+    def answer(self, request: Request) -> Response:
         """The Lambda API before the handlers."""
-        things = self
-
-        class Handler(JsonServer):
-            def do_POST(self) -> None:
-                event = things.handle(json.loads(self.body()))
-                self.answer(200 if event else 500, json.dumps(event).encode())
-
-        return Handler
+        event = self.handle(request.get_json())
+        return Response(json.dumps(event), 200 if event else 500, content_type="application/json")
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +90,17 @@ def engine_with_things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     directory = tmp_path_factory.mktemp("things")
     (directory / "schema.json").write_text(json.dumps(SCHEMA))
     things = Things()
-    with contextlib.ExitStack() as stack:
-        url = f"http://{HOST}:{stack.enter_context(serving(things.server())).server_port}/"
-        log = directory / "engine.log"
+    server = make_server(HOST, 0, Request.application(things.answer), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url, log = f"http://{HOST}:{server.server_port}/", directory / "engine.log"
         options = ["--schema", str(directory / "schema.json"), "--type-configuration", '{"Prefix": "p"}']
-        options += ["--first-backoff", "0.01"]
-        yield Lab(stack.enter_context(engine(url, log, *options)), log, url, Watch()), things
+        with reserved_port() as port, engine(url, port, log, *options, "--first-backoff", "0.01"):
+            yield Lab(port, log, url), things
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture

@@ -50,24 +50,29 @@ def user(lab: Lab, name: str) -> str:
     return name
 
 
+def operations(lab: Lab) -> list[str]:
+    """What the handlers have called."""
+    return [call.operation for call in lab.calls()]
+
+
 @pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
 def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     first = lab.deploy(name, template, UserName=user)
-    seen: list[tuple[set[str], str]] = []
-    lab.watch.before["DeleteAccessKey"] = lambda _: seen.append(
-        (set(lab.keys(user)), lab.readable(lab.resource(name, "Role")))
-    )
-    counts: list[int] = []
-    for operation in ("CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteSecret"):
-        lab.watch.before[operation] = lambda _: counts.append(len(lab.keys(user)))
-
+    lab.forget_calls()
     second = lab.deploy(name, template, Serial=2)
 
     assert [first[part] == second[part] for part in ("Key", "SecretArn", "SecretAccessKey")] == [False] * 3
-    assert seen == [({first["Key"], second["Key"]}, second["SecretArn"])]
-    assert max(counts) == 2
+    calls = lab.calls()
+    assert max(len(call.keys[user]) for call in calls) == 2
+    [deletion] = [call for call in calls if call.operation == "DeleteAccessKey"]
+    assert set(deletion.keys[user]) == {first["Key"], second["Key"]}
+    [*_, updated] = [
+        number for number, event in enumerate(lab.events(name)) if event[:2] == ("Reader", "UPDATE_COMPLETE")
+    ]
+    assert updated < lab.events(name).index(("Key", "DELETE_COMPLETE", ""))
+    assert lab.readable(lab.resource(name, "Role")) == second["SecretArn"]
     assert lab.keys(user) == {second["Key"]: "Active"}
     assert lab.secret_of(first["Key"]) is None
     assert lab.stored(second["SecretArn"])["SecretAccessKey"] == second["SecretAccessKey"]
@@ -84,14 +89,14 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
     before = lab.deploy(name, template, UserName=user, Serial=2)
     changed = tmp_path / "changed.yml"
     changed.write_text(template.read_text().replace("Serial: !Ref Serial", lowered).replace(", ,", ","))
-    lab.watch.calls.clear()
+    lab.forget_calls()
     with pytest.raises(Failed):
         lab.deploy(name, changed)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     words = f"would go from 2, that of access key {before['Key']}, to {number}. Nothing was created."
     assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
-    assert "CreateAccessKey" not in lab.watch.calls
+    assert "CreateAccessKey" not in operations(lab)
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.outputs(name) == before
 
@@ -103,10 +108,10 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
 def test_status_changes_in_place_and_back(lab: Lab, name: str, template: Path, user: str) -> None:
     before = lab.deploy(name, template, UserName=user)
     for status in ("Inactive", "Active"):
-        lab.watch.calls.clear()
+        lab.forget_calls()
         assert lab.deploy(name, template, Status=status) == before
         assert lab.keys(user) == {before["Key"]: status}
-        assert not {"CreateAccessKey", "DeleteAccessKey"}.intersection(lab.watch.calls)
+        assert not {"CreateAccessKey", "DeleteAccessKey"}.intersection(operations(lab))
 
 
 def test_another_user_name_creates_on_the_new_user_and_deletes_on_the_old(
@@ -137,10 +142,9 @@ def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
     )
     lab.deploy(name, template, UserName=name)
     old = lab.resource(name, "Key")
-    there: list[bool] = []
-    lab.watch.before["DeleteAccessKey"] = lambda _: there.append(name in lab.users())
     lab.deploy(name, template, UserName=f"{name}-2")
-    assert there == [True]
+    [deletion] = [call for call in lab.calls() if call.operation == "DeleteAccessKey"]
+    assert name in deletion.keys
     assert name not in lab.users()
     assert lab.keys(f"{name}-2") == {lab.resource(name, "Key"): "Active"}
     assert lab.secret_of(old) is None
@@ -173,7 +177,7 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     with pytest.raises(Failed):
         lab.deploy(name, broken, Serial=2)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert lab.watch.calls.count("CreateAccessKey") == 2, "it did rotate"
+    assert operations(lab).count("CreateAccessKey") == 2, "it did rotate"
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.readable(lab.resource(name, "Role")) == before["SecretArn"]
     assert lab.outputs(name) == before
@@ -194,7 +198,7 @@ def test_an_update_that_fails_after_a_change_in_place_changes_it_back(
     with pytest.raises(Failed):
         lab.deploy(name, broken, Status="Inactive")
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert lab.watch.calls.count("UpdateAccessKey") == 2
+    assert operations(lab).count("UpdateAccessKey") == 2
     assert lab.keys(user) == {before["Key"]: "Active"}
 
 
@@ -238,13 +242,13 @@ def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
 def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
-    lab.watch.failing = {"CreateSecret": 1, "DeleteAccessKey": 1}
+    lab.deny("CreateSecret", "DeleteAccessKey")
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=user)
     reason = lab.reasons(name, "CREATE_FAILED")["Key"]
     assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
     assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
-    assert lab.watch.calls.count("DeleteAccessKey") == 2
+    assert operations(lab).count("DeleteAccessKey") == 2
     assert lab.keys(user) == {}
     assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
 
@@ -254,7 +258,7 @@ def test_a_key_that_cannot_be_deleted_keeps_the_stack_until_it_can(
 ) -> None:
     key = lab.deploy(name, template, UserName=user)["Key"]
     # Without GetUser, nothing tells that the user is seconds old, which would make it a denial that passes.
-    lab.watch.failing = {"DeleteAccessKey": 1, "GetUser": 1}
+    lab.deny("DeleteAccessKey", "GetUser")
     assert lab.delete(name) == "DELETE_FAILED"
     assert "HandlerErrorCode: AccessDenied" in lab.reasons(name, "DELETE_FAILED")["Key"]
     assert lab.keys(user) == {key: "Active"}
