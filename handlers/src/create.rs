@@ -13,7 +13,10 @@ mod rollback;
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
 };
-use tokio::{join, time::Instant};
+use tokio::{
+    join,
+    time::{Instant, timeout},
+};
 
 use crate::{
     Services,
@@ -27,7 +30,7 @@ use crate::{
     stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{
         LOOK_TIME, NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE,
-        TIME_TO_GO_ON,
+        TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
     },
     user_keys::{UserKey, user_keys, with_entries},
 };
@@ -43,7 +46,7 @@ struct Create<'a> {
     user: &'a UserName,
 }
 
-/// A key that IAM and the store both show as READ would answer with it.
+/// A key that IAM and the store both show, from the places where READ looks.
 struct Shown {
     key: KeyMetadata,
     stored: StoredSecret,
@@ -315,14 +318,37 @@ impl Create<'_> {
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
-    /// One look at a key that this operation created, from the places where READ looks, and at the user's keys that were not
-    /// there `before`. What one look has shown of these, the next one does not forget.
+    /// One look at a key that this operation created, which puts right what it can.
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
     /// - `ResourceConflict` with a key that another invocation of this operation created before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
     async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
+        let Self { services, request, .. } = *self;
+        let Ok(shown) = timeout(LOOK_TIME, self.see(id, before)).await else { return Ok(None) };
+        let Some(Shown { key, stored, others }) = shown? else { return Ok(None) };
+        // In a callback, CloudFormation knows this key by its id, and no other.
+        if context.is_none() {
+            concurrent::give_way(self, &key, &others)?;
+        }
+        let is_as_wanted = key.status == request.desired.wanted_status();
+        let is_alone = !others.iter().any(|key| key.is_by(request));
+        if !(is_as_wanted && is_alone || services.deadline.leaves(TIME_TO_PUT_RIGHT + ROLLBACK_TIME)) {
+            return Ok(None);
+        }
+        if !is_as_wanted {
+            self.set_status(id).await?;
+            return Ok(None);
+        }
+        let is_alone = unless_retriable(concurrent::delete_others(self, &others).await)? == Some(true);
+        let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
+        Ok((is_alone && !is_underway).then_some(Shown { key, stored, others }))
+    }
+
+    /// The key, from the places where READ looks, and those of the user's keys that were not there `before`. What one look has
+    /// shown of these, the next one does not forget.
+    async fn see(&self, id: &str, before: &[UserKey]) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
         let listed = match listed {
@@ -341,16 +367,6 @@ impl Create<'_> {
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
         let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };
-        // In a callback, CloudFormation knows this key by its id, and no other.
-        if context.is_none() {
-            concurrent::give_way(self, &key, &others)?;
-        }
-        if key.status != request.desired.wanted_status() {
-            self.set_status(id).await?;
-            return Ok(None);
-        }
-        let is_alone = unless_retriable(concurrent::delete_others(self, &others).await)? == Some(true);
-        let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
-        Ok((is_alone && !is_underway).then_some(Shown { key, stored, others }))
+        Ok(Some(Shown { key, stored, others }))
     }
 }

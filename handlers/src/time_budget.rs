@@ -89,9 +89,12 @@ pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 /// What rolling a key back takes at most.
 pub(crate) const ROLLBACK_TIME: Duration = TIME_TO_DELETE;
 
-/// What one look at a new key takes at most: listing it beside reading its secret, setting its status, and looking for
-/// the key of a concurrent invocation.
+/// What one look takes at most: a call. Looking at a new key is given up after it: it also asks the store whose the user's
+/// other keys are.
 pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INTERVAL);
+
+/// What putting right takes at most what a look at a new key has shown: its status, or the key of another invocation.
+pub(crate) const TIME_TO_PUT_RIGHT: Duration = TIME_TO_DELETE;
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for one look,
 /// and for the rollback.
@@ -183,6 +186,8 @@ mod tests {
         assert!(calls(3) <= READ_LIMIT);
         assert!(READ_WAIT + calls(1) <= READ_LIMIT);
         assert!(STABILIZE_WAIT + LOOK_TIME + ROLLBACK_TIME <= WRITE_LIMIT);
+        // A callback's first look has the time to put right what it shows.
+        assert!(LOOK_TIME + TIME_TO_PUT_RIGHT + ROLLBACK_TIME <= WRITE_LIMIT);
         // CREATE that goes on with the key of another invocation: a write to it, whether its user is new, one look.
         assert_eq!(calls(2) + LOOK_TIME, TIME_TO_GO_ON);
     }
