@@ -2,7 +2,7 @@
 
     python dev/ports.py COMMAND...
 
-runs such a server, with the port in place of PORT in the command, and begins by printing the port in a line of its own.
+runs such a server, with the port in place of the word PORT, and begins by printing the port in a line of its own.
 """
 
 import os
@@ -38,9 +38,9 @@ def reserved_port(host: str = HOST, *, inheritable: bool = False) -> Iterator[in
 
 
 def main() -> None:
-    """Become the server, which inherits the reservation, and says nothing any more."""
+    """Become the server, which inherits the reservation. What it prints is discarded."""
     with reserved_port(inheritable=True) as port:
-        command = [word.replace("PORT", str(port)) for word in sys.argv[1:]]
+        command = [str(port) if word == "PORT" else word for word in sys.argv[1:]]
         print(port, flush=True)
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)

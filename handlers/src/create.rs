@@ -24,13 +24,13 @@ use crate::{
     missing_key::undecided,
     panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
-    resource_model::{not_found, success},
+    resource_model::success,
     secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
     ses_smtp,
     stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{
-        LOOK_TIME, NEW_USER_WAIT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME, TIME_TO_CREATE,
-        TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
+        LOOK_TIME, NEW_USER_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME,
+        TIME_TO_CREATE, TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
     },
     user_keys::{UserKey, user_keys, with_entries},
 };
@@ -326,7 +326,7 @@ impl Create<'_> {
     /// - `AccessDenied`: the role may not read the secret that it has stored.
     async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
         let Self { services, request, .. } = *self;
-        let Ok(shown) = timeout(LOOK_TIME, self.see(id, before)).await else { return Ok(None) };
+        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(id, before)).await else { return Ok(None) };
         let Some(Shown { key, stored, others }) = shown? else { return Ok(None) };
         // In a callback, CloudFormation knows this key by its id, and no other.
         if context.is_none() {
@@ -363,7 +363,12 @@ impl Create<'_> {
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
-            Value::Readable(_) => return Err(not_found(id, user)),
+            Value::Readable(_) => {
+                return Err(HandlerError::new(
+                    HandlerErrorCode::NotFound,
+                    format!("Access key {id} of user {user} was not created by this operation"),
+                ));
+            }
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
         let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };

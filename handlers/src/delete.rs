@@ -34,9 +34,20 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
         }
         deleted => deleted?,
     };
-    let (secret, gone) = join!(services.secret_store.delete(id), wait_until_gone(services, &user, id));
-    secret.map_err(|failure| secret_left_behind(services, failure, id))?;
-    if gone? { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
+    let delete_secret =
+        async { services.secret_store.delete(id).await.map_err(|failure| secret_left_behind(services, failure, id)) };
+    let gone = if context.is_none() {
+        let (secret, gone) = join!(delete_secret, wait_until_gone(services, &user, id));
+        secret.and(gone)?
+    } else {
+        // A callback context proves nothing: a key that lives keeps its secret.
+        let gone = wait_until_gone(services, &user, id).await?;
+        if gone {
+            delete_secret.await?;
+        }
+        gone
+    };
+    if gone { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
 }
 
 /// The error of a DELETE whose key is gone, but whose secret is not.
@@ -109,7 +120,10 @@ pub(crate) async fn delete_access_key(
             || entry.as_ref().is_some_and(|entry| entry.is_younger_than(PROPAGATION, clock));
         match place? {
             Whereabouts::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
-            Whereabouts::Elsewhere(owner) => return Err(of_another_user(id, &user, &owner)),
+            Whereabouts::Elsewhere(owner) => {
+                let advice = "Delete the stack and retain this resource";
+                return Err(of_another_user(id, &user, &owner, advice));
+            }
             Whereabouts::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
             Whereabouts::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
             Whereabouts::Here => pause("waiting until IAM deletes the key that it shows").await,

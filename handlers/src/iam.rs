@@ -212,7 +212,7 @@ impl Iam {
                 return error;
             }
             let message = format!(
-                "{}. IAM names no policy that denies it, as for a key that is not in this account",
+                "{}. AWS names no policy as the reason, as for a key that does not exist in this account",
                 error.message
             );
             HandlerError::new(HandlerErrorCode::NotFound, message)

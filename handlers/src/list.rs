@@ -156,7 +156,7 @@ impl Position {
         position.ok_or_else(|| {
             HandlerError::new(
                 HandlerErrorCode::InvalidRequest,
-                "The nextToken is not one that this handler has answered with. Leave it out to start from the first page",
+                "The nextToken was not returned by this handler. Leave it out to start from the first page",
             )
         })
     }

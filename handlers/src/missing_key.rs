@@ -33,12 +33,14 @@ pub(crate) async fn whereabouts(services: &Services, user: &UserName, id: &str) 
 }
 
 /// The error for a key of another user.
-pub(crate) fn of_another_user(id: &str, user: &UserName, owner: &UserName) -> HandlerError {
+///
+/// `advice` says what to do beside deleting the key by hand.
+pub(crate) fn of_another_user(id: &str, user: &UserName, owner: &UserName, advice: &str) -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::InvalidRequest,
         format!(
             "Access key {id} belongs to user {owner}, not to {user}: the user was renamed, or the key is not this \
-             resource's. Nothing was changed. Give UserName as it is now, which replaces the key, or delete the key with: {}",
+             resource's. Nothing was changed. {advice}, or delete the key with: {}",
             delete_command(owner, id)
         ),
     )
@@ -50,8 +52,8 @@ pub(crate) fn undecided(id: &str, user: &UserName) -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::ResourceConflict,
         format!(
-            "IAM does not say the same everywhere of access key {id} of user {user}, as for seconds after a key was \
-             created or deleted. Try again"
+            "IAM gives inconsistent answers about access key {id} of user {user}, or there was no time left to check. That is \
+             usual for some seconds after a key was created or deleted. Try again"
         ),
     )
 }

@@ -8,8 +8,7 @@ use crate::{
     ses_smtp,
 };
 
-/// The SUCCESS event with the model of a key. Where its secret cannot be read, the message and a warning in the log say
-/// why.
+/// The SUCCESS event with the model of a key, as far as its secret can be read.
 ///
 /// # Errors
 /// As [`ses_smtp::password`].
@@ -26,13 +25,18 @@ pub(crate) fn success(
         Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),
         Value::Unreadable { why, ownership } => {
             let known = AccessKey { serial: ownership.and_then(|ownership| ownership.serial), ..known };
-            tracing::warn!(access_key_id = id, why, "secret cannot be read");
-            let message = format!(
-                "The secret of access key {id} of user {user} cannot be read, and the properties from it are empty: {why}"
-            );
-            Ok(ProgressEvent::success(known).with_message(Some(message)))
+            Ok(success_without_secret(known, &id, user, &why))
         }
     }
+}
+
+/// The SUCCESS event with what is known of a key whose secret cannot be read. The message and a warning in the log say why.
+pub(crate) fn success_without_secret(known: AccessKey, id: &str, user: &UserName, why: &str) -> ProgressEvent {
+    tracing::warn!(access_key_id = id, why, "secret cannot be read");
+    let message = format!(
+        "The secret of access key {id} of user {user} cannot be read, and the properties from it are empty: {why}"
+    );
+    ProgressEvent::success(known).with_message(Some(message))
 }
 
 /// What IAM alone says of a key.

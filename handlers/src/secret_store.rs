@@ -33,7 +33,7 @@ pub struct SecretStore {
 ///
 /// It goes up when a field changes its meaning, or becomes one that reading cannot do without: a later release then knows
 /// what it has before it. A new field that may be missing leaves it as it is. Nothing is refused for its version, because
-/// after a way back to an older release that one reads what the newer has written.
+/// after a rollback, an older release reads what the newer one has written.
 const LAYOUT_VERSION: u32 = 1;
 
 /// A [`SecretValue`] as it is written.
@@ -100,7 +100,8 @@ pub(crate) enum Value {
 /// What the store knows of a key without decrypting its secret.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// `None` where the secret is of an older layout and cannot be read, or was described anew by hand.
+    /// `None` where neither the description nor the value tells: somebody changed both, or the secret has an older layout and
+    /// cannot be read.
     pub(crate) ownership: Option<Ownership>,
     /// When the secret was stored, which is when the key was created, give or take seconds.
     created: Option<SystemTime>,
@@ -301,7 +302,11 @@ impl SecretStore {
 
     /// The command with which a person deletes the secret of a key.
     pub(crate) fn delete_command(&self, id: &str) -> String {
-        format!("aws secretsmanager delete-secret --secret-id {} --force-delete-without-recovery", self.name(id))
+        let region = self.client.config().region().map(|region| format!(" --region {region}")).unwrap_or_default();
+        format!(
+            "aws secretsmanager delete-secret --secret-id {}{region} --force-delete-without-recovery",
+            self.name(id)
+        )
     }
 
     fn subject(&self, id: &str) -> String {

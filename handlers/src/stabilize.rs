@@ -29,14 +29,13 @@ impl CallbackContext {
     /// The context that the request carries; none in an operation's first invocation.
     ///
     /// # Errors
-    /// `InvalidRequest`: the context is not one that a handler of this type has answered with.
+    /// `InvalidRequest`: the context is not one that a handler of this type has answered with for this key.
     pub(crate) fn of(request: &Request) -> Result<Option<Self>> {
-        let context = request.context.callback_context.as_ref().map(Self::deserialize);
-        context.transpose().map_err(|_| {
-            HandlerError::new(
-                HandlerErrorCode::InvalidRequest,
-                "The callback context is not one that this handler has answered with",
-            )
+        let Some(context) = &request.context.callback_context else { return Ok(None) };
+        let context = Self::deserialize(context).ok();
+        let is_of = |context: &Self| request.desired.id.as_ref().is_none_or(|id| *id == context.access_key_id);
+        context.filter(is_of).map(Some).ok_or_else(|| {
+            HandlerError::new(HandlerErrorCode::InvalidRequest, "The callback context was not returned by this handler")
         })
     }
 }
@@ -90,7 +89,8 @@ pub(crate) fn call_again(
         return Err(HandlerError::new(
             HandlerErrorCode::NotStabilized,
             format!(
-                "AWS has not shown the outcome of {} for access key {id} of user {user} for minutes. Look at it with: {}",
+                "{} of access key {id} of user {user} did not stabilize: after several minutes AWS still does not show the \
+                 result. Check with: {}",
                 request.action,
                 list_command(user)
             ),

@@ -89,11 +89,12 @@ pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 /// What rolling a key back takes at most.
 pub(crate) const ROLLBACK_TIME: Duration = TIME_TO_DELETE;
 
-/// What one look takes at most: a call. Looking at a new key is given up after it: it also asks the store whose the user's
-/// other keys are.
+/// What one look takes at most, with the pause before it: a call. A look at a new key makes more calls than one, and is given
+/// up when the time of one is over.
 pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INTERVAL);
 
-/// What putting right takes at most what a look at a new key has shown: its status, or the key of another invocation.
+/// How long it takes at most to put right what a look at a new key has shown: to set its status, or to delete another
+/// invocation's key.
 pub(crate) const TIME_TO_PUT_RIGHT: Duration = TIME_TO_DELETE;
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for one look,

@@ -7,7 +7,7 @@ use crate::{
     Services,
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
-    resource_model::{not_found, success},
+    resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, Value, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again, poll, unless_retriable},
     time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT},
@@ -26,33 +26,31 @@ pub(crate) async fn update(services: &Services, request: &Request) -> Result<Pro
     let user = request.user_name()?;
     let context = CallbackContext::of(request)?;
     let new_status = changes_status(request).then(|| request.desired.wanted_status());
-    let stored = if changes_tags(request) {
-        let (key, stored) = try_join!(find(services, user, id), services.secret_store.get(id))?;
-        let stored = wait_for_secret(services, &key, stored).await?;
-        // What is refused changes nothing.
-        refuse_tags(services, request, id, stored.as_ref())?;
-        if let Some(status) = new_status {
-            set_status(services, user, id, status).await?;
-        }
-        stored
-    } else {
-        let known = async {
-            match new_status {
-                Some(status) => set_status(services, user, id, status).await.map(|()| None),
-                None => find(services, user, id).await.map(Some),
+    let stored = match new_status {
+        Some(status) if !changes_tags(request) => {
+            // Both run to their end: a status that is set counts, although the secret cannot be had.
+            let (set, stored) = join!(set_status(services, user, id, status), services.secret_store.get(id));
+            set?;
+            let stored = match stored {
+                Ok(None) => find_late_secret(services, user, id).await,
+                stored => stored,
+            };
+            match stored {
+                Err(failure) if !changes_stack_tags(request) => {
+                    return go_on_without_secret(services, request, user, id, context.as_ref(), &failure).await;
+                }
+                stored => stored?,
             }
-        };
-        // Both run to their end: a status that is set counts, although the secret cannot be had.
-        let (known, stored) = join!(known, services.secret_store.get(id));
-        match (known?, stored?) {
-            (_, Some(stored)) => Some(stored),
-            (Some(key), None) => wait_for_secret(services, &key, None).await?,
-            (None, None) => match services.iam.find_access_key(user, id).await {
-                Ok(Some(key)) => wait_for_secret(services, &key, None).await?,
-                // IAM knew the key a moment ago.
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => None,
-            },
+        }
+        _ => {
+            let (key, stored) = try_join!(find(services, user, id), services.secret_store.get(id))?;
+            let stored = wait_for_secret(services, &key, stored).await?;
+            // What is refused changes nothing.
+            refuse_tags(services, request, id, stored.as_ref())?;
+            if let Some(status) = new_status {
+                set_status(services, user, id, status).await?;
+            }
+            stored
         }
     };
     let stored = match stored {
@@ -73,6 +71,30 @@ fn changes_status(request: &Request) -> bool {
 /// Whether the template changed the resource's own tags, or nothing says that it did not.
 fn changes_tags(request: &Request) -> bool {
     request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags)
+}
+
+/// Whether the stack's tags changed.
+fn changes_stack_tags(request: &Request) -> bool {
+    request.context.stack_tags != request.context.previous_stack_tags
+}
+
+/// The answer of an UPDATE that has set the status and nothing else, where the secret cannot be had. It does not fail for that:
+/// CloudFormation's rollback would set the previous status, and so activate a key again that was deactivated because it has
+/// leaked.
+async fn go_on_without_secret(
+    services: &Services,
+    request: &Request,
+    user: &UserName,
+    id: &str,
+    context: Option<&CallbackContext>,
+    failure: &HandlerError,
+) -> Result<ProgressEvent> {
+    match wait_until_shown(services, request, user, id, None).await? {
+        Some(key) if !failure.code.is_retriable() => {
+            Ok(success_without_secret(of_iam(user, key), id, user, &failure.message))
+        }
+        _ => call_again(request, user, id, context),
+    }
 }
 
 /// Sets the status of the key.
@@ -104,7 +126,10 @@ async fn until_known<T>(
         }
         match whereabouts(services, user, id).await? {
             Whereabouts::Here => Ok(None),
-            Whereabouts::Elsewhere(owner) => Err(of_another_user(id, user, &owner)),
+            Whereabouts::Elsewhere(owner) => {
+                let advice = "Set UserName to the user's current name, which replaces the key";
+                Err(of_another_user(id, user, &owner, advice))
+            }
             Whereabouts::Nowhere if is_young(services, id).await => Ok(None),
             Whereabouts::Nowhere => Err(not_found(id, user)),
         }
@@ -126,6 +151,16 @@ async fn wait_for_secret(
     let reason = "waiting until the store shows the secret of the key, which is seconds old";
     let look = async || services.secret_store.get(&key.id).await;
     poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
+}
+
+/// The stored secret of a key that the store does not show at once.
+async fn find_late_secret(services: &Services, user: &UserName, id: &str) -> Result<Option<StoredSecret>> {
+    match services.iam.find_access_key(user, id).await {
+        Ok(Some(key)) => wait_for_secret(services, &key, None).await,
+        // IAM knew the key a moment ago.
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// Whether the key is so young that IAM may not show it yet.
@@ -171,6 +206,9 @@ async fn wait_until_shown(
 /// - `InvalidRequest`: there is no stored secret.
 /// - `AccessDenied`: it cannot be read.
 fn refuse_tags(services: &Services, request: &Request, id: &str, stored: Option<&StoredSecret>) -> Result<()> {
+    if !changes_tags(request) {
+        return Ok(());
+    }
     let is_without = request.desired.tags.as_ref().is_none_or(Vec::is_empty);
     let before = request.previous.as_ref().and_then(|previous| previous.tags.as_ref());
     match stored.map(|stored| &stored.value) {

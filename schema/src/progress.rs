@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{AccessKey, HandlerError, HandlerErrorCode};
 
-/// The longest message that reaches its reader ([Cloud Control API]). Of a longer one, the beginning says what happened.
+/// The longest message that reaches its reader ([Cloud Control API]).
 ///
 /// [Cloud Control API]: https://docs.aws.amazon.com/cloudcontrolapi/latest/APIReference/API_ProgressEvent.html
 const MAX_MESSAGE_CHARACTERS: usize = 2048;
@@ -120,13 +120,16 @@ impl From<HandlerError> for ProgressEvent {
     }
 }
 
-/// The message, cut off where it is too long.
-fn shortened(mut message: String) -> String {
-    if message.chars().count() > MAX_MESSAGE_CHARACTERS {
-        message = message.chars().take(MAX_MESSAGE_CHARACTERS - 1).collect();
-        message.push('…');
+/// The message, without its middle where it is too long: it begins with what failed, and ends with what to do.
+fn shortened(message: String) -> String {
+    let characters = message.chars().count();
+    if characters <= MAX_MESSAGE_CHARACTERS {
+        return message;
     }
-    message
+    let half = MAX_MESSAGE_CHARACTERS / 2;
+    let begin = message.chars().take(half);
+    let end = message.chars().skip(characters + 1 - half);
+    begin.chain(['…']).chain(end).collect()
 }
 
 #[cfg(test)]
@@ -149,15 +152,17 @@ mod tests {
             json!({"status": "IN_PROGRESS", "resourceModel": {}, "callbackContext": {}, "callbackDelaySeconds": 5}),
         );
     }
+
     #[test]
-    fn a_message_longer_than_an_event_takes_is_cut_off_at_a_character() {
+    fn a_message_longer_than_an_event_takes_loses_its_middle() {
         let error = |message: &str| ProgressEvent::from(HandlerError::new(HandlerErrorCode::NotFound, message));
         let warning = |message: &str| ProgressEvent::deleted().with_message(Some(message.to_owned()));
-        for longest in ["a".repeat(2048), "é".repeat(2048)] {
-            let cut = format!("{}…", &longest[..longest.len() / 2048 * 2047]);
+        for [begin, end] in [["a", "z"], ["é", "ž"]] {
+            let longest = begin.repeat(1024) + &end.repeat(1024);
+            let cut = begin.repeat(1024) + "…" + &end.repeat(1023);
             for event in [&error as &dyn Fn(&str) -> ProgressEvent, &warning] {
                 assert_eq!(event(&longest).message.as_ref(), Some(&longest));
-                assert_eq!(event(&format!("{longest}b")).message.as_ref(), Some(&cut));
+                assert_eq!(event(&longest.replacen(end, "middle", 1)).message.as_ref(), Some(&cut));
             }
         }
     }

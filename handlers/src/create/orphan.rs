@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result};
 
-use super::Create;
+use super::{Create, rollback};
 use crate::{
     iam::KeyMetadata,
     stabilize::{poll, unless_retriable},
@@ -38,6 +38,7 @@ pub(super) async fn look_for(
     let is_enough = |seen: &Suspects| !seen.unknown.is_empty() && !seen.unknown.iter().any(is_underway);
     let mut seen = Suspects::default();
     let mut was_answered = false;
+    let mut missing_user = None;
     let looked = poll(
         services,
         "waiting until IAM shows a key that CreateAccessKey may have created without an answer",
@@ -45,29 +46,36 @@ pub(super) async fn look_for(
         OPERATION_TIMEOUT * 2,
         |is_enough| *is_enough,
         async || {
-            if let Some(suspects) = unless_retriable(suspects(create, before).await)? {
-                was_answered = true;
-                seen.add(suspects);
+            match suspects(create, before).await {
+                // IAM knew the user a moment ago: they are new, or were renamed.
+                Err(error) if error.is_not_found() => missing_user = Some(error),
+                suspects => {
+                    if let Some(suspects) = unless_retriable(suspects)? {
+                        missing_user = None;
+                        was_answered = true;
+                        seen.add(suspects);
+                    }
+                }
             }
             Ok(is_enough(&seen))
         },
     );
-    let looked = looked.await;
+    let looked = looked.await.and_then(|_| missing_user.map_or(Ok(()), Err));
     match (seen.unknown.as_slice(), looked) {
-        ([], Ok(_)) if was_answered => error.followed_by("IAM shows no key that it could have created"),
-        ([], Ok(_)) => error.followed_by(&format!(
-            "Whether it created a key cannot be seen yet. Look with: {}",
+        ([], Ok(())) if was_answered => error.followed_by("IAM shows no key that it could have created"),
+        ([], Ok(())) => error.followed_by(&format!(
+            "It is not known yet whether it created a key. List the user's keys with: {}",
             list_command(create.user)
         )),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
-        ([key], Ok(_))
+        ([key], Ok(()))
             if seen.known.is_empty()
                 && !is_underway(key)
                 && before.is_empty()
                 && created_between(&key.metadata, started, ended)
                 && was_user_new(create, &key.metadata).await =>
         {
-            delete(create, key, error).await
+            roll_back(create, &key.metadata, error).await
         }
         _ => left_alone(create, &seen.unknown, &error),
     }
@@ -106,29 +114,11 @@ async fn was_user_new(create: &Create<'_>, key: &KeyMetadata) -> bool {
     }
 }
 
-/// Deletes a key that is proven to be ours.
-async fn delete(create: &Create<'_>, key: &UserKey, error: HandlerError) -> HandlerError {
-    let Create { services, user, .. } = *create;
-    let id = &key.metadata.id;
-    match services.iam.delete_access_key(user, id).await {
-        Ok(()) => error.followed_by(&format!("It had created access key {id} all the same, which was deleted again")),
-        Err(failure) => {
-            tracing::warn!(
-                access_key_id = id,
-                user = user.as_str(),
-                why = failure.message,
-                "key of a failed CREATE is left"
-            );
-            HandlerError::new(
-                HandlerErrorCode::GeneralServiceException,
-                format!(
-                    "{}. It had created access key {id} of user {user}, which could not be deleted: {}. Delete it with: {}",
-                    error.message,
-                    failure.message,
-                    delete_command(user, id)
-                ),
-            )
-        }
+/// Rolls back a key that is proven to be ours.
+async fn roll_back(create: &Create<'_>, key: &KeyMetadata, error: HandlerError) -> HandlerError {
+    match rollback::delete_key(create, key, &error).await {
+        Ok(()) => error.followed_by(&format!("The call had created access key {}, which was rolled back", key.id)),
+        Err(named) => named,
     }
 }
 
@@ -138,8 +128,8 @@ fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
-            "{}. Whether a key was created cannot be told: {}. Look for it, under the user's new name if the user was renamed, \
-             with: {}",
+            "{}. It is not known whether a key was created: {}. List the user's keys with: {}. If the user was renamed, use the \
+             new name",
             error.message,
             failure.message,
             list_command(create.user)
@@ -156,7 +146,7 @@ fn left_alone(create: &Create<'_>, suspects: &[UserKey], error: &HandlerError) -
         HandlerErrorCode::GeneralServiceException,
         format!(
             "{}. It may have created one of these keys of user {user}, or somebody else did, so none was deleted. Delete \
-             each one unless you know whose it is: {keys}. A key may be shown late: look again with: {}",
+             each one unless you know whose it is: {keys}. IAM may show a key late: list them again with: {}",
             error.message,
             list_command(user)
         ),
@@ -191,7 +181,7 @@ pub(super) async fn name_suspects(create: &Create<'_>, error: HandlerError) -> H
     match listed {
         Err(failure) if !failure.is_not_found() && !error.message.contains(&list_command(user)) => {
             error.followed_by(&format!(
-                "If an attempt of this operation was interrupted, it may have left a key. Look with: {}",
+                "If an attempt of this operation was interrupted, it may have left a key. List the user's keys with: {}",
                 list_command(user)
             ))
         }

@@ -77,8 +77,9 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
     Err(HandlerError::new(
         HandlerErrorCode::NetworkFailure,
         format!(
-            "Only {} s of this invocation are left, too few to create a key and to be sure of it: AWS was slow, or the user \
-             is seconds old and not known everywhere yet. Nothing was created",
+            "Only {} seconds of this invocation are left, not enough to create a key and to roll it back if a later step \
+             fails: AWS answered slowly, or the user is seconds old and IAM does not know them everywhere yet. Nothing was \
+             created",
             deadline.remaining().as_secs()
         ),
     ))
@@ -115,13 +116,15 @@ pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
 
 fn quota_full(user: &UserName, keys: &[UserKey]) -> HandlerError {
     let in_the_way: Vec<String> = keys.iter().map(|key| key.describe_with_command(user)).collect();
-    let in_the_way = if keys.is_empty() { "IAM shows none yet".to_owned() } else { in_the_way.join("; ") };
+    let in_the_way = match in_the_way.as_slice() {
+        [] => "IAM does not list them yet".to_owned(),
+        keys => format!("Delete one that is not in use: {}", keys.join("; ")),
+    };
     HandlerError::new(
         HandlerErrorCode::ServiceLimitExceeded,
         format!(
-            "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. Delete one that is not used: \
-             {in_the_way}. Rotation by Serial needs one free, because the new key is created before the old one is \
-             deleted. A key may be shown late: look again with: {}",
+            "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. {in_the_way}. Rotation by Serial needs \
+             room for a second key, because the new key is created before the old one is deleted. List the keys with: {}",
             list_command(user)
         ),
     )
@@ -140,8 +143,9 @@ mod tests {
         assert_eq!(late.code, HandlerErrorCode::NetworkFailure);
         assert_eq!(
             late.message,
-            "Only 44 s of this invocation are left, too few to create a key and to be sure of it: AWS was slow, or the user \
-             is seconds old and not known everywhere yet. Nothing was created"
+            "Only 44 seconds of this invocation are left, not enough to create a key and to roll it back if a later step \
+             fails: AWS answered slowly, or the user is seconds old and IAM does not know them everywhere yet. Nothing was \
+             created"
         );
     }
 }

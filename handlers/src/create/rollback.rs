@@ -30,22 +30,36 @@ impl Unfinished {
 /// carries the key's id, by which CloudFormation's own rollback deletes it, and a code that CloudFormation does not retry:
 /// another CREATE would not find a key whose secret is not stored.
 pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished: Unfinished) -> HandlerError {
-    let Create { services, user, .. } = *create;
+    let services = create.services;
     let Unfinished { error, may_be_stored } = unfinished;
     let id = &key.id;
     if !services.deadline.leaves(ROLLBACK_TIME) {
         return final_error(left_behind(create, id, &error, "too little of the invocation is left to delete it"));
     }
-    match delete_access_key(services, user, id, Some(key)).await {
-        Err(failure) if !failure.is_not_found() => {
-            let why = format!("it could not be deleted ({})", failure.message);
-            return final_error(left_behind(create, id, &error, &why));
-        }
-        _ => {}
+    if let Err(named) = delete_key(create, key, &error).await {
+        return named;
     }
     match services.secret_store.delete(id).await {
         Err(failure) if may_be_stored => final_error(secret_left_behind(create, id, &error, &failure.message)),
-        _ => error.followed_by("The new access key was deleted again"),
+        _ => error.followed_by("The new access key was rolled back"),
+    }
+}
+
+/// Deletes a key of a CREATE that failed with `error`.
+///
+/// # Errors
+/// The CREATE's error, final, with the key that could not be deleted.
+pub(super) async fn delete_key(
+    create: &Create<'_>,
+    key: &KeyMetadata,
+    error: &HandlerError,
+) -> Result<(), HandlerError> {
+    match delete_access_key(create.services, create.user, &key.id, Some(key)).await {
+        Err(failure) if !failure.is_not_found() => {
+            let why = format!("it could not be deleted ({})", failure.message);
+            Err(final_error(left_behind(create, &key.id, error, &why)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -62,13 +76,13 @@ pub(super) fn left_behind(create: &Create<'_>, id: &str, error: &HandlerError, w
     with_id(create, id, error, message)
 }
 
-/// The error of a CREATE whose key is deleted again, but perhaps not its secret, which the stack's rollback deletes.
+/// The error of a CREATE whose key is rolled back, but perhaps not its secret, which the stack's rollback deletes.
 fn secret_left_behind(create: &Create<'_>, id: &str, error: &HandlerError, why: &str) -> HandlerError {
     let secret = create.services.secret_store.name(id);
     tracing::warn!(access_key_id = id, secret, why, "secret of a failed CREATE is left");
     let message = format!(
-        "{}. Access key {id} of user {} was deleted again, but perhaps not the secret {secret}: {why}. If the rollback of \
-         the stack does not delete it, delete it with: {}",
+        "{}. Access key {id} of user {} was rolled back, but its secret {secret} may remain: {why}. If the rollback of the \
+         stack does not delete it, delete it with: {}",
         error.message,
         create.user,
         create.services.secret_store.delete_command(id)

@@ -125,7 +125,7 @@ fn is_safe(base_url: &str) -> bool {
 async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     match answer.status().as_u16() {
         200 => {}
-        429 => return Err(failure(HandlerErrorCode::Throttling, "asks for fewer requests: try again later")),
+        429 => return Err(failure(HandlerErrorCode::Throttling, "is throttling requests: try again later")),
         status @ 500.. => {
             return Err(failure(HandlerErrorCode::ServiceInternalError, format!("failed with status {status}")));
         }
@@ -138,7 +138,8 @@ async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     }
     let mut chunks = ByteStream::new(answer.into_body());
     let mut body = Vec::new();
-    let broken_off = |_| failure(HandlerErrorCode::NetworkFailure, "broke its answer off");
+    let broken_off =
+        |_| failure(HandlerErrorCode::NetworkFailure, "broke the connection off before its answer was complete");
     while let Some(chunk) = chunks.try_next().await.map_err(broken_off)? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return Err(failure(

@@ -42,7 +42,7 @@ pub(crate) struct Ledger {
     pub(crate) given_up: BTreeSet<u32>,
     /// The invocations whose process ended before they answered.
     pub(crate) ended: BTreeSet<u32>,
-    /// The keys that the invocation that made them has deleted again.
+    /// The keys that the invocation that made them has deleted again, or tried to.
     taken_back: BTreeSet<String>,
     /// The invocation that made a key.
     made_in: BTreeMap<String, u32>,
@@ -322,13 +322,14 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
     }
 }
 
-/// The key that this CREATE has made, and of which it was told, if it lives although the CREATE failed, and the event does
-/// not carry its id: then no rollback of a stack deletes it.
+/// The key that this CREATE has made, and of which it was told or has proof, for it tried to delete it, if it lives although
+/// the CREATE failed, and the event does not carry its id: then no rollback of a stack deletes it.
 fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event: &ProgressEvent) -> Option<&'a str> {
     let answered = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
     let is_left = |key: &&Key| {
-        let is_known = ledger.made_in.get(&key.id) == Some(&caller.invocation) && ledger.known.contains(&key.id);
-        is_known && key.is_live() && answered != Some(key.id.as_str())
+        let is_own = ledger.made_in.get(&key.id) == Some(&caller.invocation);
+        let is_known = ledger.known.contains(&key.id) || ledger.taken_back.contains(&key.id);
+        is_own && is_known && key.is_live() && answered != Some(key.id.as_str())
     };
     let is_failed_create = caller.action == Action::Create && event.status == OperationStatus::Failed;
     iam.keys.iter().find(is_left).filter(|_| is_failed_create).map(|key| key.id.as_str())

@@ -443,6 +443,24 @@ fn a_key_that_could_not_be_deleted_is_deleted_while_iam_may_not_tell_whose_it_is
 }
 
 #[test]
+fn a_lost_key_that_is_found_cannot_be_deleted() {
+    for fault in [Fault::Refuse, Fault::Fail, Fault::Hang] {
+        let lost = Trouble { operation: "CreateAccessKey", when: When::Nth(1), fault: Fault::CutAfter };
+        let troubles = vec![lost, between("DeleteAccessKey", 0, 70, fault)];
+        goes_well(&Plan { stacks: vec![stack_with_user(&[])], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+fn a_key_is_deactivated_while_its_secret_cannot_be_read() {
+    let steps = [Step::Wait(Duration::from_mins(1)), Step::Status(Status::Inactive)];
+    for fault in [Fault::Refuse, Fault::Throttle, Fault::Fail, Fault::NoConnection, Fault::Hang] {
+        let troubles = vec![between("GetSecretValue", 50, 180, fault), between("DescribeSecret", 50, 180, fault)];
+        succeeds(&Plan { stacks: vec![stack(&steps)], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
 fn a_secret_was_replicated_to_another_region() {
     let steps = [Step::Wait(Duration::from_mins(1)), Step::Delete];
     let deeds = deed(30_000, Act::ReplicateSecret);

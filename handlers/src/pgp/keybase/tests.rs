@@ -212,7 +212,7 @@ async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
     assert_error(
         look_up(Answer::BrokenOff).await,
         HandlerErrorCode::NetworkFailure,
-        "PgpKey could not be looked up: Keybase broke its answer off",
+        "PgpKey could not be looked up: Keybase broke the connection off before its answer was complete",
     );
 }
 
@@ -224,7 +224,7 @@ async fn the_status_of_an_answer_tells_what_to_do_about_it() {
         (
             429,
             HandlerErrorCode::Throttling,
-            "PgpKey could not be looked up: Keybase asks for fewer requests: try again later",
+            "PgpKey could not be looked up: Keybase is throttling requests: try again later",
         ),
         (
             404,
