@@ -119,7 +119,7 @@ async fn only_a_secret_that_may_be_stored_is_said_to_be_left() {
     env.proxy.clear_faults();
     assert!(env.aws.keys("alice").await.is_empty(), "{event}");
     let names = env.aws.secret_names().await;
-    assert!(message(&event).contains("was deleted again") && message(&event).contains(&names[0]), "{names:?}: {event}");
+    assert!(message(&event).contains("was rolled back") && message(&event).contains(&names[0]), "{names:?}: {event}");
     let rollback = env.delete(&event["resourceModel"]).await;
     assert_eq!(rollback["errorCode"], "NotFound", "the key was gone already: {rollback}");
     env.assert_no_secret_left(rollback).await;
@@ -198,6 +198,14 @@ async fn a_callback_context_of_another_request_reveals_and_changes_nothing() {
     ] {
         env.fail(&with(&request, "callbackContext", context), code, "").await;
     }
+    let of_another = json!({"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "Invocations": 1});
+    for request in [requests::delete(&model), requests::update(model.clone(), with(&model, "Status", "Inactive"))] {
+        env.fail(&with(&request, "callbackContext", of_another.clone()), "InvalidRequest", "").await;
+    }
+    // With the key's own id, DELETE waits until the key is gone, which nothing has deleted.
+    let of_this = json!({"AccessKeyId": model["Id"], "Invocations": 1});
+    let event = env.invoke(&with(&requests::delete(&model), "callbackContext", of_this)).await;
+    assert_eq!(event["status"], "IN_PROGRESS", "{event}");
     assert_eq!(env.aws.keys("alice").await, [(id(&model), "Active")]);
     assert_eq!(env.aws.secret_names().await, [secret_name(&model)]);
 }

@@ -71,7 +71,7 @@ async fn a_key_that_the_store_knows_needs_no_word_from_iam_about_its_owner() {
     env.proxy.inject("GetAccessKeyLastUsed", .., Fault::Error(403, "AccessDenied"));
     for action in ["READ", "DELETE"] {
         let request = requests::registry(action, foreign.clone());
-        env.fail(&request, "NotFound", "as for a key that is not in this account").await;
+        env.fail(&request, "NotFound", "as for a key that does not exist in this account").await;
     }
     env.succeed(&requests::read(&model)).await;
     env.aws.delete_access_key("alice", id(&model)).await;

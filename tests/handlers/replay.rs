@@ -104,7 +104,7 @@ async fn a_create_access_key_for_a_new_user_whose_answer_is_lost_leaves_no_key_a
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
     env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
-    let lost = env.fail(&request, "NetworkFailure", "which was deleted again").await;
+    let lost = env.fail(&request, "NetworkFailure", "which was rolled back").await;
     env.proxy.clear_faults();
     assert!(env.aws.keys("alice").await.is_empty(), "{lost}");
     let model = env.succeed(&request).await;

@@ -147,6 +147,24 @@ async fn a_secret_that_cannot_be_decrypted_blocks_neither_deactivation_nor_rotat
 }
 
 #[tokio::test]
+async fn a_key_is_deactivated_although_nothing_is_known_of_its_secret() {
+    let (env, model) = with_undecryptable_secret().await;
+    let inactive = with(&model, "Status", "Inactive");
+    env.proxy.inject("DescribeSecret", .., Fault::Error(400, "AccessDeniedException"));
+    let updated = env.update(&model, &inactive).await;
+    assert_eq!(updated["resourceModel"]["Status"], "Inactive", "{updated}");
+    assert!(message(&updated).contains("cannot be read"), "{updated}");
+    assert_eq!(env.aws.keys("alice").await, [(id(&model), "Inactive")]);
+
+    // What passes is waited for, in the next invocation if need be.
+    env.proxy.clear_faults();
+    env.proxy.inject("GetSecretValue", .., Fault::Error(500, "InternalServiceError"));
+    let waiting = env.update(&inactive, &model).await;
+    assert_eq!(waiting["status"], "IN_PROGRESS", "{waiting}");
+    assert_eq!(env.aws.keys("alice").await, [(id(&model), "Active")]);
+}
+
+#[tokio::test]
 async fn a_secret_that_somebody_changed_is_told_of_without_its_content_and_blocks_nothing() {
     let env = TestEnvironment::with_user("alice").await;
     let model = env.create(json!({"UserName": "alice"})).await;

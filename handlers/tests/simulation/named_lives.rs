@@ -443,6 +443,12 @@ fn a_key_that_could_not_be_deleted_is_deleted_while_iam_may_not_tell_whose_it_is
 }
 
 #[test]
+fn iam_forgets_the_user_for_a_moment_when_an_answer_is_lost() {
+    let troubles = first("CreateAccessKey", Fault::CutAfter);
+    succeeds(&Plan { lag: Lag::Flapping, stacks: vec![stack_with_user(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
 fn a_lost_key_that_is_found_cannot_be_deleted() {
     for fault in [Fault::Refuse, Fault::Fail, Fault::Hang] {
         let lost = Trouble { operation: "CreateAccessKey", when: When::Nth(1), fault: Fault::CutAfter };
