@@ -16,11 +16,9 @@ LATENCY_MS = 50
 RATES = (5, 20, 100)
 PAGE_USERS = 48
 SIDE_BY_SIDE = 8
-# What is left of CloudFormation's 30 and 60 seconds, and what LIST keeps for a last call and its pause.
+# What is left of CloudFormation's 30 seconds, and what LIST keeps for a last call and its pause.
 LIST_SECONDS = 27
 LAST_CALL_SECONDS = 10
-WRITE_SECONDS = 57
-LAMBDA_CONCURRENCY = 1000
 VERSIONS = 50
 SECRET_PRICE = 0.40
 CALL_PRICE = 0.05
@@ -75,8 +73,6 @@ def main() -> None:
             page_users=PAGE_USERS,
             side_by_side=SIDE_BY_SIDE,
             list_seconds=LIST_SECONDS,
-            write_seconds=WRITE_SECONDS,
-            lambda_concurrency=LAMBDA_CONCURRENCY,
             versions=VERSIONS,
             secret_price=f"{SECRET_PRICE:.2f}",
             call_price=f"{CALL_PRICE:.2f}",
@@ -90,7 +86,6 @@ def main() -> None:
             rotation_calls=", ".join(CREATE + DELETE),
             rotation="\n".join(rotated),
             rotations_per_hour=USERS / 90 / 24,
-            rotations_per_second=LAMBDA_CONCURRENCY / WRITE_SECONDS,
             all_keys=USERS * KEYS_PER_USER,
             drift_minutes=USERS * KEYS_PER_USER / RATES[1] / 60,
             middle_rate=RATES[1],
@@ -99,7 +94,6 @@ def main() -> None:
             parallel=PARALLEL,
             registrations=ACCOUNTS * REGIONS,
             waves=ACCOUNTS // PARALLEL * REGIONS,
-            parallel_waves=ACCOUNTS // PARALLEL,
             weeks=VERSIONS,
         )
     )

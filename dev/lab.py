@@ -76,7 +76,7 @@ class Lab:
     def import_key(self, stack: str, template: Path, user: str, key: str) -> str:
         """Imports a key by the commands in the import example's header, and returns the status the stack ends in."""
         header = (EXAMPLES / "import.yml").read_text().replace("\\\n#", "")
-        values = {"imported-key": stack, "import.yml": str(template), "alice": user, "AKIA...": key}
+        values = {"imported-key": stack, "examples/import.yml": str(template), "alice": user, "AKIA...": key}
         for command in re.findall(r"^#   aws (.+)", header, re.MULTILINE):
             words = shlex.split(command)
             for example, value in values.items():

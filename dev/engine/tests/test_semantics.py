@@ -359,7 +359,8 @@ def test_an_import_that_adds_an_output_is_refused(lab: Lab, name: str, user: str
 
 
 def test_a_key_that_does_not_exist_cannot_be_imported(lab: Lab, name: str, user: str) -> None:
-    lab.import_key(name, EXAMPLES / "import.yml", user, "AKIAIOSFODNN7EXAMPLE")
+    with pytest.raises(Failed, match="StackImportComplete"):
+        lab.import_key(name, EXAMPLES / "import.yml", user, "AKIAIOSFODNN7EXAMPLE")
     assert "HandlerErrorCode: NotFound" in lab.reasons(name, "IMPORT_FAILED")["Key"]
 
 

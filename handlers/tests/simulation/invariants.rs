@@ -228,8 +228,10 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
             caller.operation.map(Maker::Operation) == Some(key.maker) || is_orphan_beside(ledger, operation, key)
         }),
         Action::Update | Action::Delete => {
-            let is_the_resources = key.is_none_or(|key| made_by(key) == operation.map(|operation| &operation.resource));
-            id.is_some() && id == caller.key && is_the_resources
+            let is_the_resources = |key| made_by(key) == operation.map(|operation| &operation.resource);
+            // The CREATE that took the key for its own could not delete it, and so answered with it.
+            let may_be_deleted = |key| is_the_resources(key) || is_orphan_beside(ledger, operation, key);
+            id.is_some() && id == caller.key && key.is_none_or(may_be_deleted)
         }
         Action::Read | Action::List => false,
     };

@@ -458,6 +458,24 @@ fn a_lost_key_that_is_found_cannot_be_deleted() {
 }
 
 #[test]
+fn both_answers_of_two_keys_are_lost_and_there_is_one() {
+    let lost = |nth, fault| Trouble { operation: "CreateAccessKey", when: When::Nth(nth), fault };
+    goes_well_as_rolled(Plan {
+        dice: 1_548_387_240_146_288_522,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        stacks: vec![StackPlan {
+            keys: 2,
+            status: Status::Inactive,
+            user: "ci+deploy,1@example.com",
+            ..stack_with_user(&[])
+        }],
+        troubles: vec![lost(1, Fault::BreakOff), lost(2, Fault::Hang)],
+        ..Plan::default()
+    });
+}
+
+#[test]
 fn a_key_is_deactivated_while_its_secret_cannot_be_read() {
     let steps = [Step::Wait(Duration::from_mins(1)), Step::Status(Status::Inactive)];
     for fault in [Fault::Refuse, Fault::Throttle, Fault::Fail, Fault::NoConnection, Fault::Hang] {
