@@ -114,6 +114,7 @@ impl Stack {
         match (event, id) {
             (Some(event), Some(id)) if event.status == OperationStatus::Success => {
                 let model = json!(event.resource_model);
+                self.world.state().ledger.succeeded.insert(id.clone());
                 self.register(name, &id);
                 Ok(Some(key(model, id)))
             }
@@ -308,7 +309,9 @@ impl Stack {
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             // It says that the secret could not be read, which a READ a moment later may do.
             || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))
-            || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0);
+            || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0)
+            // IAM may show it for the first time when it is deleted.
+            || id.is_some_and(|id| action == Action::Delete && !self.world.state().ledger.succeeded.contains(id));
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
         let read = self.look(Action::Read, json!({"Id": id}), None).await;
         if action == Action::Delete {

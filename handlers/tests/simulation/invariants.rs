@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Ledger {
     pub(crate) operations: Vec<Operation>,
     pub(crate) invocations: u32,
+    /// The keys with which a CREATE has succeeded, so that IAM has shown them.
+    pub(crate) succeeded: BTreeSet<String>,
     /// The keys that are resources of stacks, by stack and logical id.
     pub(crate) resources: BTreeMap<String, Resource>,
     /// The keys that CloudFormation tells a stack's owner of although they are no resources any more: it could not
@@ -337,12 +339,13 @@ fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event
     iam.keys.iter().find(is_left).filter(|_| is_failed_create).map(|key| key.id.as_str())
 }
 
-/// Whether the key is what another CREATE of the same stack made without learning of it.
+/// Whether the key is what another CREATE of the same stack made without learning of it, or just before its process ended.
 fn is_orphan_beside(ledger: &Ledger, operation: Option<&Operation>, key: &Key) -> bool {
     let (Some(operation), Maker::Operation(maker)) = (operation, key.maker) else { return false };
     let maker = &ledger.operations[maker];
     let stack = |resource: &str| resource.split('/').next().map(ToOwned::to_owned);
-    stack(&maker.resource) == stack(&operation.resource) && !ledger.known.contains(&key.id)
+    let is_forgotten = ledger.made_in.get(&key.id).is_some_and(|invocation| ledger.ended.contains(invocation));
+    stack(&maker.resource) == stack(&operation.resource) && (is_forgotten || !ledger.known.contains(&key.id))
 }
 
 /// What CloudFormation or a log keeps of an event.

@@ -458,19 +458,43 @@ fn a_lost_key_that_is_found_cannot_be_deleted() {
 }
 
 #[test]
-fn both_answers_of_two_keys_are_lost_and_there_is_one() {
-    let lost = |nth, fault| Trouble { operation: "CreateAccessKey", when: When::Nth(nth), fault };
+fn the_only_key_of_two_is_taken_for_the_one_whose_answer_is_lost() {
+    let two = |user| StackPlan { keys: 2, user, ..stack_with_user(&[]) };
+    let lost = |nth, fault| vec![Trouble { operation: "CreateAccessKey", when: When::Nth(nth), fault }];
+    let vanishes = |invocation, milliseconds| {
+        vec![Interruption { invocation, after: Duration::from_millis(milliseconds), how: How::Vanished }]
+    };
+    let both = [lost(1, Fault::BreakOff), lost(2, Fault::Hang)].concat();
+    let lives = [
+        (1_548_387_240_146_288_522, Lag::None, Role::Path, "ci+deploy,1@example.com", both, vec![]),
+        (4_726_154_550_055_295_403, Lag::Usual, Role::Path, "app", lost(1, Fault::Hang), vanishes(1, 66)),
+        (3_952_716_180_367_407_901, Lag::Flapping, Role::Wide, "app", lost(3, Fault::Fail), vanishes(1, 82)),
+    ];
+    for (dice, lag, role, user, troubles, interruptions) in lives {
+        let (gone_keys_are_denied, stacks) = (lag != Lag::Usual, vec![two(user)]);
+        goes_well_as_rolled(Plan {
+            dice,
+            lag,
+            role,
+            gone_keys_are_denied,
+            stacks,
+            troubles,
+            interruptions,
+            ..Plan::default()
+        });
+    }
+}
+
+#[test]
+fn a_key_that_no_list_has_shown_is_rolled_back() {
     goes_well_as_rolled(Plan {
-        dice: 1_548_387_240_146_288_522,
-        role: Role::Path,
-        gone_keys_are_denied: true,
-        stacks: vec![StackPlan {
-            keys: 2,
-            status: Status::Inactive,
-            user: "ci+deploy,1@example.com",
-            ..stack_with_user(&[])
-        }],
-        troubles: vec![lost(1, Fault::BreakOff), lost(2, Fault::Hang)],
+        dice: 7_663_755_795_567_828_634,
+        lag: Lag::Usual,
+        stacks: vec![StackPlan { status: Status::Inactive, ..stack_with_user(&[]) }],
+        troubles: vec![
+            between("GetSecretValue", 3, 23, Fault::Refuse),
+            Trouble { operation: "DeleteAccessKey", when: When::Nth(1), fault: Fault::Refuse },
+        ],
         ..Plan::default()
     });
 }
