@@ -32,8 +32,8 @@ doctor: ## say what this machine lacks, and how to install it
 define LINTS
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
-ruff format --check benches cfn-plugin dev
-ruff check benches cfn-plugin dev
+ruff format --check benches cfn-plugin dev examples
+ruff check benches cfn-plugin dev examples
 check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 zizmor --quiet --offline .github
@@ -58,7 +58,7 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	cd cfn-plugin && mypy && pytest --quiet --numprocesses $(WORKERS)
 	$(MAKE) contract
 	$(MAKE) package-size cold-read
-	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS)
+	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS) --dist loadgroup
 
 contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
 	cargo build --quiet --bin iam-access-key
@@ -99,8 +99,8 @@ deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, source
 
 format: setup ## format everything
 	cargo fmt --all
-	ruff format benches cfn-plugin dev
-	ruff check --fix benches cfn-plugin dev
+	ruff format benches cfn-plugin dev examples
+	ruff check --fix benches cfn-plugin dev examples
 
 bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
 	cargo build --release --example floor
@@ -114,7 +114,8 @@ lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-ra
 # The binary names the files of what it is made from: by paths that do not say where, and by whom, it was built.
 SAME_PATHS = --remap-path-prefix=$(CURDIR)=/iam-access-key --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo
 
-package: setup ## what the registry is sent; TYPE_NAME=Acme::IAM::AccessKey names the type
+TYPE_NAME ?= Acme::IAM::AccessKey
+package: setup ## what the registry is sent; TYPE_NAME=Example::IAM::AccessKey names the type
 	python dev/package.py $(TYPE_NAME)
 
 build: setup ## the release binary, for Lambda; the same bytes wherever it is built

@@ -23,8 +23,7 @@ from surroundings import AWS_ENVIRONMENT, FUNCTION, ROOT, TOOLS, aws, function, 
 from inputs import create_users, input_files, input_sets, rendered
 
 # What pytest says at the end of the CLI's own suite. Skipped are the tests for types whose identifier a template sets,
-# deselected those for hooks. Another version of the CLI may have other tests: change it here, and in
-# contract_v2/page.md.
+# deselected those for hooks. Another version of the CLI may have other tests.
 EXPECTED = "13 passed, 2 skipped, 9 deselected"
 SUMMARY = re.compile(r"^=+ (.+?)(?:, \d+ warnings?)? in [\d.]+s")
 TIMEOUT_SECONDS = 900
@@ -120,12 +119,14 @@ def main() -> int:
     binary = Path(sys.argv[1]).resolve(strict=True)
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        with contract_tests_v2(binary, log) as v2:
-            with aws() as aws_port, function(binary, aws_port) as port:
-                create_users(f"http://{HOST}:{aws_port}")
-                status = contract_suite(port, FUNCTION)
-            status |= v2.wait(TIMEOUT_SECONDS)
-        print(f"== contract tests v2\n{log.read_text()}")
+        try:
+            with contract_tests_v2(binary, log) as v2:
+                with aws() as aws_port, function(binary, aws_port) as port:
+                    create_users(f"http://{HOST}:{aws_port}")
+                    status = contract_suite(port, FUNCTION)
+                status |= v2.wait(TIMEOUT_SECONDS)
+        finally:
+            print(f"== contract tests v2\n{log.read_text()}")
     return int(status != 0)
 
 

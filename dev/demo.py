@@ -5,19 +5,17 @@ out otherwise ends the demo with an error. Nothing leaves the machine, nothing k
 """
 
 import functools
-import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lab import EXAMPLES, Failed, Lab, laboratory
-from surroundings import ROOT, isolate, stop_on_signals
+from schema_rules import read
+from surroundings import ROOT, SCHEMA, SECRETS, isolate, stop_on_signals
 
 STACK = "demo"
-SCHEMA: dict[str, Any] = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
 SECRET = "SecretAccessKey"
-SECRETS = SECRET, "SesSmtpPasswordV4"
 TABLE = "   {:<22}{:<27}{:<23}{:<19}{:<11}{}"
 
 # At once: somebody is waiting.
@@ -127,14 +125,15 @@ class Story:
 
     def look(self, state: State) -> None:
         """What the handlers themselves answer to those who have only the key's id, or nothing."""
-        [identifier] = [pointer.rpartition("/")[2] for pointer in SCHEMA["primaryIdentifier"]]
+        schema = read(SCHEMA)
+        [identifier] = [pointer.rpartition("/")[2] for pointer in schema["primaryIdentifier"]]
         self.begin("READ and LIST", f"asking the handlers, through the Lambda API, for {identifier}={state.key}")
         answer, listing = self.lab.handle("READ", {identifier: state.key}), self.lab.handle("LIST", {})
         statuses = answer["status"], listing["status"]
         check("both succeed", statuses == ("SUCCESS",) * 2, (answer.get("message"), listing.get("message")))
         model = answer["resourceModel"]
         row("Ref", model[identifier])
-        for name in (pointer.rpartition("/")[2] for pointer in SCHEMA["readOnlyProperties"]):
+        for name in (pointer.rpartition("/")[2] for pointer in schema["readOnlyProperties"]):
             # A key without a PgpKey has no encrypted attributes.
             if name in model:
                 row(f"Fn::GetAtt {name}", model[name])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.config import Config
 from ports import HOST, reserved_port
-from surroundings import FUNCTION, REGION, ROOT, TOOLS, function, running
+from surroundings import FUNCTION, REGION, ROOT, TOOLS, built_binary, function, running
 
 EXAMPLES = ROOT / "examples"
 # The one that registration.yml makes.
@@ -182,10 +182,8 @@ class Lab:
 @contextlib.contextmanager
 def laboratory(logs: Path, *type_names: str) -> Iterator[Lab]:
     """The engine with the built handlers behind it, under these type names; by default also Amazon's own."""
-    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
-    assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
     names = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
-    with reserved_port() as aws_port, function(binary, aws_port) as api:
+    with reserved_port() as aws_port, function(built_binary(), aws_port) as api:
         url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
         with engine(url, aws_port, logs / "engine.log", *names, "--log-group", LOG_GROUP):
             yield Lab(aws_port, logs / "engine.log", url)

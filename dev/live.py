@@ -28,14 +28,12 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import ClientError
 from ports import HOST
-from surroundings import FUNCTION, ROOT, function_environment, lambda_api, running, stop_on_signals
+from surroundings import FUNCTION, RETRIABLE, built_binary, function_environment, lambda_api, running, stop_on_signals
 
 USER_PATH = "/iam-access-key-live/"
 USER_PREFIX = "iam-access-key-live-"
 SECRET_PREFIX = "iam-access-key-live/"
 MOTO_ACCOUNT = "123456789012"
-# CloudFormation calls again after these; how often, and how soon, is not documented.
-RETRIED = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict"}
 RETRY_DELAY_SECONDS = 5
 MAX_INVOCATIONS = 40
 # The longest that a handler takes is 60 seconds.
@@ -262,7 +260,7 @@ class Handlers:
                 data = request["requestData"] | {"resourceProperties": event["resourceModel"]}
                 request = request | {"requestData": data, "callbackContext": event["callbackContext"]}
                 time.sleep(event.get("callbackDelaySeconds", 0))
-            elif event.get("errorCode") in RETRIED:
+            elif event.get("errorCode") in RETRIABLE:
                 say(f"   {action} is retried: {event['errorCode']}: {event['message']}")
                 time.sleep(RETRY_DELAY_SECONDS)
             else:
@@ -487,9 +485,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--watch", type=float, default=15, metavar="SECONDS", help="how long to look after a write")
     options = parser.parse_args()
-    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
-    if not binary.exists():
-        raise SystemExit(f"== {binary} is missing: cargo build --bin iam-access-key")
+    binary = built_binary()
     stop_on_signals()
     account, report = Account(), Report()
     confirm(account)

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from surroundings import ROOT, TOOLS
+from surroundings import ROOT, SCHEMA, TOOLS
 
 BINARY = ROOT / "target/lambda/iam-access-key/bootstrap"
 
@@ -42,11 +42,6 @@ def check_type_name(type_name: str) -> None:
         )
 
 
-def own_type_name() -> str:
-    """Return the name in the project's .rpdk-config."""
-    return str(json.loads((ROOT / ".rpdk-config").read_text())["typeName"])
-
-
 def stage(type_name: str, binary: Path = BINARY) -> Path:
     """Return a fresh copy of what `cfn` reads of the project, under another type name, generated files and all."""
     file_name = type_name.lower().replace("::", "-")
@@ -59,7 +54,7 @@ def stage(type_name: str, binary: Path = BINARY) -> Path:
     settings["settings"]["binary"] = os.path.relpath(binary, folder)
     (folder / ".rpdk-config").write_text(json.dumps(settings, indent=4) + "\n")
     # `cfn` will not start without a schema; the plugin writes the one of the model in its place.
-    schema = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
+    schema = json.loads(SCHEMA.read_text())
     (folder / f"{file_name}.json").write_text(json.dumps({**schema, "typeName": type_name}))
     cfn(folder, "generate")
     return folder
@@ -99,13 +94,13 @@ def cfn(folder: Path, *arguments: str) -> None:
 
 
 def main() -> int:
-    """Package the project under the name given, or else its own, which only Amazon can register."""
+    """Package the project under the type name that the only argument is."""
+    type_name = sys.argv[1]
     try:
-        if sys.argv[1:]:
-            check_type_name(sys.argv[1])
+        check_type_name(type_name)
         # After the check: a build takes minutes.
         build()
-        made = package(sys.argv[1] if sys.argv[1:] else own_type_name())
+        made = package(type_name)
     except RefusedTypeNameError as error:
         print(error, file=sys.stderr)
         return 1

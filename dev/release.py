@@ -17,7 +17,7 @@ from sbom import sbom
 from surroundings import ROOT
 
 FILES = ROOT / "target/release-files"
-TYPE_NAME = "Acme::IAM::AccessKey"
+NOTES = ROOT / "target/release-notes.md"
 # With them and the package, an account gets the type without a checkout.
 TEMPLATES = ["contract-test-users.yml", "registration.yml"]
 
@@ -39,6 +39,12 @@ def version() -> str:
     if f"\n## [{found}] - " not in (ROOT / "CHANGELOG.md").read_text():
         raise RefusedReleaseError(f"CHANGELOG.md has no section of version {found} with a date")
     return found
+
+
+def notes(named: str) -> str:
+    """Return what the changelog says of a version, without the heading."""
+    _, _, section = (ROOT / "CHANGELOG.md").read_text().partition(f"\n## [{named}] - ")
+    return section.partition("\n")[2].partition("\n## ")[0].strip() + "\n"
 
 
 def build_twice(commit: str) -> Path:
@@ -73,13 +79,14 @@ def release(type_name: str) -> Path:
         shutil.copyfile(ROOT / template, FILES / template)
     digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(FILES.iterdir())}
     (FILES / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    NOTES.write_text(notes(named))
     return FILES
 
 
 def main() -> int:
-    """Release the commit that is checked out, under the type name given."""
+    """Release the commit that is checked out, under the type name that the only argument is."""
     try:
-        files = release(sys.argv[1] if sys.argv[1:] else TYPE_NAME)
+        files = release(sys.argv[1])
     except (RefusedReleaseError, RefusedTypeNameError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,11 +19,10 @@ import yaml
 from contract import contract_suite
 from ports import HOST, reserved_port
 from sam_events import sam_events
-from surroundings import REGION, ROOT, aws, isolate, running, stop_on_signals
+from surroundings import REGION, ROOT, SECRETS, aws, isolate, running, stop_on_signals
 
 from inputs import create_users
 
-SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
 # What `sam` makes of the base image.
@@ -82,7 +81,9 @@ def base_image(env: Mapping[str, str], stand_in: bool) -> Iterator[str]:
     # A run that was killed has left its own.
     remove_stand_ins(env)
     here = docker("image", "inspect", BASE_IMAGE, env=env, check=False).returncode == 0
-    if here or (not stand_in and pulled(BASE_IMAGE, env)):
+    if not here and not stand_in:
+        necessary("pull", "--quiet", BASE_IMAGE, env=env, remedy="Or do without it: make sam STAND_IN=1")
+    if here or not stand_in:
         yield "Lambda's own"
         return
     label = ["--change", f"LABEL {STAND_IN_LABEL}=true"]
@@ -100,14 +101,6 @@ def remove_stand_ins(env: Mapping[str, str]) -> None:
         found = json.loads(inspected.stdout) if inspected.returncode == 0 else []
         if any(STAND_IN_LABEL in (each["Config"].get("Labels") or {}) for each in found):
             docker("image", "rm", "--force", image, env=env, check=False)
-
-
-def pulled(image: str, env: Mapping[str, str]) -> bool:
-    """Pull an image, and return whether it could be had."""
-    try:
-        return docker("pull", "--quiet", image, env=env, check=False).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
 
 
 @contextmanager
@@ -169,12 +162,13 @@ def docker(
     )
 
 
-def necessary(*arguments: str, env: Mapping[str, str]) -> None:
-    """Run docker; raise CannotRunError, with what it says, when it cannot do it."""
-    run = docker(*arguments, env=env, check=False)
-    if run.returncode != 0:
-        said = run.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise CannotRunError(f"docker {arguments[0]} fails: {said[-1]}")
+def necessary(*arguments: str, env: Mapping[str, str], remedy: str = "") -> None:
+    """Run docker; raise CannotRunError, with what it says and what to do, when it cannot do it, or not in time."""
+    try:
+        docker(*arguments, env=env)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        said = (error.stderr or b"It said nothing.").decode(errors="replace")
+        raise CannotRunError("\n".join([str(error), said.strip(), remedy]).strip()) from error
 
 
 def template(folder: Path, aws_endpoint: str) -> Path:

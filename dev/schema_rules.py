@@ -11,7 +11,6 @@ from typing import Any
 from surroundings import ROOT
 
 GUARD_RAIL = ROOT / ".venv/guard-rail/bin/guard-rail"
-SCHEMA = ROOT / "schema/aws-iam-accesskey.json"
 # The schema of the last version that was registered. Who registers another puts its schema here.
 RELEASED = ROOT / "dev/contract_v2/released-schema.json"
 

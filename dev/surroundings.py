@@ -18,6 +18,12 @@ from ports import HOST, reserved_port
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv/bin"
 FUNCTION = "iam-access-key"
+SCHEMA = ROOT / "schema/aws-iam-accesskey.json"
+# The properties of a model that are not shown, although nothing here is real.
+SECRETS = ("SecretAccessKey", "SesSmtpPasswordV4")
+# CloudFormation calls again after these, with the same bearer token (resource type handler error codes). How often, and
+# how soon, is not documented.
+RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict"}
 REGION = "us-east-1"
 # moto takes any credentials; these, and the rest, keep the settings of whoever runs this from being used.
 AWS_ENVIRONMENT = {
@@ -50,6 +56,14 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(f"\n== stopped by {signal.Signals(number).name}")
+
+
+def built_binary() -> Path:
+    """Return what IAM_ACCESS_KEY_BINARY names, or else what `cargo build` makes; SystemExit if it is missing."""
+    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
+    if not binary.exists():
+        raise SystemExit(f"== {binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY")
+    return binary
 
 
 @contextmanager

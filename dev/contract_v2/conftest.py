@@ -1,14 +1,12 @@
 """The account that the scenarios are played in, the input sets that they are played with, and the page of results."""
 
-import os
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
 import boto3
 import pytest
 from ports import HOST
-from schema_rules import SCHEMA, read
-from surroundings import FUNCTION, REGION, ROOT, aws, function
+from schema_rules import read
+from surroundings import FUNCTION, REGION, ROOT, SCHEMA, aws, built_binary, function
 
 from contract_v2.page import PAGE, Outcomes, page
 from contract_v2.progress import Model
@@ -22,9 +20,7 @@ OUTCOMES = pytest.StashKey[Outcomes]()
 @pytest.fixture(scope="session")
 def account() -> Iterator[ResourceType]:
     """An account with the users that the inputs name, and with keys that no scenario has made."""
-    binary = Path(os.environ.get("IAM_ACCESS_KEY_BINARY", ROOT / "target/debug" / FUNCTION))
-    assert binary.exists(), f"{binary} is missing: run `cargo build`, or set IAM_ACCESS_KEY_BINARY"
-    with aws() as aws_port, function(binary, aws_port) as port:
+    with aws() as aws_port, function(built_binary(), aws_port) as port:
         handlers = ResourceType(f"http://{HOST}:{port}/2015-03-31/functions/{FUNCTION}/invocations", read(SCHEMA))
         endpoint = f"http://{HOST}:{aws_port}"
         create_users(endpoint)
@@ -119,7 +115,8 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the page."""
-    if session.config.getoption("--write-page"):
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the page, unless the tests have not been run to the end."""
+    ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if ended and session.config.getoption("--write-page"):
         PAGE.write_text(page(session.config.stash[OUTCOMES], [each.name for each in SETS]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType
 
+from contract import EXPECTED
 from surroundings import ROOT
 
 PAGE = ROOT / "docs/contract-tests.md"
@@ -62,7 +63,7 @@ Outcomes = dict[str, dict[str, str]]
 def page(outcomes: Outcomes, sets: Sequence[str]) -> str:
     """Return the page's text."""
     tables = {section: table(section, names, outcomes, sets) for section, names in {**PUBLISHED, **OURS}.items()}
-    return TEXT.read_text().format(**tables)
+    return TEXT.read_text().format(cfn_test=EXPECTED, **tables)
 
 
 def table(section: str, names: Sequence[str], outcomes: Outcomes, sets: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """AWS's section "Schema validation tests"."""
 
-from schema_rules import RELEASED, SCHEMA, broken_compatibility, broken_rules, read
-from surroundings import ROOT
+from schema_rules import RELEASED, broken_compatibility, broken_rules, read
+from surroundings import ROOT, SCHEMA
 
 
 def test_schema_linter_checks() -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from surroundings import SCHEMA
 from werkzeug.serving import run_simple
 
 from .backend import install
@@ -27,7 +28,7 @@ def main() -> None:
         help="a name that the type is registered under; can be repeated (default: the schema's typeName)",
     )
     parser.add_argument(
-        "--schema", type=Path, help="the registry schema (default: the one in the repository's schema/)"
+        "--schema", type=Path, default=SCHEMA, help="the registry schema (default: the one in the repository's schema/)"
     )
     parser.add_argument("--type-configuration", type=json.loads, help="the account's type configuration, as JSON")
     parser.add_argument(
@@ -36,8 +37,7 @@ def main() -> None:
     parser.add_argument("--log-group", help="where the handlers' logs go (default: they send neither logs nor metrics)")
     arguments = parser.parse_args()
 
-    repository = Path(__file__).resolve().parents[2]
-    schema = json.loads((arguments.schema or next(repository.glob("schema/*.json"))).read_text())
+    schema = json.loads(arguments.schema.read_text())
     names = arguments.type or [schema["typeName"]]
     shared = schema, arguments.lambda_url, arguments.type_configuration, arguments.first_backoff, arguments.log_group
     install([Registration(name, *shared) for name in names], f"http://127.0.0.1:{arguments.moto_port}")

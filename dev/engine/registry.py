@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Self
 
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 from moto.core.common_models import CloudFormationModel
+from surroundings import RETRIABLE
 
 Properties = dict[str, Any]
 
 # The function crashed or timed out: no error code of a handler's own.
 NO_ANSWER = "NoAnswer"
 
-# CloudFormation calls again after these, with the same bearer token (resource type handler error codes).
-RETRIABLE = {"NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict", NO_ANSWER}
 RETRIES = 3
 
 # Whose credentials the handlers get: those for the stack, and those for logs and metrics.
@@ -91,7 +90,7 @@ class Registration:
             if event["status"] == "IN_PROGRESS":
                 properties, context, retries = model, event.get("callbackContext"), 0
                 time.sleep(event.get("callbackDelaySeconds", 0))
-            elif event.get("errorCode") in RETRIABLE and retries < RETRIES:
+            elif event.get("errorCode") in {*RETRIABLE, NO_ANSWER} and retries < RETRIES:
                 time.sleep(self.first_backoff_seconds * 2**retries)
                 retries += 1
             else:

@@ -16,11 +16,14 @@ from botocore.config import Config
 from package import RefusedTypeNameError, check_type_name, package
 from ports import HOST
 from sam_events import sam_events
-from surroundings import FUNCTION, REGION, ROOT, aws, function
+from schema_rules import read
+from surroundings import FUNCTION, REGION, ROOT, SCHEMA, aws, function
 
 from inputs import create_users
 
 TYPE_NAME = "Acme::IAM::AccessKey"
+# One process: the tests make the package in the same folder.
+pytestmark = pytest.mark.xdist_group("package")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def test_the_package_of_one_binary_is_always_the_same_bytes(made: zipfile.ZipFil
 
 
 def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:
-    own = json.loads((ROOT / "schema/aws-iam-accesskey.json").read_text())
+    own = read(SCHEMA)
     assert json.loads(made.read("schema.json")) == {**own, "typeName": TYPE_NAME}
     configuration = json.loads(made.read("configuration-schema.json"))
     assert sorted(configuration["properties"]) == sorted(own["typeConfiguration"]["properties"])

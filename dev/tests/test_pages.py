@@ -68,6 +68,12 @@ def test_every_template_of_a_page_is_valid_or_part_of_an_example(name: str, tmp_
         assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
+def test_commands_and_templates_are_found_on_the_pages() -> None:
+    texts = [page.read_text() for page in pages()]
+    assert sum(len(aws_commands(command)) for text in texts for command in commands(text)) >= 50
+    assert sum(len(templates(text)) for text in texts) >= 3
+
+
 def test_the_readme_has_under_150_lines() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 150
 

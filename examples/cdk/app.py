@@ -1,7 +1,8 @@
 """An AWS CDK app with an access key: `CfnResource` takes every registered type, and `get_att` its attributes.
 
-In a virtual environment that is activated and has requirements.txt, deploy it with the CDK's command line (`npm install --global
-aws-cdk`) by `cdk deploy`; or synthesize without it, by `CDK_OUTDIR=cdk.out python app.py`, and deploy the template in `cdk.out`.
+In a virtual environment that is activated and has requirements.txt, deploy it with the CDK's command line (`npm install
+--global aws-cdk`) by `cdk deploy`; or synthesize without it, by `CDK_OUTDIR=cdk.out python app.py`, and deploy the
+template in `cdk.out`.
 """
 
 import aws_cdk as cdk

@@ -1,7 +1,7 @@
 //! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
-use tokio::{join, try_join};
+use tokio::{join, time::Instant, try_join};
 
 use crate::{
     Services,
@@ -10,7 +10,7 @@ use crate::{
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, Value, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again, poll, unless_retriable},
-    time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT},
+    time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, UNKNOWN_WAIT},
 };
 
 /// Writes the same again in every callback.
@@ -118,6 +118,7 @@ async fn until_known<T>(
     id: &str,
     ask: impl AsyncFn() -> Result<Option<T>>,
 ) -> Result<T> {
+    let start = Instant::now();
     let look = async || {
         match ask().await {
             Ok(None) => {}
@@ -130,7 +131,7 @@ async fn until_known<T>(
                 let advice = "Set UserName to the user's current name, which replaces the key";
                 Err(of_another_user(id, user, &owner, advice))
             }
-            Whereabouts::Nowhere if is_young(services, id).await => Ok(None),
+            Whereabouts::Nowhere if start.elapsed() < UNKNOWN_WAIT || is_young(services, id).await => Ok(None),
             Whereabouts::Nowhere => Err(not_found(id, user)),
         }
     };

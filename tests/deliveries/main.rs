@@ -272,10 +272,11 @@ async fn no_delivery_that_fails_changes_an_outcome_and_each_is_a_line_and_a_metr
             ("CloudWatch Logs", "PutLogEvents", refused(), "AccessDeniedException"),
             ("CloudWatch Logs", "PutLogEvents", Fault::Error(500, "InternalFailure"), "InternalFailure"),
             ("CloudWatch Logs", "PutLogEvents", Fault::Error(400, "ThrottlingException"), "ThrottlingException"),
-            ("CloudWatch Logs", "PutLogEvents", Fault::Hang, "Timeout"),
             ("CloudWatch Logs", "PutLogEvents", Fault::CutAfter, "NoConnection"),
             ("CloudWatch", "PutMetricData", refused(), "AccessDeniedException"),
             ("CloudWatch", "PutMetricData", Fault::Error(503, "ServiceUnavailable"), "ServiceUnavailable"),
+            // Last, because a delivery that took too long looks like a busy machine.
+            ("CloudWatch Logs", "PutLogEvents", Fault::Hang, "Timeout"),
             ("CloudWatch", "PutMetricData", Fault::Hang, "Timeout"),
         ] {
             let context = format!("{operation} {fault:?}");

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scenario {
     Create,
-    /// A CREATE that deletes its key again, because `UpdateAccessKey` is refused.
+    /// A CREATE that deletes its key again, because `CreateSecret` is refused.
     CreateRollback,
     Read,
     Update,

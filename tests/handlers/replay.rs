@@ -6,6 +6,7 @@ use crate::support::{
     Fault, Function, TestEnvironment,
     events::{id, message},
     requests::{self, create_with_token, of_resource},
+    wait_until,
 };
 
 fn alice() -> Value {
@@ -118,9 +119,7 @@ async fn the_keys_of_others_survive_a_create_access_key_whose_answer_is_lost() {
     env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
     let request = create_with_token("operation-1", alice());
     let person = async {
-        while env.aws.keys("alice").await.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        wait_until("alice has a key", async || !env.aws.keys("alice").await.is_empty()).await;
         env.aws.create_access_key("alice").await
     };
     let (event, theirs) = tokio::join!(env.invoke(&request), person);
@@ -139,9 +138,8 @@ async fn a_key_made_meanwhile_for_a_user_who_had_one_survives_a_create_access_ke
     env.proxy.take_calls();
     let request = create_with_token("operation-1", alice());
     let person = async {
-        while !env.proxy.take_operations().contains(&"CreateAccessKey".to_owned()) {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        let is_called = async || env.proxy.take_operations().contains(&"CreateAccessKey".to_owned());
+        wait_until("CreateAccessKey is called", is_called).await;
         env.aws.create_access_key("alice").await
     };
     let (event, theirs) = tokio::join!(env.invoke(&request), person);

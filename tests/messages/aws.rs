@@ -62,24 +62,31 @@ pub(crate) struct Aws(Arc<Mutex<State>>);
 
 struct State {
     script: Script,
-    called: BTreeSet<String>,
+    /// How many answers the script had for each operation.
+    scripted: BTreeMap<String, usize>,
+    /// How often each was called.
+    called: BTreeMap<String, usize>,
     unscripted: BTreeSet<String>,
 }
 
 impl Aws {
     pub(crate) fn new(script: Script) -> Self {
-        Self(Arc::new(Mutex::new(State { script, called: BTreeSet::new(), unscripted: BTreeSet::new() })))
+        let scripted = script.iter().map(|(name, answers)| (name.clone(), answers.len())).collect();
+        Self(Arc::new(Mutex::new(State { script, scripted, called: BTreeMap::new(), unscripted: BTreeSet::new() })))
     }
 
     /// What the script lacks, and what it has too much of.
     pub(crate) fn mistakes(&self) -> Vec<String> {
-        let State { script, called, unscripted } = &*self.0.lock().unwrap();
-        let unused = script.keys().filter(|name| !called.contains(*name)).map(|name| format!("{name} was not called"));
+        let State { scripted, called, unscripted, .. } = &*self.0.lock().unwrap();
+        let unused = scripted.iter().filter_map(|(name, answers)| {
+            let calls = called.get(name).copied().unwrap_or_default();
+            (calls < *answers).then(|| format!("{name} has {answers} answers, and was called {calls} times"))
+        });
         unscripted.iter().map(|name| format!("{name} has no answer")).chain(unused).collect()
     }
 
     fn answer(&self, call: &Call) -> Option<Answer> {
-        let State { script, called, unscripted } = &mut *self.0.lock().unwrap();
+        let State { script, called, unscripted, .. } = &mut *self.0.lock().unwrap();
         let of_key = script.keys().find(|name| {
             name.split_once(' ').is_some_and(|(operation, id)| operation == call.operation && call.body.contains(id))
         });
@@ -88,7 +95,7 @@ impl Aws {
             unscripted.insert(name);
             return None;
         };
-        called.insert(name);
+        *called.entry(name).or_default() += 1;
         Some(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
     }
 }

@@ -72,7 +72,6 @@ struct State {
     moto: SocketAddr,
     client: reqwest::Client,
     kill_requested: Notify,
-    faults_injected: AtomicUsize,
     shows_the_past: AtomicBool,
     calls: Mutex<Vec<Call>>,
     rules: Mutex<Vec<Rule>>,
@@ -84,6 +83,8 @@ struct Rule {
     calls: (Bound<usize>, Bound<usize>),
     /// The number of the operation's next call.
     next: usize,
+    /// How many calls got the fault.
+    injected: usize,
     fault: Fault,
 }
 
@@ -96,7 +97,6 @@ impl FaultProxy {
             moto,
             client: reqwest::Client::new(),
             kill_requested: Notify::new(),
-            faults_injected: AtomicUsize::new(0),
             shows_the_past: AtomicBool::new(false),
             calls: Mutex::default(),
             rules: Mutex::default(),
@@ -109,13 +109,12 @@ impl FaultProxy {
     /// are all after it.
     pub fn inject(&self, operation: &'static str, calls: impl RangeBounds<usize>, fault: Fault) {
         let calls = (calls.start_bound().cloned(), calls.end_bound().cloned());
-        lock(&self.state.rules).push(Rule { operation, calls, next: 0, fault });
+        lock(&self.state.rules).push(Rule { operation, calls, next: 0, injected: 0, fault });
     }
 
     /// Forgets every injected fault.
     pub fn clear_faults(&self) {
         lock(&self.state.rules).clear();
-        self.state.faults_injected.store(0, Ordering::Relaxed);
     }
 
     /// From now on, users, keys and secrets look as if they had been created years ago: nothing waits for them to settle.
@@ -128,9 +127,9 @@ impl FaultProxy {
         self.state.shows_the_past.store(false, Ordering::Relaxed);
     }
 
-    /// How many calls got a fault since the last [`FaultProxy::clear_faults`].
-    pub fn faults_injected(&self) -> usize {
-        self.state.faults_injected.load(Ordering::Relaxed)
+    /// How many calls of the operation got a fault since the last [`FaultProxy::clear_faults`].
+    pub fn faults_injected(&self, operation: &str) -> usize {
+        lock(&self.state.rules).iter().filter(|rule| rule.operation == operation).map(|rule| rule.injected).sum()
     }
 
     /// Waits until a call gets [`Fault::KillBefore`] or [`Fault::KillAfter`].
@@ -248,10 +247,10 @@ impl State {
         for rule in lock(&self.rules).iter_mut().filter(|rule| rule.operation == operation) {
             if fault.is_none() && rule.calls.contains(&rule.next) {
                 fault = Some(rule.fault.clone());
+                rule.injected += 1;
             }
             rule.next += 1;
         }
-        self.faults_injected.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
         fault
     }
 }

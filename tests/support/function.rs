@@ -22,6 +22,10 @@ const NAME: &str = "iam-access-key";
 /// The region that Lambda runs the function in. Another than that of the requests, so that a mix-up shows.
 pub const FUNCTION_REGION: &str = "eu-central-1";
 
+/// The group that root starts the function in, so that it shows in `/proc` whether the process is kept private.
+#[cfg(unix)]
+const GROUP: u32 = 65_534;
+
 /// The function, deployed on this machine.
 pub struct Function {
     aws: SocketAddr,
@@ -70,8 +74,13 @@ impl Function {
 }
 
 fn start_process(lambda: SocketAddr, aws: SocketAddr, log: &Arc<Mutex<Vec<String>>>) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iam-access-key"));
+    #[cfg(unix)]
+    if rustix::process::getuid().is_root() {
+        std::os::unix::process::CommandExt::gid(&mut command, GROUP);
+    }
     let mut process = Process::start(
-        Command::new(env!("CARGO_BIN_EXE_iam-access-key"))
+        command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", format!("http://{lambda}/.rt/{NAME}"))
             .env("AWS_LAMBDA_FUNCTION_NAME", NAME)

@@ -17,12 +17,30 @@ pub mod requests;
 use std::{
     fmt::Display,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 pub use aws::Aws;
 pub use fault_proxy::{Call, Fault, FaultProxy};
 pub use function::{FUNCTION_REGION, Function};
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+/// How often a test follows an operation that goes on in a callback.
+const CALLBACKS: usize = 20;
+
+/// How long a test waits for what is to come.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until something is so, which `what` says in words.
+pub async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waited = timeout(PATIENCE, async {
+        while !is_so().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} until {what}"));
+}
 
 /// A function, and AWS as it sees it through the proxy.
 pub struct TestEnvironment {
@@ -55,10 +73,13 @@ impl TestEnvironment {
     /// Sends a request, and again whenever the answer is `IN_PROGRESS`, as CloudFormation does. Returns the last event.
     pub async fn invoke_to_the_end(&self, request: &Value) -> Value {
         let mut event = self.invoke(request).await;
-        while event["status"] == "IN_PROGRESS" {
+        for _ in 0..CALLBACKS {
+            if event["status"] != "IN_PROGRESS" {
+                return event;
+            }
             event = self.invoke(&requests::callback(request, &event)).await;
         }
-        event
+        panic!("IN_PROGRESS after {CALLBACKS} callbacks: {event}");
     }
 
     /// Sends a request that must succeed in the end, and returns the model it is answered with (null from DELETE and

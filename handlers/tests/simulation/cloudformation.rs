@@ -12,7 +12,11 @@ use tokio::{
 };
 
 use crate::{
-    aws::{self, iam::User, replica::Replicated},
+    aws::{
+        self,
+        iam::User,
+        replica::{LONGEST_DELAY, Replicated},
+    },
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step},
@@ -305,7 +309,10 @@ impl Stack {
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
     async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
-            || self.world.plan.deeds.iter().any(|deed| deed.at <= self.world.now() + PATIENCE_TO_READ)
+            || self.world.plan.deeds.iter().any(|deed| {
+                let (begins, ends) = (deed.at.saturating_sub(PATIENCE_TO_READ), deed.at + LONGEST_DELAY);
+                (begins..ends).contains(&self.world.now())
+            })
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             // It says that the secret could not be read, which a READ a moment later may do.
             || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))
@@ -418,6 +425,7 @@ impl Stack {
             return None;
         };
         world.story.line(format!("{name} {interrupted:?}"));
+        world.state().weather.interrupted.insert(invocation);
         if interrupted != How::Abandoned {
             world.state().ledger.ended.insert(invocation);
         }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use access_key_handlers::{Clock, Deadline, Iam, Keybase, SecretStore, Services};
+use access_key_handlers::{
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
+};
 use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
@@ -32,9 +34,9 @@ pub(crate) struct Ask {
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr) => {{
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(4))
-            .operation_timeout(Duration::from_secs(9))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let config = $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())

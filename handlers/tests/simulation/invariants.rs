@@ -339,13 +339,15 @@ fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event
     iam.keys.iter().find(is_left).filter(|_| is_failed_create).map(|key| key.id.as_str())
 }
 
-/// Whether the key is what another CREATE of the same stack made without learning of it, or just before its process ended.
+/// Whether the key is what another CREATE of the same stack made without learning of it, or just before its process ended, or
+/// has rolled back itself.
 fn is_orphan_beside(ledger: &Ledger, operation: Option<&Operation>, key: &Key) -> bool {
     let (Some(operation), Maker::Operation(maker)) = (operation, key.maker) else { return false };
     let maker = &ledger.operations[maker];
     let stack = |resource: &str| resource.split('/').next().map(ToOwned::to_owned);
     let is_forgotten = ledger.made_in.get(&key.id).is_some_and(|invocation| ledger.ended.contains(invocation));
-    stack(&maker.resource) == stack(&operation.resource) && (is_forgotten || !ledger.known.contains(&key.id))
+    let is_nobodys = is_forgotten || ledger.taken_back.contains(&key.id) || !ledger.known.contains(&key.id);
+    stack(&maker.resource) == stack(&operation.resource) && is_nobodys
 }
 
 /// What CloudFormation or a log keeps of an event.

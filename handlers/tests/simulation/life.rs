@@ -11,7 +11,7 @@ use crate::{
     invariants::{Ledger, Operation, judge_life},
     others::act,
     plan::{BYSTANDER, OLD_USERS, OTHER_PATH, Plan, REACHED_PATH},
-    world::{Maker, World},
+    world::{Maker, State, World},
 };
 
 /// How long after the last event everything has come to rest: no invocation runs any more, and all reads agree.
@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     pub(crate) violations: Vec<String>,
     /// The operations that failed in the end, which most lives may have.
     pub(crate) failures: Vec<String>,
+    /// What was planned and never happened.
+    pub(crate) missed: Vec<String>,
 }
 
 /// Plays a life on this thread, in simulated time.
@@ -41,9 +43,10 @@ pub(crate) fn play(plan: Plan) -> Verdict {
         join(join_all(stacks), join_all(deeds)).await;
         sleep(REST).await;
         judge_life(&world);
-        let Ledger { violations, operations, .. } = &world.state().ledger;
+        let State { weather, ledger: Ledger { violations, operations, .. }, .. } = &*world.state();
         let failures = operations.iter().filter_map(Operation::failure).collect();
-        Verdict { story: world.story.tell(), violations: violations.clone(), failures }
+        let missed = weather.missed(&world.plan);
+        Verdict { story: world.story.tell(), violations: violations.clone(), failures, missed }
     })
 }
 

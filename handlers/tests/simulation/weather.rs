@@ -1,6 +1,9 @@
 //! What goes wrong between the handlers and AWS.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::plan::{Fault, Plan, When};
 
@@ -8,6 +11,10 @@ use crate::plan::{Fault, Plan, When};
 #[derive(Debug, Default)]
 pub(crate) struct Weather {
     calls: BTreeMap<String, u32>,
+    /// The troubles of the plan, by number, that have befallen a call.
+    struck: BTreeSet<usize>,
+    /// The invocations that were interrupted.
+    pub(crate) interrupted: BTreeSet<u32>,
 }
 
 impl Weather {
@@ -16,13 +23,23 @@ impl Weather {
         for name in [operation, "*"] {
             *self.calls.entry(name.to_owned()).or_default() += 1;
         }
-        let strikes = plan.troubles.iter().find(|trouble| {
+        let strikes = plan.troubles.iter().enumerate().find(|(_, trouble)| {
             (trouble.operation == operation || trouble.operation == "*")
                 && match trouble.when {
                     When::Nth(nth) => self.calls[trouble.operation] == nth,
                     When::Between(from, to) => (from..to).contains(&now.as_secs()),
                 }
         });
-        strikes.map(|trouble| trouble.fault)
+        let (number, trouble) = strikes?;
+        self.struck.insert(number);
+        Some(trouble.fault)
+    }
+
+    /// What the plan has, and never happened.
+    pub(crate) fn missed(&self, plan: &Plan) -> Vec<String> {
+        let troubles = plan.troubles.iter().enumerate().filter(|(number, _)| !self.struck.contains(number));
+        let troubles = troubles.map(|(_, trouble)| format!("{trouble:?} never happened"));
+        let interruptions = plan.interruptions.iter().filter(|each| !self.interrupted.contains(&each.invocation));
+        troubles.chain(interruptions.map(|each| format!("{each:?} never happened"))).collect()
     }
 }

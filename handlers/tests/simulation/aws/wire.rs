@@ -2,6 +2,7 @@
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
+use access_key_handlers::CONNECT_TIMEOUT;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -21,9 +22,6 @@ use crate::{
     plan::Fault,
     world::{Caller, Maker, State, World},
 };
-
-/// How long a connector waits for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One invocation's way to AWS.
 #[derive(Clone)]
