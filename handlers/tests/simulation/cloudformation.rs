@@ -309,10 +309,7 @@ impl Stack {
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
     async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
-            || self.world.plan.deeds.iter().any(|deed| {
-                let (begins, ends) = (deed.at.saturating_sub(PATIENCE_TO_READ), deed.at + LONGEST_DELAY);
-                (begins..ends).contains(&self.world.now())
-            })
+            || self.is_a_person_at_work()
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             // It says that the secret could not be read, which a READ a moment later may do.
             || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))
@@ -338,6 +335,14 @@ impl Stack {
         } else if read.and_then(|read| read.resource_model) != event.resource_model {
             self.world.violated(format!("3: {action} of {id} succeeds, and READ does not say the same"));
         }
+    }
+
+    /// Whether a person is about to do something, or IAM and the store do not show it everywhere yet.
+    fn is_a_person_at_work(&self) -> bool {
+        let now = self.world.now();
+        let due = self.world.plan.deeds.iter().filter(|deed| deed.at <= now + PATIENCE_TO_READ).count();
+        let State { ledger, .. } = &*self.world.state();
+        ledger.deeds.len() < due || ledger.deeds.iter().any(|done| now < *done + LONGEST_DELAY)
     }
 
     /// All pages of a LIST.

@@ -52,6 +52,8 @@ pub(crate) struct Ledger {
     known: BTreeSet<String>,
     /// The keys made by abandoned invocations of operations that were over.
     made_late: BTreeSet<String>,
+    /// When people did what the plan has.
+    pub(crate) deeds: Vec<Duration>,
     /// The keys that a warning in the log names.
     warned_of: BTreeSet<String>,
     pub(crate) violations: Vec<String>,

@@ -73,4 +73,6 @@ pub(crate) async fn act(world: Arc<World>, deed: Deed) {
         Some(id)
     });
     world.story.line(format!("a person: {act:?} of {user}: {}", done.as_deref().unwrap_or("nothing to do")));
+    let now = world.now();
+    world.state().ledger.deeds.push(now);
 }
