@@ -58,7 +58,7 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is do
 	cd cfn-plugin && mypy && pytest --quiet --numprocesses $(WORKERS)
 	$(MAKE) contract
 	$(MAKE) package-size cold-read
-	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS) --dist loadgroup
+	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS)
 
 contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
 	cargo build --quiet --bin iam-access-key

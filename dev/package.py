@@ -17,6 +17,7 @@ from pathlib import Path
 from surroundings import ROOT, SCHEMA, TOOLS
 
 BINARY = ROOT / "target/lambda/iam-access-key/bootstrap"
+STAGES = ROOT / "target/package"
 
 # RegisterType's own pattern, and the organizations that it reserves (API reference, RegisterType, TypeName).
 TYPE_NAME = re.compile(r"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}")
@@ -42,10 +43,10 @@ def check_type_name(type_name: str) -> None:
         )
 
 
-def stage(type_name: str, binary: Path = BINARY) -> Path:
+def stage(type_name: str, binary: Path = BINARY, stages: Path = STAGES) -> Path:
     """Return a fresh copy of what `cfn` reads of the project, under another type name, generated files and all."""
     file_name = type_name.lower().replace("::", "-")
-    folder = ROOT / "target/package" / file_name
+    folder = stages / file_name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "inputs", folder / "inputs")
     settings = json.loads((ROOT / ".rpdk-config").read_text())
@@ -60,9 +61,9 @@ def stage(type_name: str, binary: Path = BINARY) -> Path:
     return folder
 
 
-def package(type_name: str, binary: Path = BINARY) -> Path:
+def package(type_name: str, binary: Path = BINARY, stages: Path = STAGES) -> Path:
     """Return the zip that `cfn submit` would upload, byte for byte the same for the same binary."""
-    folder = stage(type_name, binary)
+    folder = stage(type_name, binary, stages)
     cfn(folder, "submit", "--dry-run")
     made = folder / f"{folder.name}.zip"
     normalize(made)

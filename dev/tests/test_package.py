@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -22,13 +23,18 @@ from surroundings import FUNCTION, REGION, ROOT, SCHEMA, aws, function
 from inputs import create_users
 
 TYPE_NAME = "Acme::IAM::AccessKey"
-# One process: the tests make the package in the same folder.
-pytestmark = pytest.mark.xdist_group("package")
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[zipfile.ZipFile]:
-    with zipfile.ZipFile(package(TYPE_NAME)) as made:
+def stages() -> Iterator[Path]:
+    # As deep as target/package, and this process's own: others may run tests of this module at the same time.
+    with TemporaryDirectory(dir=ROOT / "target") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def made(stages: Path) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(package(TYPE_NAME, stages=stages)) as made:
         yield made
 
 
@@ -38,9 +44,9 @@ def test_the_package_holds_what_the_registry_reads_and_nothing_else(made: zipfil
     assert set(made.namelist()) == read | inputs
 
 
-def test_the_package_of_one_binary_is_always_the_same_bytes(made: zipfile.ZipFile) -> None:
-    first = Path(str(made.filename)).read_bytes()
-    assert hashlib.sha256(package(TYPE_NAME).read_bytes()).hexdigest() == hashlib.sha256(first).hexdigest()
+def test_the_package_of_one_binary_is_always_the_same_bytes(made: zipfile.ZipFile, stages: Path) -> None:
+    first = hashlib.sha256(Path(str(made.filename)).read_bytes()).hexdigest()
+    assert hashlib.sha256(package(TYPE_NAME, stages=stages).read_bytes()).hexdigest() == first
 
 
 def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:

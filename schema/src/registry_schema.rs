@@ -60,7 +60,8 @@ pub fn registry_schema(type_name: &str) -> Value {
             "update": { "permissions": [
                 "iam:UpdateAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
                 "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:UpdateSecret",
-                "secretsmanager:TagResource", "secretsmanager:UntagResource", "kms:GenerateDataKey", "kms:Decrypt",
+                "secretsmanager:TagResource", "secretsmanager:UntagResource", "kms:GenerateDataKey", "kms:Encrypt",
+                "kms:Decrypt",
             ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
             "delete": { "permissions": [
                 "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",
