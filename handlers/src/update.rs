@@ -89,12 +89,16 @@ async fn go_on_without_secret(
     context: Option<&CallbackContext>,
     failure: &HandlerError,
 ) -> Result<ProgressEvent> {
-    match wait_until_shown(services, request, user, id, None).await? {
-        Some(key) if !failure.code.is_retriable() => {
-            Ok(success_without_secret(of_iam(user, key), id, user, &failure.message))
-        }
-        _ => call_again(request, user, id, context),
+    let Some(key) = wait_until_shown(services, request, user, id, None).await? else {
+        return call_again(request, user, id, context);
+    };
+    // What passes is waited for, but not for ever.
+    if failure.code.is_retriable()
+        && let Ok(event) = call_again(request, user, id, context)
+    {
+        return Ok(event);
     }
+    Ok(success_without_secret(of_iam(user, key), id, user, &failure.message))
 }
 
 /// Sets the status of the key.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Fault, TestEnvironment,
     events::{id, message, secret_name},
-    requests::{self, create_with_token, primary_identifier, with},
+    requests::{self, callback, create_with_token, primary_identifier, with},
 };
 
 /// Stored secrets as releases have written them, kept for ever: every later release reads them.
@@ -159,9 +159,14 @@ async fn a_key_is_deactivated_although_nothing_is_known_of_its_secret() {
     // What passes is waited for, in the next invocation if need be.
     env.proxy.clear_faults();
     env.proxy.inject("GetSecretValue", .., Fault::Error(500, "InternalServiceError"));
-    let waiting = env.update(&inactive, &model).await;
+    let request = requests::update(inactive, model.clone());
+    let waiting = env.invoke(&request).await;
     assert_eq!(waiting["status"], "IN_PROGRESS", "{waiting}");
     assert_eq!(env.aws.keys("alice").await, [(id(&model), "Active")]);
+    let last = with(&callback(&request, &waiting), "callbackContext.Invocations", 30);
+    let updated = env.invoke(&last).await;
+    assert_eq!(updated["resourceModel"]["Status"], "Active", "{updated}");
+    assert!(message(&updated).contains("cannot be read"), "{updated}");
 }
 
 #[tokio::test]
