@@ -9,3 +9,8 @@ def test_the_text_of_every_rule_that_is_switched_off_is_found_once() -> None:
 def test_the_page_has_a_row_for_every_rule() -> None:
     page = mutations.PAGE.read_text()
     assert [rule.text for rule in mutations.RULES if f"| {rule.text} |" not in page] == [], "run `make mutations`"
+
+
+def test_what_a_life_misses_is_looked_up_once() -> None:
+    life = mutations.ROOT / "handlers/tests/simulation/life.rs"
+    assert life.read_text().count(mutations.MISSED) == 1
