@@ -1,4 +1,5 @@
 import mutations
+from surroundings import ROOT
 
 
 def test_the_text_of_every_rule_that_is_switched_off_is_found_once() -> None:
@@ -12,5 +13,5 @@ def test_the_page_has_a_row_for_every_rule() -> None:
 
 
 def test_what_a_life_misses_is_looked_up_once() -> None:
-    life = mutations.ROOT / "handlers/tests/simulation/life.rs"
+    life = ROOT / "handlers/tests/simulation/life.rs"
     assert life.read_text().count(mutations.MISSED) == 1
