@@ -2,10 +2,14 @@
 //!
 //! An error names the place, never the value: that may be a secret in the wrong place.
 
-use std::io::Read;
+mod limited;
 
-use access_key_schema::{HandlerError, HandlerErrorCode, ProviderContext, RequestContext, RequestPayload, Result};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use std::{borrow::Cow, io::Read};
+
+use access_key_schema::{
+    HandlerError, HandlerErrorCode, ProviderContext, RequestContext, RequestPayload, Result, WholeNumber,
+};
+use base64::{Engine, engine::general_purpose::STANDARD_PAD_INDIFFERENT};
 use flate2::read::GzDecoder;
 use serde::{
     Deserialize, Deserializer,
@@ -17,7 +21,7 @@ use serde_json::{Error, Map, Value};
 /// The most bytes that a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
 const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 
-/// The event of an invocation: JSON, or why it is not.
+/// The event of an invocation: JSON, or what it is instead.
 ///
 /// Deserializing it never fails. The Lambda runtime would answer an event that is not JSON with an error of its own,
 /// which CloudFormation cannot read. It has no `Debug`, because it holds credentials.
@@ -25,7 +29,7 @@ pub struct Event(std::result::Result<Value, String>);
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Ok(Self(Value::deserialize(deserializer).map_err(|error| error.to_string())))
+        Ok(Self(limited::json(deserializer)))
     }
 }
 
@@ -45,7 +49,7 @@ impl Fields {
     /// # Errors
     /// `InvalidRequest`: the event is no request at all.
     pub(crate) fn of(event: Event) -> Result<Self> {
-        let event = event.0.map_err(|error| invalid(format!("The request is not JSON: {error}")))?;
+        let event = event.0.map_err(|reason| invalid(format!("The request {reason}")))?;
         let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
         flatten(event).map(Value::Object).map(Self)
     }
@@ -58,31 +62,52 @@ impl Fields {
         Ok((deserialize(&self.0)?, deserialize(&self.0)?))
     }
 
-    /// What the provider is told, and where. Empty where that cannot be read.
+    /// What the provider is told, and where. A field that cannot be read is left out.
     pub(crate) fn provider_context(&self) -> ProviderContext {
-        deserialize(&self.0).unwrap_or_default()
+        let mut fields = Cow::Borrowed(&self.0);
+        loop {
+            let error = match serde_path_to_error::deserialize(IgnoringCase(&fields)) {
+                Ok(context) => return context,
+                Err(error) => error,
+            };
+            let wrong = outermost(&error).map(|field| field.to_ascii_lowercase());
+            let removed = wrong.and_then(|field| fields.to_mut().as_object_mut()?.remove(&field));
+            if removed.is_none() {
+                return ProviderContext::default();
+            }
+        }
     }
 }
 
 /// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON. What it calls
-/// that, in `__COMPRESSION_METHOD__`, does not matter.
+/// that, in `__COMPRESSION_METHOD__`, does not matter, nor does which kind of base64 it is: in lines (MIME), safe for a URL,
+/// or without padding.
 fn decompress(event: Value) -> Result<Value> {
     let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
     let broken = |what: &str| invalid(format!("The compressed request cannot be read: {what}"));
     let compressed = compressed.as_str().ok_or_else(|| broken("it is not a string"))?;
-    let gzip = BASE64_STANDARD.decode(compressed).map_err(|_| broken("it is not base64"))?;
+    let base64 = compressed.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => byte,
+    });
+    let gzip = STANDARD_PAD_INDIFFERENT.decode(base64.collect::<Vec<_>>());
+    let gzip = gzip.map_err(|_| broken("it is not base64"))?;
     let mut json = Vec::new();
     let mut unpacked = GzDecoder::new(gzip.as_slice()).take(MAX_DECOMPRESSED_BYTES + 1);
     unpacked.read_to_end(&mut json).map_err(|_| broken("it is not gzip, the only compression that is supported"))?;
     if json.len() as u64 > MAX_DECOMPRESSED_BYTES {
         return Err(broken("it unpacks to more than 6 MB"));
     }
-    serde_json::from_slice(&json).map_err(|error| broken(&format!("it is not JSON: {error}")))
+    let mut json = serde_json::Deserializer::from_slice(&json);
+    let event = limited::json(&mut json).map_err(|reason| broken(&format!("it {reason}")))?;
+    json.end().map(|()| event).map_err(|error| broken(&format!("it is not JSON: {error}")))
 }
 
 /// One object of the event's own fields and those in its `requestData` (registry) or `request` (test entry point), with
-/// names in lower case and without `null`s. An inner field wins over an outer one: the test entry point can name the
-/// region in both. Nothing is delivered from the test entry point, so its provider's log group is left out.
+/// names in lower case, without what is absent, and with numbers as strings. An inner field wins over an outer one: the test
+/// entry point can name the region in both. Nothing is delivered from the test entry point, so its provider's log group is
+/// left out.
 fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
     event.retain(|_, value| !value.is_null());
     let find = |name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned();
@@ -96,17 +121,36 @@ fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
     let Some(Value::Object(inner)) = event.remove(&name) else {
         return Err(invalid(format!("The request's {name} is not a JSON object")));
     };
-    let fields = event.into_iter().chain(inner).filter(|(_, value)| !value.is_null());
-    let fields = fields.map(|(name, value)| (name.to_ascii_lowercase(), value));
-    Ok(fields.filter(|(name, _)| is_from_registry || name != "providerloggroupname").collect())
+    let fields = event.into_iter().chain(inner).map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let is_absent = |name: &str, value: &Value| match name {
+        "providerloggroupname" if !is_from_registry => true,
+        "region" if is_from_registry => value.is_null(),
+        "region" | "nexttoken" | "maxresults" => {
+            value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+        }
+        _ => value.is_null(),
+    };
+    let fields = fields.filter(|(name, value)| !is_absent(name, value));
+    Ok(fields.map(|(name, value)| (name, number_as_string(value))).collect())
+}
+
+/// A whole number as a string. Every field of a request that could be a number is declared as a string, such as the account's
+/// id, or may be one.
+fn number_as_string(value: Value) -> Value {
+    let number = if value.is_number() { WholeNumber::of(&value) } else { None };
+    number.map_or(value, |number| number.to_string().into())
 }
 
 fn deserialize<'de, T: Deserialize<'de>>(fields: &'de Value) -> Result<T> {
     serde_path_to_error::deserialize(IgnoringCase(fields)).map_err(|error| {
-        // Only the outermost name: those further down can be the sender's own, such as tag keys.
-        let place = error.path().iter().next().map(|field| format!("'s {field}")).unwrap_or_default();
+        let place = outermost(&error).map(|field| format!("'s {field}")).unwrap_or_default();
         invalid(format!("The request{place} cannot be read: {}", without_value(error.inner())))
     })
+}
+
+/// The name of the field that an error is about: those further down can be the sender's own, such as tag keys.
+pub(crate) fn outermost(error: &serde_path_to_error::Error<Error>) -> Option<String> {
+    error.path().iter().next().map(ToString::to_string)
 }
 
 /// What serde says is wrong, without the value that it quotes in front of what it expected.
@@ -173,6 +217,7 @@ impl<'de> IntoDeserializer<'de, Error> for IgnoringCase<'de> {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::BASE64_STANDARD;
     use serde_json::json;
 
     use super::*;
@@ -252,6 +297,135 @@ mod tests {
         ] {
             let event = json!({"action": "READ", "callbackContext": context, "requestData": {}});
             assert_eq!(decoded(event).unwrap().1.callback_context, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_absent_where_a_test_event_leaves_a_field_open() {
+        for blank in ["", "  "] {
+            let fields = json!({"nextToken": blank, "maxResults": blank, "region": blank});
+            let mut test = json!({"action": "LIST", "region": "us-east-1", "request": fields});
+            let (payload, context) = decoded(test.clone()).unwrap();
+            assert_eq!((context.next_token, context.max_results), (None, None));
+            assert_eq!(payload.region.as_deref(), Some("us-east-1"));
+            test["region"] = blank.into();
+            assert_eq!(decoded(test).unwrap().0.region, None);
+            // CloudFormation names the region in every request: another one would be a guess.
+            let mut registry = json!({"action": "LIST", "requestData": {}});
+            registry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let (payload, context) = decoded(registry).unwrap();
+            assert_eq!((context.next_token, context.max_results), (None, None));
+            assert_eq!(payload.region.as_deref(), Some(blank));
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_number_and_a_boolean_in_the_request_says_the_same() {
+        let context = |fields: Value| {
+            let mut event = json!({"action": "LIST", "requestData": {}});
+            event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            decoded(event).map(|(_, context)| (context.max_results, context.rollback))
+        };
+        for five in [json!(5), json!(5.0), json!("5"), json!(" 5 "), json!("+5")] {
+            assert_eq!(context(json!({"maxResults": five})).unwrap().0, Some(5));
+        }
+        for wrong in [json!("1e3"), json!("5.0"), json!(-5), json!(5.5), json!([5]), json!(true)] {
+            assert!(context(json!({"maxResults": wrong})).is_err(), "{wrong}");
+        }
+        for (rollback, expected) in [
+            (json!(true), Some(true)),
+            (json!("true"), Some(true)),
+            (json!(" False "), Some(false)),
+            (json!(null), None),
+            (json!("perhaps"), None),
+            (json!(1), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(context(json!({"rollback": rollback})).unwrap().1, expected, "{rollback}");
+        }
+        let inner = json!({"action": "UPDATE", "request": {"Rollback": "true"}});
+        assert_eq!(decoded(inner).unwrap().1.rollback, Some(true));
+    }
+
+    /// The provider's fields of a whole request that has another value at `pointer`.
+    fn provider(pointer: &str, value: Value) -> ProviderContext {
+        let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+        *event.pointer_mut(pointer).unwrap() = value;
+        Fields::of(Event(Ok(event))).unwrap().provider_context()
+    }
+
+    #[test]
+    fn a_number_in_the_place_of_a_string_is_one() {
+        for (number, expected) in
+            [(json!(123_456_789_012_u64), "123456789012"), (json!(123_456_789_012.0), "123456789012")]
+        {
+            assert_eq!(provider("/awsAccountId", number.clone()).aws_account_id.as_deref(), Some(expected));
+            assert_eq!(provider("/resourceTypeVersion", number).resource_type_version.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_costs_the_provider_no_other() {
+        let shown = |context: &ProviderContext| {
+            [
+                context.action.map(|action| action.to_string()),
+                context.aws_account_id.clone(),
+                context.region.clone(),
+                context.resource_type.clone(),
+                context.resource_type_version.clone(),
+                context.stack_id.clone(),
+                context.logical_resource_id.clone(),
+                context.bearer_token.as_ref().map(|token| token.expose().to_owned()),
+                context.provider_credentials.as_ref().map(|credentials| credentials.access_key_id.clone()),
+                context.provider_log_group_name.clone(),
+            ]
+        };
+        let places = [
+            "/action",
+            "/awsAccountId",
+            "/region",
+            "/resourceType",
+            "/resourceTypeVersion",
+            "/stackId",
+            "/requestData/logicalResourceId",
+            "/bearerToken",
+            "/requestData/providerCredentials",
+            "/requestData/providerLogGroupName",
+        ];
+        let whole = shown(&provider("/action", json!("CREATE")));
+        assert!(whole.iter().all(Option::is_some), "{whole:?}");
+        for (place, pointer) in places.into_iter().enumerate() {
+            for value in [json!([]), json!({"wJalr": 1}), json!(true), json!(2.5)] {
+                let mut expected = whole.clone();
+                expected[place] = None;
+                assert_eq!(shown(&provider(pointer, value.clone())), expected, "{pointer}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_request_is_read_from_every_kind_of_base64() {
+        // Padding, and both characters that differ in base64 for URLs.
+        let gzip = |text: &str| {
+            let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+            std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+            BASE64_STANDARD.encode(gzip.finish().unwrap())
+        };
+        let compressed = (0..).map(|number| gzip(&format!(r#"{{"action":"READ","requestData":{{"x":{number}}}}}"#)));
+        let base64 =
+            compressed.into_iter().find(|base64| ["+", "/", "="].iter().all(|part| base64.contains(part))).unwrap();
+        let url_safe = base64.replace('+', "-").replace('/', "_");
+        let lines: Vec<_> = base64.as_bytes().chunks(76).map(|line| str::from_utf8(line).unwrap()).collect();
+        for spelling in [
+            base64.clone(),
+            base64.trim_end_matches('=').to_owned(),
+            url_safe.clone(),
+            url_safe.trim_end_matches('=').to_owned(),
+            lines.join("\r\n") + "\r\n",
+            lines.join("\n"),
+        ] {
+            let decoded = decoded(json!({"__COMPRESSED__": spelling}));
+            assert_eq!(decoded.unwrap().0.action, access_key_schema::Action::Read, "{spelling}");
         }
     }
 

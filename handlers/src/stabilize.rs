@@ -5,9 +5,12 @@
 
 use std::time::Duration;
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
+use access_key_schema::{
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName, WholeNumber,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_with::serde_as;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -17,11 +20,13 @@ use crate::{
 };
 
 /// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
+#[serde_as]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CallbackContext {
     pub(crate) access_key_id: String,
-    /// How many invocations have waited.
+    /// How many invocations have waited. CloudFormation may bring it back as a string.
+    #[serde_as(deserialize_as = "WholeNumber")]
     invocations: u32,
 }
 

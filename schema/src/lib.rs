@@ -11,6 +11,7 @@ mod progress;
 mod registry_schema;
 mod request;
 mod secret;
+mod spelling;
 mod type_configuration;
 
 pub use error::{HandlerError, HandlerErrorCode, Result};
@@ -21,4 +22,5 @@ pub use request::{
     Action, CallerCredentials, ProviderContext, ProviderCredentials, Request, RequestContext, RequestPayload,
 };
 pub use secret::Secret;
+pub use spelling::{WholeNumber, boolean};
 pub use type_configuration::{LogLevel, TypeConfiguration};

@@ -6,11 +6,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_with::{DefaultOnNull, serde_as};
 
-use crate::{AccessKey, HandlerError, HandlerErrorCode, LogLevel, Result, Secret, TypeConfiguration, UserName};
+use crate::{
+    AccessKey, HandlerError, HandlerErrorCode, LogLevel, Result, Secret, TypeConfiguration, UserName, WholeNumber,
+    boolean,
+};
 
 /// The five operations of a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -128,8 +131,13 @@ pub struct RequestContext {
     /// For LIST: where the page starts, as the previous page's event said.
     pub next_token: Option<String>,
     /// For LIST: the most access keys that one page may hold.
-    #[serde(default, deserialize_with = "number_or_numeric_string")]
+    #[serde(default)]
+    #[serde_as(deserialize_as = "Option<WholeNumber>")]
     pub max_results: Option<usize>,
+    /// Whether a failed operation of the stack is rolled back, as far as the request says so. A hint: AWS documents the field
+    /// nowhere, so nothing may depend on its being there.
+    #[serde(default, deserialize_with = "boolean_or_none")]
+    pub rollback: Option<bool>,
 }
 
 /// What an invocation asks for. The properties are as they were sent: numbers may be strings.
@@ -225,19 +233,11 @@ fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> std::result::Result
     Ok(value.filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
-fn number_or_numeric_string<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<usize>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Number(usize),
-        String(String),
-    }
-    match Option::<Number>::deserialize(value).map_err(|_| D::Error::custom("expected a whole number"))? {
-        None => Ok(None),
-        Some(Number::Number(number)) => Ok(Some(number)),
-        Some(Number::String(digits)) => match digits.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(D::Error::custom("expected a whole number")),
-        },
-    }
+/// Anything but a boolean, or the name of one, is none: no request fails for a hint.
+fn boolean_or_none<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<bool>, D::Error> {
+    Ok(match Value::deserialize(value)? {
+        Value::Bool(boolean) => Some(boolean),
+        Value::String(text) => boolean(&text),
+        _ => None,
+    })
 }
