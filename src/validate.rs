@@ -1,25 +1,30 @@
 //! What may be said in a request: from the payload as it was sent to the typed request that a handler gets.
+//!
+//! A refusal names the property, the place and the rule, never the value: that may be a secret that a dynamic reference or
+//! `Fn::GetAtt` brought into the wrong property.
 
 use std::sync::LazyLock;
 
 use access_key_schema::{
     AccessKey, Action, DEFAULT_TYPE_NAME, HandlerError, HandlerErrorCode, Request, RequestContext, RequestPayload,
-    Result, Status, TypeConfiguration, registry_schema,
+    Result, TypeConfiguration, WholeNumber, boolean, registry_schema,
 };
 use jsonschema::{
     Draft, ValidationError, Validator,
     error::ValidationErrorKind,
     paths::{Location, LocationSegment},
 };
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::warn;
 use zeroize::Zeroize;
 
-use crate::decode::without_value;
+use crate::decode::{outermost, without_value};
 
-/// The longest value, in bytes of JSON, that an error message quotes. A `PgpKey` would fill the screen.
-const MAX_QUOTED: usize = 200;
+/// The longest name of a resource type, in bytes, that an error message quotes.
+const MAX_TYPE_NAME: usize = 200;
+
+/// What stands for the name of a property that does not look like one, and so may be a value.
+const HIDDEN_NAME: &str = "A name that is not shown here";
 
 /// The most violations that an error message names: its reader sees at most a few lines.
 const MAX_VIOLATIONS: usize = 10;
@@ -42,13 +47,13 @@ pub fn validate(payload: RequestPayload, context: RequestContext) -> Result<Requ
         Action::Read | Action::Delete | Action::List => Rules::Lookup,
     };
     let type_name = payload.resource_type.as_deref().filter(|name| is_type_name(name)).unwrap_or("this type");
-    let previous =
-        payload.previous_resource_properties.map(|previous| access_key(previous, Rules::Previous, type_name));
+    let region = region(payload.region)?;
+    let desired = access_key(payload.resource_properties.unwrap_or_default(), rules, type_name)?;
     Ok(Request {
         action: payload.action,
-        region: region(payload.region)?,
-        desired: access_key(payload.resource_properties.unwrap_or_default(), rules, type_name)?,
-        previous: previous.transpose()?,
+        region,
+        previous: previous(payload.previous_resource_properties, &desired)?,
+        desired,
         type_configuration: type_configuration(payload.type_configuration)?,
         context,
     })
@@ -56,8 +61,10 @@ pub fn validate(payload: RequestPayload, context: RequestContext) -> Result<Requ
 
 /// The region, if it is one label of a host name: it becomes part of the host names of AWS.
 pub(crate) fn region(region: Option<String>) -> Result<String> {
-    let is_label =
-        |region: &String| !region.is_empty() && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_label = |region: &String| {
+        region.starts_with(|first: char| first.is_ascii_alphabetic())
+            && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
     region
         .filter(is_label)
         .ok_or_else(|| invalid("The request names no region of AWS: a region such as eu-central-1 is expected"))
@@ -65,7 +72,7 @@ pub(crate) fn region(region: Option<String>) -> Result<String> {
 
 /// Whether a name can be a resource type's, and so is safe to quote.
 pub(crate) fn is_type_name(name: &str) -> bool {
-    name.len() <= MAX_QUOTED
+    name.len() <= MAX_TYPE_NAME
         && name.contains("::")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b':')
 }
@@ -77,27 +84,36 @@ fn type_configuration(settings: Option<Value>) -> Result<TypeConfiguration> {
         recast(settings, || declared);
         warn_of_unknown(settings, declared);
     }
-    serde_json::from_value(settings).map_err(|error| {
-        let reason = without_value(&error);
+    let wrong = |place: &str, reason: &str| {
         HandlerError::new(
             HandlerErrorCode::InvalidTypeConfiguration,
-            format!("The type configuration cannot be read: {reason}. Correct it with SetTypeConfiguration"),
+            format!("The type configuration{place} cannot be used: {reason}. Correct it with SetTypeConfiguration"),
         )
-    })
+    };
+    let settings: TypeConfiguration = serde_path_to_error::deserialize(settings).map_err(|error| {
+        let place = outermost(&error).map(|name| format!("'s {name}")).unwrap_or_default();
+        wrong(&place, &without_value(error.inner()))
+    })?;
+    match settings.violation() {
+        Some((name, reason)) => Err(wrong(&format!("'s {name}"), reason)),
+        None => Ok(settings),
+    }
 }
 
 /// Settings that this version does not have are ignored: after a rollback, an account has those of the newer version still.
 fn warn_of_unknown(settings: &Map<String, Value>, declared: &Value) {
     let unknown = settings.keys().filter(|name| declared.get(name).is_none());
-    let shown: Vec<_> = unknown.map(|name| if is_setting_name(name) { name } else { "…" }).collect();
+    let shown: Vec<_> = unknown.map(|name| if is_identifier(name) { name } else { "…" }).collect();
     if !shown.is_empty() {
         warn!(settings = shown.join(", "), "unknown settings of the type configuration are ignored");
     }
 }
 
-/// Whether a name can be a setting's, and so is safe to log: a secret access key has 40 characters.
-fn is_setting_name(name: &str) -> bool {
-    name.len() < 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic())
+/// Whether a name can be a property's or a setting's, and so is safe to show: a secret access key has 40 characters.
+fn is_identifier(name: &str) -> bool {
+    name.len() < 40
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What a request may say of an access key, which depends on what it is for.
@@ -109,7 +125,7 @@ enum Rules {
     Update,
     /// A callback: the properties are those of this handler's own answer, and were validated before.
     Callback,
-    /// The previous properties of an UPDATE: they may be wrong where the update corrects them.
+    /// The previous properties of an UPDATE: what cannot have been written is left out.
     Previous,
     /// READ, DELETE and LIST: only the key's id and the user's name count.
     Lookup,
@@ -148,17 +164,14 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
         Value::Null => Map::new(),
         _ => return Err(invalid("The resource's properties are not a JSON object")),
     };
-    recast(&mut properties, || &SCHEMA["properties"]);
     let mut violations = vec![];
     if rules == Rules::Create {
-        let set = AccessKey::get_att_properties().iter().filter(|name| properties.contains_key(**name));
+        let is_set = |name: &str| properties.get(name).is_some_and(|value| !value.is_null());
+        let set = AccessKey::get_att_properties().iter().filter(|name| is_set(name));
         violations.extend(set.map(|name| format!("{name} is read-only and cannot be set")));
     }
-    if rules == Rules::Previous && properties.get("Status").is_some_and(|status| Status::deserialize(status).is_err()) {
-        // It was refused, and so never set.
-        properties.remove("Status");
-    }
     keep_needed(&mut properties, rules);
+    recast(&mut properties, || &SCHEMA["properties"]);
     let properties = Value::Object(properties);
     if rules.demand_schema() {
         violations.extend(schema_violations(&properties, type_name)?);
@@ -166,31 +179,67 @@ fn access_key(properties: Value, rules: Rules, type_name: &str) -> Result<Access
     if !violations.is_empty() {
         return Err(refusal(&violations));
     }
-    let access_key = typed(&properties, rules)?;
+    let access_key = typed(&properties)?;
     match access_key.repeated_tag_key() {
-        Some(key) if rules.demand_schema() => {
-            Err(invalid(format!("{}: the key {key:?} occurs more than once", AccessKey::tag_property())))
+        Some((first, second)) if rules.demand_schema() => {
+            let tags = AccessKey::tag_property();
+            Err(invalid(format!("{tags}[{first}] and {tags}[{second}] have the same key")))
         }
         _ => Ok(access_key),
     }
 }
 
-/// Turns strings back into what the schema declares the properties as: CloudFormation may send every primitive as a
-/// string. A string that is nothing of the kind stays, and is refused later. A `null` is an absent property.
-fn recast(properties: &mut Map<String, Value>, declared: impl Fn() -> &'static Value) {
-    properties.retain(|_, value| !value.is_null());
-    for (name, value) in properties {
-        let Value::String(text) = value else { continue };
-        let (kind, primitive) = match (text.parse::<i64>(), text.parse::<bool>()) {
-            (Ok(integer), _) => ("integer", Value::from(integer)),
-            (_, Ok(boolean)) => ("boolean", Value::from(boolean)),
+/// The access key as it was before an UPDATE; none where the request does not say.
+///
+/// It is never refused, because a rollback may send what a failed UPDATE asked for. A property that the schema refuses was
+/// refused then too, and so never written: it counts as unchanged, and has the value that `desired` has.
+fn previous(properties: Option<Value>, desired: &AccessKey) -> Result<Option<AccessKey>> {
+    let Some(Value::Object(mut properties)) = properties else { return Ok(None) };
+    keep_needed(&mut properties, Rules::Previous);
+    recast(&mut properties, || &SCHEMA["properties"]);
+    if properties.is_empty() {
+        return Ok(None);
+    }
+    let unchanged = json!(desired.declared());
+    let sent = Value::Object(properties.clone());
+    for error in validator()?.iter_errors(&sent) {
+        let wrong = match (error.kind(), error.instance_path().into_iter().next()) {
+            (_, Some(LocationSegment::Property(name))) => name.into_owned(),
+            (ValidationErrorKind::Required { property: Value::String(name) }, _) => name.clone(),
             _ => continue,
         };
-        // Last: READ, DELETE and LIST, whose properties are neither, do not make the schema.
-        if declared()[name]["type"] == kind {
-            *value = primitive;
-        }
+        properties.insert(wrong.clone(), unchanged[&wrong].clone());
     }
+    let Ok(mut previous) = typed(&Value::Object(properties)) else { return Ok(None) };
+    if previous.repeated_tag_key().is_some() {
+        previous.tags.clone_from(&desired.tags);
+    }
+    Ok(Some(previous))
+}
+
+/// Turns numbers and booleans back into what the schema declares the properties as: CloudFormation may send every primitive as a
+/// string, where an empty number is none. A string that is nothing of the kind stays, and is refused later. A `null` is an
+/// absent property.
+fn recast(properties: &mut Map<String, Value>, declared: impl Fn() -> &'static Value) {
+    properties.retain(|name, value| {
+        // Asked last: READ, DELETE and LIST, whose properties are strings, do not make the schema.
+        let is_declared_as = |kind: &str| declared()[name.as_str()]["type"] == kind;
+        if let Some(number) = WholeNumber::of(value) {
+            if is_declared_as("integer") {
+                *value = number.into();
+            }
+        } else if let Value::String(text) = value {
+            if text.trim().is_empty() {
+                return !is_declared_as("integer");
+            }
+            if let Some(boolean) = boolean(text)
+                && is_declared_as("boolean")
+            {
+                *value = boolean.into();
+            }
+        }
+        !value.is_null()
+    });
 }
 
 /// Drops the properties that no handler uses, and wipes them: a secret may be among them.
@@ -204,40 +253,39 @@ fn keep_needed(properties: &mut Map<String, Value>, rules: Rules) {
     });
 }
 
-fn schema_violations(properties: &Value, type_name: &str) -> Result<Vec<String>> {
-    let validator = VALIDATOR.as_ref().map_err(|error| {
+fn validator() -> Result<&'static Validator> {
+    VALIDATOR.as_ref().map_err(|error| {
         HandlerError::new(HandlerErrorCode::InternalFailure, format!("The registry schema is broken: {error}"))
-    })?;
-    let mut violations: Vec<_> = validator.iter_errors(properties).map(|error| describe(&error, type_name)).collect();
+    })
+}
+
+fn schema_violations(properties: &Value, type_name: &str) -> Result<Vec<String>> {
+    let mut violations: Vec<_> =
+        validator()?.iter_errors(properties).flat_map(|error| describe(&error, type_name)).collect();
     // One value can violate two keywords, such as minLength and pattern, that the same words stand for.
     violations.dedup();
     Ok(violations)
 }
 
-/// A violation of the schema in words: which property, what it is, and what it must be.
-fn describe(error: &ValidationError, type_name: &str) -> String {
+/// A violation of the schema in words: which property, and what it must be.
+fn describe(error: &ValidationError, type_name: &str) -> Vec<String> {
     let place = place(error.instance_path(), |index| format!("[{index}]"));
-    let member = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
-            format!("{} is required", member(property.as_str().unwrap_or_default()))
+            let property = property.as_str().unwrap_or_default();
+            let separator = if place.is_empty() { "" } else { "." };
+            vec![format!("{place}{separator}{property} is required")]
         }
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let owner = if place.is_empty() { type_name } else { "a tag" };
+        // The template's own names. Those in a tag can come with a value.
+        ValidationErrorKind::AdditionalProperties { unexpected } if place.is_empty() => {
             let mut unexpected = unexpected.clone();
-            unexpected.sort();
-            let violations = unexpected.iter().map(|name| format!("{} is not a property of {owner}", member(name)));
-            violations.collect::<Vec<_>>().join("; ")
+            unexpected.sort_unstable_by_key(|name| (!is_identifier(name), name.clone()));
+            let shown = |name: &String| if is_identifier(name) { name.clone() } else { HIDDEN_NAME.to_owned() };
+            unexpected.iter().map(|name| format!("{} is not a property of {type_name}", shown(name))).collect()
         }
         kind => {
             let property = self::place(error.instance_path(), |_| "[]".to_owned());
-            let constraint = AccessKey::constraint(&property, kind.keyword());
-            let value = error.instance().to_string();
-            if value.len() > MAX_QUOTED {
-                format!("{place}: {constraint}")
-            } else {
-                format!("{place} {value}: {constraint}")
-            }
+            vec![format!("{place}: {}", AccessKey::constraint(&property, kind.keyword()))]
         }
     }
 }
@@ -252,11 +300,10 @@ fn place(path: &Location, index: impl Fn(usize) -> String) -> String {
 }
 
 /// The properties as a model. Where the schema was not demanded, they can still be of a wrong type.
-fn typed(properties: &Value, rules: Rules) -> Result<AccessKey> {
+fn typed(properties: &Value) -> Result<AccessKey> {
     serde_path_to_error::deserialize(properties).map_err(|error| {
-        let property = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
-        let place = if rules == Rules::Previous { "In the previous properties, " } else { "" };
-        invalid(format!("{place}{property}: {}", AccessKey::constraint(&property, "type")))
+        let property = outermost(&error).unwrap_or_default();
+        invalid(format!("{property}: {}", AccessKey::constraint(&property, "type")))
     })
 }
 
@@ -274,7 +321,7 @@ fn invalid(message: impl Into<String>) -> HandlerError {
 
 #[cfg(test)]
 mod tests {
-    use access_key_schema::{Secret, Status};
+    use access_key_schema::Secret;
     use serde_json::json;
 
     use super::*;
@@ -307,45 +354,43 @@ mod tests {
     }
 
     #[test]
-    fn each_violation_is_named_in_words_with_its_place_and_value() {
+    fn each_violation_is_named_in_words_with_its_place_and_without_its_value() {
         let key = |key: &str| json!([{"Key": "team", "Value": "a"}, {"Key": key, "Value": ""}]);
         let user_name = "a user name is 1 to 128 letters, digits or any of _+=,.@-";
         let pgp_key =
             "an OpenPGP public key is expected: base64 of a binary key, an ASCII-armored key, or keybase:NAME";
         for (property, value, expected) in [
-            ("UserName", json!("a b"), format!(r#"UserName "a b": {user_name}"#)),
-            ("UserName", json!(""), format!(r#"UserName "": {user_name}"#)),
-            ("UserName", json!(7), format!("UserName 7: {user_name}")),
-            ("Serial", json!("two"), r#"Serial "two": a whole number is expected, of at most 64 bits"#.to_owned()),
-            ("Serial", json!(2.5), "Serial 2.5: a whole number is expected, of at most 64 bits".to_owned()),
-            ("Status", json!("Asleep"), r#"Status "Asleep": must be Active or Inactive"#.to_owned()),
-            ("PgpKey", json!(""), format!(r#"PgpKey "": {pgp_key}"#)),
-            (
-                "SesSmtpRegion",
-                json!("us"),
-                r#"SesSmtpRegion "us": a region such as eu-central-1 is expected"#.to_owned(),
-            ),
-            ("Tags", json!({"a": "b"}), r#"Tags {"a":"b"}: a list of tags is expected"#.to_owned()),
-            ("Tags", json!(["a"]), r#"Tags[0] "a": a tag with a Key and a Value is expected"#.to_owned()),
-            (
-                "Tags",
-                key("aws:a"),
-                r#"Tags[1].Key "aws:a": keys that start with "aws:" are reserved by AWS"#.to_owned(),
-            ),
-            ("Tags", key(""), r#"Tags[1].Key "": a tag's key is a string of 1 to 128 characters"#.to_owned()),
-            ("Tags", key("team"), r#"Tags: the key "team" occurs more than once"#.to_owned()),
+            ("UserName", json!("a b"), format!("UserName: {user_name}")),
+            ("UserName", json!(""), format!("UserName: {user_name}")),
+            ("UserName", json!(7), format!("UserName: {user_name}")),
+            ("Serial", json!("two"), "Serial: a whole number is expected, of at most 64 bits".to_owned()),
+            ("Serial", json!(2.5), "Serial: a whole number is expected, of at most 64 bits".to_owned()),
+            ("Status", json!("Asleep"), "Status: must be Active or Inactive".to_owned()),
+            ("Status", json!(""), "Status: must be Active or Inactive".to_owned()),
+            ("PgpKey", json!(""), format!("PgpKey: {pgp_key}")),
+            ("SesSmtpRegion", json!("us"), "SesSmtpRegion: a region such as eu-central-1 is expected".to_owned()),
+            ("Tags", json!({"a": "b"}), "Tags: a list of tags is expected".to_owned()),
+            ("Tags", json!(["a"]), "Tags[0]: a tag with a Key and a Value is expected".to_owned()),
+            ("Tags", key("aws:a"), "Tags[1].Key: keys that start with \"aws:\" are reserved by AWS".to_owned()),
+            ("Tags", key(""), "Tags[1].Key: a tag's key is a string of 1 to 128 characters".to_owned()),
+            ("Tags", key("team"), "Tags[0] and Tags[1] have the same key".to_owned()),
             ("Tags", json!([{"Key": "a"}]), "Tags[0].Value is required".to_owned()),
             (
                 "Tags",
                 json!([{"Key": "a", "Value": 7}]),
-                "Tags[0].Value 7: a tag's value is a string of at most 256 characters".to_owned(),
+                "Tags[0].Value: a tag's value is a string of at most 256 characters".to_owned(),
             ),
             (
                 "Tags",
                 json!([{"Key": "a", "Value": "b", "Colour": "red"}]),
-                "Tags[0].Colour is not a property of a tag".to_owned(),
+                "Tags[0]: a tag has a Key and a Value, and no other property".to_owned(),
             ),
             ("Colour", json!("red"), "Colour is not a property of AWS::IAM::AccessKey".to_owned()),
+            (
+                "wJalrXUtnFEMI/K7MDENG",
+                json!(""),
+                "A name that is not shown here is not a property of AWS::IAM::AccessKey".to_owned(),
+            ),
             ("Id", json!("AKIA"), "Id is read-only and cannot be set".to_owned()),
         ] {
             let mut properties = json!({"UserName": "alice"});
@@ -374,16 +419,11 @@ mod tests {
 
     #[test]
     fn a_serial_that_is_no_whole_number_of_64_bits_is_refused_by_name() {
-        let serials = [json!("two"), json!("2.5"), json!(2.5), json!("9223372036854775808"), json!(1e300), json!("")];
-        for serial in serials {
-            for (rules, place) in [
-                (Rules::Create, format!("Serial {serial}")),
-                (Rules::Update, format!("Serial {serial}")),
-                (Rules::Callback, "Serial".to_owned()),
-                (Rules::Previous, "In the previous properties, Serial".to_owned()),
-            ] {
+        for serial in [json!("two"), json!("2.5"), json!(2.5), json!("9223372036854775808"), json!(1e300), json!("1e3")]
+        {
+            for rules in [Rules::Create, Rules::Update, Rules::Callback] {
                 let message = check(json!({"UserName": "alice", "Serial": serial}), rules).unwrap_err();
-                assert_eq!(message, format!("{place}: a whole number is expected, of at most 64 bits"));
+                assert_eq!(message, "Serial: a whole number is expected, of at most 64 bits");
             }
         }
     }
@@ -393,8 +433,8 @@ mod tests {
         let properties = json!({"Serial": "two", "Status": "Asleep", "Id": "AKIA", "Size": 1, "Colour": "red"});
         assert_eq!(
             message(properties),
-            "Id is read-only and cannot be set; Serial \"two\": a whole number is expected, of at most 64 bits; \
-             Status \"Asleep\": must be Active or Inactive; Colour is not a property of AWS::IAM::AccessKey; \
+            "Id is read-only and cannot be set; Serial: a whole number is expected, of at most 64 bits; \
+             Status: must be Active or Inactive; Colour is not a property of AWS::IAM::AccessKey; \
              Size is not a property of AWS::IAM::AccessKey; UserName is required"
         );
     }
@@ -403,7 +443,7 @@ mod tests {
     fn a_message_names_ten_violations_and_counts_the_others() {
         let tags: Vec<_> = (0..12).map(|number| json!({"Key": format!("aws:{number}"), "Value": ""})).collect();
         let message = message(json!({"UserName": "alice", "Tags": tags}));
-        assert!(message.contains("aws:9") && message.ends_with("; and 2 more"), "{message}");
+        assert!(message.contains("Tags[9].Key") && message.ends_with("; and 2 more"), "{message}");
     }
 
     #[test]
@@ -422,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_region_that_can_be_part_of_a_host_name_is_refused() {
-        for region in [Value::Null, json!(""), json!("elsewhere.example/#"), json!("us east 1")] {
+        for region in [Value::Null, json!(""), json!("elsewhere.example/#"), json!("us east 1"), json!("7")] {
             let message = "The request names no region of AWS: a region such as eu-central-1 is expected".to_owned();
             assert_eq!(refusal_of(&json!({"region": region})), (HandlerErrorCode::InvalidRequest, message));
         }
@@ -431,15 +471,24 @@ mod tests {
     #[test]
     fn a_type_configuration_that_cannot_be_read_is_refused_without_its_values() {
         for (settings, reason) in [
-            (json!("wJalr"), "expected a JSON object"),
-            (json!({"KmsKeyId": ["wJalr"]}), "expected a string"),
-            (json!({"LogLevel": "wJalr"}), "expected one of `ERROR`, `WARN`, `INFO`"),
+            (json!("wJalr"), " cannot be used: expected a JSON object"),
+            (json!({"KmsKeyId": ["wJalr"]}), "'s KmsKeyId cannot be used: expected a string"),
+            (json!({"LogLevel": "wJalr"}), "'s LogLevel cannot be used: expected one of `ERROR`, `WARN`, `INFO`"),
+            (json!({"ReturnSecrets": ""}), "'s ReturnSecrets cannot be used: expected a boolean"),
+            (json!({"SecretNamePrefix": ""}), "'s SecretNamePrefix cannot be used: it is empty"),
+            (
+                json!({"SecretNamePrefix": "wJalr "}),
+                "'s SecretNamePrefix cannot be used: letters, digits or any of /_+=.@- are expected",
+            ),
+            (json!({"SecretNamePrefix": "k".repeat(257)}), "'s SecretNamePrefix cannot be used: it is too long"),
+            (
+                json!({"KmsKeyId": "{{resolve:ssm:wJalr}}"}),
+                "'s KmsKeyId cannot be used: a dynamic reference in it is not resolved",
+            ),
         ] {
             let (code, message) = refusal_of(&json!({"typeConfiguration": settings}));
             assert_eq!(code, HandlerErrorCode::InvalidTypeConfiguration);
-            let expected =
-                format!("The type configuration cannot be read: {reason}. Correct it with SetTypeConfiguration");
-            assert_eq!(message, expected);
+            assert_eq!(message, format!("The type configuration{reason}. Correct it with SetTypeConfiguration"));
         }
     }
 
@@ -455,7 +504,7 @@ mod tests {
     fn a_user_name_of_the_wrong_length_or_characters_is_refused_by_name() {
         for user in [json!(""), json!("x".repeat(129)), json!("a b"), json!("ünal"), json!(7)] {
             let message = message(json!({"UserName": user}));
-            assert!(message.starts_with("UserName "), "{message}");
+            assert!(message.starts_with("UserName: "), "{message}");
         }
     }
 
@@ -486,19 +535,6 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_quoted_in_the_refusal_only_if_it_is_short() {
-        for (property, value) in [
-            ("PgpKey", json!("k".repeat(1_000_001))),
-            ("PgpKey", json!(["k".repeat(500)])),
-            ("SesSmtpRegion", json!("k".repeat(500))),
-        ] {
-            let message = message(json!({"UserName": "alice", property: value}));
-            assert!(message.starts_with(&format!("{property}: ")), "{message}");
-            assert!(message.len() < 300 && !message.contains("kkk"), "{message}");
-        }
-    }
-
-    #[test]
     fn the_ses_smtp_region_must_look_like_a_region() {
         let regions =
             ["us-east-1", "ap-southeast-5", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "cn-northwest-1"];
@@ -507,8 +543,8 @@ mod tests {
             assert_eq!(key.ses_smtp_region.as_deref(), Some(region));
         }
         for region in ["", "us", "US-EAST-1", "us-east", "us-east-1a", "us-east-1\n", " us-east-1", "us_east_1", "-1"] {
-            let expected = format!("SesSmtpRegion {}: a region such as eu-central-1 is expected", json!(region));
-            assert_eq!(message(json!({"UserName": "alice", "SesSmtpRegion": region})), expected);
+            let message = message(json!({"UserName": "alice", "SesSmtpRegion": region}));
+            assert_eq!(message, "SesSmtpRegion: a region such as eu-central-1 is expected", "{region:?}");
         }
     }
 
@@ -520,14 +556,6 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_sent_along_is_never_in_the_refusal() {
-        for rules in [Rules::Create, Rules::Update, Rules::Callback] {
-            let message = check(json!({"Serial": "x", "SecretAccessKey": ["wJalr"]}), rules).unwrap_err();
-            assert!(!message.contains("wJalr"), "{message}");
-        }
-    }
-
-    #[test]
     fn read_and_delete_look_at_nothing_but_the_id_and_the_user() {
         let properties = json!({"Id": "AKIA", "UserName": "alice", "Status": "Asleep", "Serial": "x", "Colour": 1});
         let key = check(properties, Rules::Lookup).unwrap();
@@ -535,9 +563,182 @@ mod tests {
         assert_eq!(check(json!({"Id": 7}), Rules::Lookup).unwrap_err(), "Id: a string is expected");
     }
 
+    /// What UPDATE gets as the previous properties, beside a key that has every property.
+    fn previous_of(properties: Value) -> (AccessKey, Option<AccessKey>) {
+        let desired = json!({
+            "UserName": "alice", "Serial": 1, "Status": "Inactive", "PgpKey": "keybase:alice",
+            "SesSmtpRegion": "eu-central-1", "Tags": [{"Key": "team", "Value": "a"}],
+        });
+        let fields = json!({
+            "action": "UPDATE", "resourceProperties": desired, "previousResourceProperties": properties,
+        });
+        let request = validate(payload(&fields), RequestContext::default()).unwrap();
+        (request.desired, request.previous)
+    }
+
     #[test]
-    fn what_was_wrong_with_the_previous_properties_does_not_stop_an_update_that_puts_it_right() {
-        let key = check(json!({"UserName": "alice", "Serial": "1", "Status": "Asleep"}), Rules::Previous).unwrap();
-        assert_eq!((key.serial, key.status), (Some(1), None::<Status>));
+    fn a_previous_property_that_was_refused_counts_as_unchanged() {
+        let tag = json!({"Key": "team", "Value": "b"});
+        let tags = [
+            json!([tag, tag]),
+            json!([tag, {"Key": "team", "Value": "c"}]),
+            json!([{"Key": "team"}]),
+            json!([{"Key": "aws:team", "Value": ""}]),
+            json!([{"Key": "team", "Value": "b", "Colour": "red"}]),
+        ];
+        let wrong = [json!(""), json!("a b"), json!({"team": "a"}), json!([7]), json!(2.5), json!(true), json!(1e19)];
+        for property in ["UserName", "Serial", "Status", "PgpKey", "SesSmtpRegion", "Tags"] {
+            for value in if property == "Tags" { tags.iter().chain(&wrong) } else { [].iter().chain(&wrong) } {
+                let mut properties = json!({"UserName": "bob", "Status": "Active", "Colour": "red"});
+                let expected = previous_of(properties.clone()).1.map(|previous| json!(previous));
+                properties[property] = value.clone();
+                let (desired, previous) = previous_of(properties);
+                let is_absent = property == "Serial" && *value == "";
+                let is_right = property == "PgpKey" && *value == "a b";
+                let mut expected = expected.unwrap();
+                if is_right {
+                    expected[property] = value.clone();
+                } else if !is_absent {
+                    expected[property] = json!(desired)[property].clone();
+                }
+                assert_eq!(json!(previous), expected, "{property}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn previous_properties_that_say_nothing_are_none() {
+        for nothing in [Value::Null, json!({}), json!({"Tags": null}), json!({"Id": "AKIA"}), json!([]), json!("alice")]
+        {
+            assert_eq!(previous_of(nothing.clone()).1, None, "{nothing}");
+        }
+        let (desired, previous) = previous_of(json!({"Serial": "0"}));
+        let previous = previous.unwrap();
+        assert_eq!((previous.user_name, previous.serial), (desired.user_name, Some(0)));
+    }
+
+    /// What a template may declare, and the settings of the type configuration, by their names: each with its schema.
+    fn declared() -> Vec<(bool, &'static String, &'static Value)> {
+        let properties = SCHEMA["properties"].as_object().unwrap().iter().map(|(name, schema)| (false, name, schema));
+        let settings = SCHEMA["typeConfiguration"]["properties"].as_object().unwrap();
+        properties.chain(settings.iter().map(|(name, schema)| (true, name, schema))).collect()
+    }
+
+    /// What comes of a request with this property or setting, without the context.
+    fn outcome(action: &str, is_setting: bool, name: &str, value: &Value) -> std::result::Result<String, String> {
+        let mut fields =
+            json!({"action": action, "resourceProperties": {"UserName": "alice"}, "typeConfiguration": {}});
+        fields[if is_setting { "typeConfiguration" } else { "resourceProperties" }][name] = value.clone();
+        let request = validate(payload(&fields), RequestContext::default());
+        request.map(|request| format!("{request:?}")).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn no_refusal_quotes_what_is_in_a_property_or_a_setting() {
+        const MARK: &str = "hunter2-wJalrXUtnFEMI";
+        let tag = |key: Value, value: Value| json!([{"Key": key, "Value": value}, {"Key": key, "Value": value}]);
+        let long = format!("{MARK}{}", "k".repeat(56_001));
+        let values = [
+            json!(MARK),
+            json!(format!("{MARK} ")),
+            json!(format!("{{{{resolve:ssm:{MARK}}}}}")),
+            json!(format!("aws:{MARK}")),
+            json!(long),
+            json!([MARK]),
+            json!({MARK: MARK}),
+            json!([{MARK: MARK}]),
+            json!([{"Key": "team", "Value": "a", MARK: MARK}]),
+            tag(json!(MARK), json!(MARK)),
+            tag(json!(MARK), json!([MARK])),
+            tag(json!({MARK: MARK}), json!(7)),
+            tag(json!(format!("aws:{MARK}")), json!("")),
+            tag(json!("team"), json!(long)),
+            json!(vec![json!({"Key": MARK, "Value": ""}); 51]),
+        ];
+        let mut refused = 0;
+        let unknown = [(false, MARK), (true, MARK), (false, "Colour")];
+        let names = declared().into_iter().map(|(is_setting, name, _)| (is_setting, name.as_str())).chain(unknown);
+        for (is_setting, name) in names {
+            for (action, value) in ["CREATE", "READ", "UPDATE", "DELETE"]
+                .into_iter()
+                .flat_map(|action| values.iter().map(move |value| (action, value)))
+            {
+                if let Err(message) = outcome(action, is_setting, name, value) {
+                    assert!(!message.contains("hunter2") && !message.contains("wJalr"), "{name}: {message}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 400, "{refused}");
+    }
+
+    #[test]
+    fn every_spelling_of_a_number_or_a_boolean_says_the_same() {
+        let spellings = [
+            ("integer", json!(30), vec![json!(30.0), json!("30"), json!(" 30 "), json!("+30"), json!("030")]),
+            ("boolean", json!(false), vec![json!("false"), json!(" false "), json!("False"), json!("FALSE")]),
+        ];
+        let mut primitives = 0;
+        for (is_setting, name, schema) in declared() {
+            let Some((kind, value, others)) = spellings.iter().find(|(kind, ..)| schema["type"] == *kind) else {
+                continue;
+            };
+            primitives += 1;
+            let expected = outcome("CREATE", is_setting, name, value).unwrap();
+            for other in others {
+                assert_eq!(outcome("CREATE", is_setting, name, other).unwrap(), expected, "{name}: {other}");
+            }
+            for wrong in [json!("1e3"), json!("30.0"), json!("yes"), json!(30.5), json!([30]), json!({})] {
+                assert!(outcome("CREATE", is_setting, name, &wrong).is_err(), "{name}: {wrong}");
+            }
+            for blank in [json!(""), json!("  ")] {
+                let absent = outcome("CREATE", is_setting, name, &Value::Null).unwrap();
+                let blank = outcome("CREATE", is_setting, name, &blank).ok();
+                assert_eq!(blank, (*kind == "integer").then_some(absent), "{name}");
+            }
+        }
+        assert_eq!(primitives, 2, "Serial and ReturnSecrets");
+    }
+
+    #[test]
+    fn a_dynamic_reference_may_be_set_but_has_to_be_resolved_in_a_request() {
+        let settings = jsonschema::options().with_draft(Draft::Draft7).build(&SCHEMA["typeConfiguration"]).unwrap();
+        for (name, schema) in SCHEMA["typeConfiguration"]["properties"].as_object().unwrap() {
+            if schema["type"] != "string" || schema.get("enum").is_some() {
+                continue;
+            }
+            for value in ["{{resolve:ssm:/keys/setting}}", "{{resolve:ssm:/keys/setting:3}}"] {
+                assert!(settings.is_valid(&json!({name: value})), "{name} {value}");
+                let message = outcome("CREATE", true, name, &json!(value)).unwrap_err();
+                assert!(message.contains("is not resolved") && message.contains(name.as_str()), "{message}");
+            }
+            for wrong in [json!(""), json!("k".repeat(2049)), json!(7)] {
+                assert!(!settings.is_valid(&json!({name: wrong})), "{name} {wrong}");
+                assert!(outcome("CREATE", true, name, &wrong).is_err(), "{name} {wrong}");
+            }
+        }
+        for byte in (0..=127_u8).map(char::from) {
+            let prefix = json!({"SecretNamePrefix": format!("a{byte}")});
+            let is_taken = outcome("CREATE", true, "SecretNamePrefix", &prefix["SecretNamePrefix"]).is_ok();
+            assert_eq!(settings.is_valid(&prefix), is_taken, "{byte:?}");
+        }
+    }
+
+    #[test]
+    fn the_pattern_of_tag_keys_says_without_a_lookahead_what_one_with_it_would() {
+        let pattern = SCHEMA["definitions"]["Tag"]["properties"]["Key"]["pattern"].as_str().unwrap();
+        assert!(!pattern.contains("(?"), "{pattern}");
+        let pattern = regex::Regex::new(pattern).unwrap();
+        let alphabet = ["", "a", "A", "w", "W", "s", "S", ":", "x", "\n", "ſ", "ä"];
+        let indices = || alphabet.iter();
+        for (first, second) in indices().flat_map(|first| indices().map(move |second| (first, second))) {
+            for (third, fourth) in indices().flat_map(|third| indices().map(move |fourth| (third, fourth))) {
+                let key = format!("{first}{second}{third}{fourth}x");
+                for key in [key.trim_end_matches('x'), &key] {
+                    let is_reserved = key.to_ascii_lowercase().starts_with("aws:");
+                    assert_eq!(pattern.is_match(key), !is_reserved, "{key:?}");
+                }
+            }
+        }
     }
 }

@@ -163,15 +163,16 @@ impl AccessKey {
         self.id.as_deref()
     }
 
-    /// The first tag key that occurs more than once in `Tags`.
+    /// The places in `Tags` of the first two tags that have the same key.
     ///
     /// The registry schema cannot forbid it: `uniqueItems` compares whole tags, not their keys.
     #[must_use]
-    pub fn repeated_tag_key(&self) -> Option<&str> {
+    pub fn repeated_tag_key(&self) -> Option<(usize, usize)> {
         let tags = self.tags.as_deref().unwrap_or_default();
-        let repeated =
-            tags.iter().enumerate().find(|(index, tag)| tags[..*index].iter().any(|seen| seen.key == tag.key));
-        repeated.map(|(_, tag)| tag.key.as_str())
+        tags.iter().enumerate().find_map(|(index, tag)| {
+            let first = tags[..index].iter().position(|seen| seen.key == tag.key)?;
+            Some((first, index))
+        })
     }
 
     /// What a value must be that the registry schema refuses, in words for the person who wrote the template.
@@ -195,6 +196,7 @@ impl AccessKey {
             ("Tags", "maxItems") => "at most 50 tags are expected",
             ("Tags", "uniqueItems") => "the same tag occurs more than once",
             ("Tags", _) => "a list of tags is expected",
+            ("Tags[]", "additionalProperties") => "a tag has a Key and a Value, and no other property",
             ("Tags[]", _) => "a tag with a Key and a Value is expected",
             ("Tags[].Key", "pattern") => "keys that start with \"aws:\" are reserved by AWS",
             ("Tags[].Key", _) => "a tag's key is a string of 1 to 128 characters",
@@ -233,7 +235,11 @@ impl fmt::Display for Status {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Tag {
-    #[schemars(length(min = 1, max = 128), regex(pattern = "^(?![aA][wW][sS]:)"))]
+    // Without a lookahead, which Go's regular expressions, and so Terraform and Pulumi, do not have.
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = "^([^aA]|[aA]([^wW]|$)|[aA][wW]([^sS]|$)|[aA][wW][sS]([^:]|$)|$)")
+    )]
     pub key: String,
     #[schemars(length(max = 256))]
     pub value: String,

@@ -70,10 +70,8 @@ pub fn registry_schema(type_name: &str) -> Value {
             ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
             "list": {
                 "permissions": ["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"],
-                // What a LIST can be narrowed by.
-                "handlerSchema": {
-                    "properties": { "UserName": { "$ref": "resource-schema.json#/properties/UserName" } },
-                },
+                // What a LIST can be narrowed by. No reference to the property: loaders resolve none out of a handler's schema.
+                "handlerSchema": { "properties": { "UserName": model["properties"]["UserName"] } },
             },
         },
     });

@@ -8,6 +8,9 @@ use serde_with::skip_serializing_none;
 ///
 /// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry some, which a newer
 /// version took before the account went back to this one: they are ignored.
+///
+/// The patterns let a dynamic reference (`{{resolve:ssm:…}}`) through: `SetTypeConfiguration` checks the settings before
+/// CloudFormation resolves them. What a request carries is resolved, and [`TypeConfiguration::violation`] checks that.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", expecting = "a JSON object")]
@@ -16,7 +19,7 @@ pub struct TypeConfiguration {
     /// The prefix of the stored secrets' names; the access key id follows it. Default:
     /// `cloudformation/iam-access-key/`. Set it before the first key is created: secrets under another prefix are
     /// not found.
-    #[schemars(length(min = 1, max = 256), regex(pattern = "^[A-Za-z0-9/_+=.@-]+$"))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^([A-Za-z0-9/_+=.@-]|\{\{resolve:[^{}]+\}\})+$"))]
     pub secret_name_prefix: Option<String>,
 
     /// The KMS key (id, ARN or alias) that encrypts the stored secrets. Default: the account's
@@ -26,7 +29,7 @@ pub struct TypeConfiguration {
 
     /// The base URL, with HTTPS, of a mirror of Keybase's API, where the public key of a `PgpKey` of the form
     /// `keybase:NAME` is looked up. Default: `https://keybase.io`.
-    #[schemars(length(min = 1, max = 2048), regex(pattern = "^https://"))]
+    #[schemars(length(min = 1, max = 2048), regex(pattern = r"^(https://|\{\{resolve:)"))]
     pub keybase_url: Option<String>,
 
     /// Whether `SecretAccessKey` and `SesSmtpPasswordV4` are answered. With `false` they are empty strings, so that nothing
@@ -61,5 +64,32 @@ impl TypeConfiguration {
     #[must_use]
     pub fn secret_name_prefix(&self) -> &str {
         self.secret_name_prefix.as_deref().unwrap_or("cloudformation/iam-access-key/")
+    }
+
+    /// The first setting that cannot be used as it is, and what it must be. Whether `KeybaseUrl` is safe is asked when it is
+    /// used.
+    #[must_use]
+    pub fn violation(&self) -> Option<(&'static str, &'static str)> {
+        let of_prefix = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
+        let settings = [
+            ("SecretNamePrefix", &self.secret_name_prefix, 256),
+            ("KmsKeyId", &self.kms_key_id, 2048),
+            ("KeybaseUrl", &self.keybase_url, 2048),
+        ];
+        settings.into_iter().find_map(|(name, value, longest)| {
+            let value = value.as_ref()?;
+            let rule = if value.contains("{{resolve:") {
+                "a dynamic reference in it is not resolved"
+            } else if name == "SecretNamePrefix" && !value.bytes().all(of_prefix) {
+                "letters, digits or any of /_+=.@- are expected"
+            } else if value.is_empty() {
+                "it is empty"
+            } else if value.chars().count() > longest {
+                "it is too long"
+            } else {
+                return None;
+            };
+            Some((name, rule))
+        })
     }
 }
