@@ -564,7 +564,7 @@ mod tests {
     }
 
     /// What UPDATE gets as the previous properties, beside a key that has every property.
-    fn previous_of(properties: Value) -> (AccessKey, Option<AccessKey>) {
+    fn previous_of(properties: &Value) -> (AccessKey, Option<AccessKey>) {
         let desired = json!({
             "UserName": "alice", "Serial": 1, "Status": "Inactive", "PgpKey": "keybase:alice",
             "SesSmtpRegion": "eu-central-1", "Tags": [{"Key": "team", "Value": "a"}],
@@ -590,9 +590,9 @@ mod tests {
         for property in ["UserName", "Serial", "Status", "PgpKey", "SesSmtpRegion", "Tags"] {
             for value in if property == "Tags" { tags.iter().chain(&wrong) } else { [].iter().chain(&wrong) } {
                 let mut properties = json!({"UserName": "bob", "Status": "Active", "Colour": "red"});
-                let expected = previous_of(properties.clone()).1.map(|previous| json!(previous));
+                let expected = previous_of(&properties).1.map(|previous| json!(previous));
                 properties[property] = value.clone();
-                let (desired, previous) = previous_of(properties);
+                let (desired, previous) = previous_of(&properties);
                 let is_absent = property == "Serial" && *value == "";
                 let is_right = property == "PgpKey" && *value == "a b";
                 let mut expected = expected.unwrap();
@@ -610,9 +610,9 @@ mod tests {
     fn previous_properties_that_say_nothing_are_none() {
         for nothing in [Value::Null, json!({}), json!({"Tags": null}), json!({"Id": "AKIA"}), json!([]), json!("alice")]
         {
-            assert_eq!(previous_of(nothing.clone()).1, None, "{nothing}");
+            assert_eq!(previous_of(&nothing).1, None, "{nothing}");
         }
-        let (desired, previous) = previous_of(json!({"Serial": "0"}));
+        let (desired, previous) = previous_of(&json!({"Serial": "0"}));
         let previous = previous.unwrap();
         assert_eq!((previous.user_name, previous.serial), (desired.user_name, Some(0)));
     }

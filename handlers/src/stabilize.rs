@@ -106,3 +106,19 @@ pub(crate) fn call_again(
     let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations });
     Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_invocations_may_come_back_as_a_string() {
+        for count in [json!(3), json!("3"), json!(3.0)] {
+            let context = CallbackContext::deserialize(json!({"AccessKeyId": "AKIA", "Invocations": count})).unwrap();
+            assert_eq!(context.invocations, 3);
+        }
+        for wrong in [json!("three"), json!(-1), json!(null)] {
+            assert!(CallbackContext::deserialize(json!({"AccessKeyId": "AKIA", "Invocations": wrong})).is_err());
+        }
+    }
+}

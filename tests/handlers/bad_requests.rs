@@ -29,6 +29,7 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
     let mut configured = requests::registry("CREATE", json!({"UserName": "alice"}));
     configured["requestData"]["typeConfiguration"] = json!({"KmsKeyId": 7});
     let bomb = compressed(&vec![b' '; 7 * 1024 * 1024]);
+    let zeros = format!(r#"{{"x":[{}0]}}"#, "0,".repeat(2_900_000));
     let cases: Vec<(String, &str, &str)> = vec![
         ("no JSON at all".to_owned(), "InvalidRequest", "not JSON"),
         (String::new(), "InvalidRequest", "not JSON"),
@@ -60,7 +61,9 @@ async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_t
         (json!({"__COMPRESSED__": "AAAA", "__COMPRESSION_METHOD__": "zstd"}).to_string(), "InvalidRequest", "not gzip"),
         (compressed(b"no JSON").to_string(), "InvalidRequest", "not JSON"),
         (bomb.to_string(), "InvalidRequest", "more than 6 MB"),
-        (configured.to_string(), "InvalidTypeConfiguration", "expected a string"),
+        (compressed(zeros.as_bytes()).to_string(), "InvalidRequest", "it has more than 10,000 values"),
+        (zeros, "InvalidRequest", "The request has more than 10,000 values"),
+        (configured.to_string(), "InvalidTypeConfiguration", "KmsKeyId cannot be used: expected a string"),
         (create(json!("alice")), "InvalidRequest", "not a JSON object"),
         (create(json!({})), "InvalidRequest", "UserName is required"),
         (create(Value::Null), "InvalidRequest", "UserName is required"),
@@ -98,10 +101,23 @@ async fn a_secret_in_the_wrong_place_is_neither_quoted_nor_logged() {
     let env = TestEnvironment::start().await;
     let secret = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12";
     let data = ["callerCredentials", "stackTags", "typeConfiguration"].map(|field| format!("/requestData/{field}"));
-    for place in ["/requestData", "/bearerToken"].into_iter().chain(data.iter().map(String::as_str)) {
-        for value in [json!(secret), json!([secret]), json!({secret: 1}), json!({"Secret": {secret: secret}})] {
+    let properties = ["UserName", "Serial", "Status", "SesSmtpRegion", "Tags", "Id"];
+    let properties = properties.map(|property| format!("/requestData/resourceProperties/{property}"));
+    let others = ["/requestData", "/requestData/resourceProperties", "/bearerToken"].map(ToOwned::to_owned);
+    let values = [
+        json!(secret),
+        json!(format!("{secret} ")),
+        json!([secret]),
+        json!({secret: 1}),
+        json!({"Secret": {secret: secret}}),
+        json!([{"Key": secret, "Value": secret}, {"Key": secret, "Value": ""}]),
+    ];
+    for place in data.iter().chain(&properties).chain(&others) {
+        for value in &values {
+            // Refused even where the value can be the property's.
             let mut request = requests::registry("CREATE", json!({"UserName": "alice", "Colour": "red"}));
-            *request.pointer_mut(place).unwrap() = value;
+            let (parent, field) = place.rsplit_once('/').unwrap();
+            request.pointer_mut(parent).unwrap()[field] = value.clone();
             let answer = env.invoke(&request).await;
             assert_eq!(answer["status"], "FAILED", "{place}: {answer}");
             assert!(!answer.to_string().contains(secret), "{place}: {answer}");

@@ -22,13 +22,26 @@ async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fiel
 }
 
 #[tokio::test]
+async fn numbers_and_blanks_in_the_place_of_strings_are_taken_as_cloudformation_means_them() {
+    let env = TestEnvironment::with_user("alice").await;
+    for serial in [json!(5), json!(5.0), json!("+5"), json!(" 5 "), json!(""), json!("  ")] {
+        let request = requests::create_with_token(&serial.to_string(), json!({"UserName": "alice", "Serial": serial}));
+        let request = with(&with(&request, "awsAccountId", 123_456_789_012_u64), "resourceTypeVersion", 1);
+        let model = env.succeed(&request).await;
+        let expected = if serial.as_str().is_some_and(|text| text.trim().is_empty()) { Value::Null } else { json!(5) };
+        assert_eq!(model["Serial"], expected, "{serial}");
+        env.delete(&model).await;
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_a_region_is_served_in_the_functions() {
     let env = TestEnvironment::with_user("alice").await;
-    for (request, region, token) in [
-        (requests::registry as Shape, "region", "bearerToken"),
-        (requests::test_entrypoint, "request.region", "request.clientRequestToken"),
+    for (request, region, absent, token) in [
+        (requests::registry as Shape, "region", Value::Null, "bearerToken"),
+        (requests::test_entrypoint, "request.region", "".into(), "request.clientRequestToken"),
     ] {
-        let request = with(&request("CREATE", json!({"UserName": "alice"})), region, Value::Null);
+        let request = with(&request("CREATE", json!({"UserName": "alice"})), region, absent);
         let model = env.succeed(&with(&request, token, region)).await;
         let arn = model["SecretArn"].as_str().unwrap();
         assert!(arn.starts_with(&format!("arn:aws:secretsmanager:{FUNCTION_REGION}:")), "{arn}");
