@@ -93,7 +93,7 @@ impl Create<'_> {
             return self.go_on(&existing.metadata.id, None).await;
         }
         preconditions::refuse_lowered_serial(request, before)?;
-        // A retry whose key exists already needs no OpenPGP key, so Keybase is asked only now.
+        // A retry whose key exists already needs no OpenPGP key, so Keybase is asked, and an expired one refused, only now.
         let encryption_key = match pgp_key {
             Some(pgp_key) => Some(pgp_key.into_encryption_key(&services.keybase).await?),
             None => None,

@@ -163,7 +163,6 @@ async fn a_key_that_cannot_be_encrypted_to_is_refused_before_any_call_to_aws() {
     let mut damaged = armored(&gnupg, &expired);
     damaged.truncate(damaged.len() / 2);
     for (pgp_key, reason) in [
-        (base64(&gnupg, &expired), "which expired at 2020-12-31"),
         (base64(&gnupg, &revoked), "which is revoked"),
         (base64(&gnupg, &sign_only), "it can only sign"),
         (BASE64_STANDARD.encode(two), "holds 2 public keys"),
@@ -178,7 +177,27 @@ async fn a_key_that_cannot_be_encrypted_to_is_refused_before_any_call_to_aws() {
         assert!(message(&event).starts_with("PgpKey") && message(&event).len() < 400, "{reason}: {event}");
     }
     env.assert_no_calls();
+
+    // It may have been good when an earlier attempt created the key: that is looked up first.
+    let event = env.fail(&create(base64(&gnupg, &expired)), "InvalidRequest", "which expired at 2020-12-31").await;
+    let calls = env.proxy.take_operations();
+    assert!(calls.iter().all(|call| call == "ListAccessKeys"), "{calls:?}: {event}");
     env.assert_nothing_left("alice", "after refusals").await;
+}
+
+#[tokio::test]
+async fn a_replay_goes_on_with_its_key_although_the_openpgp_key_has_expired_meanwhile() {
+    let env = TestEnvironment::with_user("alice").await;
+    let (gnupg, fingerprint) = gnupg_with_key();
+    let request = create(base64(&gnupg, &fingerprint));
+    let model = env.succeed(&request).await;
+
+    // Another key, which has expired already, stands in for the same key later.
+    let expired = gnupg.make_long_ago(&format!("{ED25519}\n{CV25519}\nExpire-Date: 1y"));
+    let mut replay = request.clone();
+    replay["requestData"]["resourceProperties"]["PgpKey"] = base64(&gnupg, &expired).into();
+    assert_eq!(env.succeed(&replay).await, model);
+    assert_eq!(env.aws.keys("alice").await.len(), 1);
 }
 
 #[tokio::test]
@@ -255,12 +274,12 @@ async fn each_failure_of_keybase_is_told_apart_before_an_access_key_is_created()
     let gnupg = GnuPg::new();
     let sign_only = armored(&gnupg, &gnupg.make(ED25519));
     for (answer, code, reason) in [
-        (Some(lookup(&Value::Null)), "InvalidRequest", "Keybase has no user alice"),
-        (Some(lookup(&json!({"public_keys": {}}))), "InvalidRequest", "the Keybase user alice has no PGP key"),
+        (Some(lookup(&Value::Null)), "InvalidRequest", "a user whom Keybase does not have"),
+        (Some(lookup(&json!({"public_keys": {}}))), "InvalidRequest", "a Keybase user who has no PGP key"),
         (
             Some(lookup(&json!({"public_keys": {"primary": {"bundle": sign_only}}}))),
             "InvalidRequest",
-            "it can only sign (it is the key of the Keybase user alice)",
+            "it can only sign (it is the key that Keybase has of this user)",
         ),
         (Some((500, "oops".to_owned())), "ServiceInternalError", "Keybase failed with status 500"),
         (None, "NetworkFailure", "did not answer within 5 seconds"),

@@ -18,11 +18,15 @@ const LOG: [&str; 3] = ["error", "info", "warn"];
 /// The texts that no case shows, by their beginnings, and why.
 const WITHOUT_A_CASE: &[(&str, &str)] = &[
     (", expected ", "where the words of serde are cut off"),
+    ("----", "how a key in text begins"),
     (". Shorten Tags", "takes 50 tags as long as they may be, of characters of four bytes each"),
     ("Access key {id} of IAM user", "the description of a stored secret"),
+    ("DSA of this size", "takes numbers that are larger than any that are in use"),
     ("Encrypting to", "a bug alone: it was encrypted to the same key before"),
     ("Resource Type definition", "the registry schema"),
     ("Settings of an account", "the registry schema"),
+    ("PRIVATE KEY-----", "how a key in text begins"),
+    ("RSA of this size", "takes a key of more than 8192 bits"),
     ("The SES SMTP password", "a bug alone: HMAC takes keys of any length"),
     ("The position of the next page", "a bug alone: it is two strings"),
     ("The registry schema is broken", "a bug alone: the schema is the same in every request"),

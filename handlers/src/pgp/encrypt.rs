@@ -11,7 +11,7 @@ use pgp::{
         SymEncryptedProtectedData,
     },
     ser::Serialize,
-    types::{EncryptionKey, Tag},
+    types::{EncryptionKey, KeyVersion, Tag},
 };
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
@@ -33,14 +33,17 @@ impl Format {
     /// The format for a key with these features and preferences, the most preferred first. AES with 128 bits, and that
     /// with OCB, are what every key implies ([RFC 9580, section 9.3], [section 9.6]).
     ///
+    /// A version 4 key gets version 1 even if it announces more: its owner may open the message with GnuPG.
+    ///
     /// [RFC 9580, section 9.3]: https://www.rfc-editor.org/rfc/rfc9580#section-9.3
     /// [section 9.6]: https://www.rfc-editor.org/rfc/rfc9580#section-9.6
     pub(super) fn preferred(
+        version: KeyVersion,
         features: Option<&Features>,
         ciphers: &[SymmetricKeyAlgorithm],
         aead_ciphers: &[(SymmetricKeyAlgorithm, AeadAlgorithm)],
     ) -> Self {
-        if features.is_some_and(Features::seipd_v2) {
+        if version == KeyVersion::V6 && features.is_some_and(Features::seipd_v2) {
             let known = |(cipher, aead): &&(_, AeadAlgorithm)| is_aes(*cipher) && aead.tag_size().is_some();
             let implied = (SymmetricKeyAlgorithm::AES128, AeadAlgorithm::Ocb);
             let (cipher, aead) = aead_ciphers.iter().find(known).copied().unwrap_or(implied);

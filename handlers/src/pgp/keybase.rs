@@ -10,6 +10,7 @@ use http::Uri;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::{invalid, is_space};
 use crate::time_budget::KEYBASE_TIMEOUT;
 
 /// Where Keybase is, unless the type configuration names a mirror.
@@ -35,20 +36,34 @@ const NOT_FOUND: i64 = 205;
 /// The Keybase user that `pgp_key` names, if it is of the form `keybase:NAME`.
 ///
 /// # Errors
-/// `InvalidRequest`: no user can have this name.
+/// `InvalidRequest`: no user can have this name, or it names Keybase in another form.
 pub(super) fn user_name(pgp_key: &str) -> Result<Option<&str>> {
-    let Some(name) = pgp_key.trim().strip_prefix(PREFIX) else { return Ok(None) };
+    let pgp_key = pgp_key.trim_matches(is_space);
+    let Some(name) = pgp_key.strip_prefix(PREFIX) else {
+        return if names_keybase(pgp_key) {
+            Err(invalid(format!(
+                "names Keybase in another form than {PREFIX}NAME: write it so, with the user's name for NAME"
+            )))
+        } else {
+            Ok(None)
+        };
+    };
     let possible = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !(1..=MAX_NAME_LENGTH).contains(&name.len()) || !name.bytes().all(possible) {
-        return Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "PgpKey names no Keybase user: what follows {PREFIX} must be a user name, of at most \
-                 {MAX_NAME_LENGTH} letters, digits and underscores"
-            ),
-        ));
+        return Err(invalid(format!(
+            "names no Keybase user: what follows {PREFIX} must be a user name, of at most {MAX_NAME_LENGTH} letters, \
+             digits and underscores"
+        )));
     }
     Ok(Some(name))
+}
+
+/// Whether `pgp_key` is one line that has to do with Keybase, such as a profile's address. A key's base64 begins
+/// otherwise, and has none of these marks.
+fn names_keybase(pgp_key: &str) -> bool {
+    let pgp_key = pgp_key.to_lowercase();
+    let is_word = !pgp_key.contains('\n') && !pgp_key.contains("-----begin ");
+    is_word && (pgp_key.starts_with("keybase") || pgp_key.contains("keybase") && pgp_key.contains([':', '.', '@']))
 }
 
 /// Keybase, or a mirror of its API.
@@ -79,15 +94,15 @@ impl Keybase {
     /// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
     /// - `GeneralServiceException`: it answers with anything else.
     pub(crate) async fn public_key(&self, name: &str) -> Result<String> {
-        let base_url = self.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
-        let request = lookup(base_url, name)?;
+        let request = lookup(self.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL), name)?;
+        let place = if self.base_url.is_some() { "the KeybaseUrl of the type configuration" } else { DEFAULT_BASE_URL };
+        let unanswered = |what: &str| failure(HandlerErrorCode::NetworkFailure, format!("at {place} {what}"));
         let http = (self.connect)();
-        let answer = async { read(http.call(request).await.map_err(|_| out_of_reach(base_url))?).await };
-        let answer = timeout(KEYBASE_TIMEOUT, answer).await.map_err(|_| {
-            let seconds = KEYBASE_TIMEOUT.as_secs();
-            failure(HandlerErrorCode::NetworkFailure, format!("at {base_url} did not answer within {seconds} seconds"))
-        })??;
-        bundle(&answer, name)
+        let answer = async { read(http.call(request).await.map_err(|_| unanswered("could not be reached"))?).await };
+        let answer = timeout(KEYBASE_TIMEOUT, answer)
+            .await
+            .map_err(|_| unanswered(&format!("did not answer within {} seconds", KEYBASE_TIMEOUT.as_secs())))??;
+        bundle(&answer)
     }
 }
 
@@ -153,7 +168,7 @@ async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
 }
 
 /// The primary key in an answer about one user. Users who do not exist are there too, as `null`.
-fn bundle(answer: &[u8], name: &str) -> Result<String> {
+fn bundle(answer: &[u8]) -> Result<String> {
     let incomprehensible = || {
         failure(HandlerErrorCode::GeneralServiceException, "answered a user lookup with something other than a user")
     };
@@ -170,18 +185,9 @@ fn bundle(answer: &[u8], name: &str) -> Result<String> {
             ));
         }
     };
-    let invalid = |message| HandlerError::new(HandlerErrorCode::InvalidRequest, message);
-    let user = user.ok_or_else(|| invalid(format!("PgpKey is {PREFIX}{name}, but Keybase has no user {name}")))?;
-    match user.pointer("/public_keys/primary/bundle").and_then(Value::as_str) {
-        Some(bundle) => Ok(bundle.to_owned()),
-        None => {
-            Err(invalid(format!("PgpKey is {PREFIX}{name}, but the Keybase user {name} has no PGP key, or hides it")))
-        }
-    }
-}
-
-fn out_of_reach(base_url: &str) -> HandlerError {
-    failure(HandlerErrorCode::NetworkFailure, format!("at {base_url} could not be reached"))
+    let user = user.ok_or_else(|| invalid("names a user whom Keybase does not have"))?;
+    let bundle = user.pointer("/public_keys/primary/bundle").and_then(Value::as_str);
+    bundle.map(str::to_owned).ok_or_else(|| invalid("names a Keybase user who has no PGP key, or hides it"))
 }
 
 fn failure(code: HandlerErrorCode, what: impl std::fmt::Display) -> HandlerError {

@@ -1,38 +1,36 @@
 //! The OpenPGP public key that `PgpKey` gives or names, and what is encrypted to it.
 //!
 //! - `mod.rs`: reading a key
+//! - `mistaken.rs`: what people give in its place
+//! - `packets.rs`: the packets that a key is made of
 //! - `select.rs`: which part of a key to encrypt to
 //! - `encrypt.rs`: the message itself
 //! - `keybase.rs`: the keys of Keybase users
 
 mod encrypt;
 mod keybase;
+mod mistaken;
+mod packets;
 mod select;
 
 pub use keybase::Keybase;
 
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use pgp::{
     armor::{BlockType, Dearmor, DearmorOptions},
-    composed::{Deserializable, SignedPublicKey},
-    errors::Error,
-    packet::{Packet, PacketParser},
-    types::{KeyDetails, KeyVersion, Tag, Timestamp},
+    types::{KeyDetails, Timestamp},
 };
 
 use encrypt::Format;
-use select::Recipient;
+use packets::PublicKey;
+use select::{Judgement, Recipient};
 
 /// From this size on, in bytes, a `PgpKey` is refused unread. A key has a few kilobytes, one that hundreds of people
 /// signed a few hundred.
 const TOO_LARGE: usize = 1_000_000;
-
-/// How many packets a key may have. Those of a real key are too long for as many in [`TOO_LARGE`] bytes, but one of
-/// two bytes is a packet too, and takes several hundred in memory.
-const MAX_PACKETS: usize = 10_000;
 
 /// How long the headers and the tail of an armor may be, in bytes.
 const MAX_ARMOR_HEADER: usize = 16 * 1024;
@@ -41,6 +39,8 @@ const MAX_ARMOR_HEADER: usize = 16 * 1024;
 pub(crate) enum PgpKey {
     /// A key in the template itself.
     Inline(Box<EncryptionKey>),
+    /// One that has expired, and why it is refused.
+    Expired(HandlerError),
     /// `keybase:NAME`: the key that this Keybase user has published.
     Keybase(String),
 }
@@ -48,27 +48,40 @@ pub(crate) enum PgpKey {
 impl PgpKey {
     /// What `pgp_key` is. Calls nobody: an inline key is ready to be encrypted to, a Keybase user is only named.
     ///
+    /// A key that has expired is no error here: it was good when the key was created that a retry asks for.
+    ///
     /// # Errors
     /// As [`keybase::user_name`] and [`EncryptionKey::parse`].
     pub(crate) fn parse(pgp_key: &str) -> Result<Self> {
-        match keybase::user_name(pgp_key)? {
-            Some(name) => Ok(Self::Keybase(name.to_owned())),
-            None => Ok(Self::Inline(Box::new(EncryptionKey::parse(pgp_key)?))),
+        Self::parse_at(pgp_key, Timestamp::now())
+    }
+
+    fn parse_at(pgp_key: &str, now: Timestamp) -> Result<Self> {
+        if let Some(name) = keybase::user_name(pgp_key)? {
+            return Ok(Self::Keybase(name.to_owned()));
+        }
+        let key = read(pgp_key)?;
+        match EncryptionKey::of(&key, Judgement::at(now)) {
+            Ok(key) => Ok(Self::Inline(Box::new(key))),
+            Err(error) if EncryptionKey::of(&key, Judgement::without_ends(now)).is_ok() => Ok(Self::Expired(error)),
+            Err(error) => Err(error),
         }
     }
 
     /// The key to encrypt to. Asks `keybase` for it where it has to.
     ///
     /// # Errors
-    /// As [`Keybase::public_key`], and as [`EncryptionKey::parse`] for the key that Keybase answers with.
+    /// As [`Keybase::public_key`], and as [`EncryptionKey::parse`] for the key that Keybase answers with, and for one
+    /// that has expired.
     pub(crate) async fn into_encryption_key(self, keybase: &Keybase) -> Result<EncryptionKey> {
         let name = match self {
             Self::Inline(key) => return Ok(*key),
+            Self::Expired(error) => return Err(error),
             Self::Keybase(name) => name,
         };
         let armored = keybase.public_key(&name).await?;
         EncryptionKey::parse(&armored).map_err(|error| {
-            let message = format!("{} (it is the key of the Keybase user {name})", error.message);
+            let message = format!("{} (it is the key that Keybase has of this user)", error.message);
             HandlerError { message, ..error }
         })
     }
@@ -90,19 +103,15 @@ impl EncryptionKey {
     ///
     /// # Errors
     /// `InvalidRequest`, saying which of these it is: too large, neither base64 nor armored, damaged, not a public
-    /// key, a secret key, several keys, a key that is revoked or expired or has no valid self-signature, or one that
-    /// has nothing in it to encrypt to, and why.
+    /// key, a secret key, several keys, a key of a kind that is not supported, one that is revoked or expired or has no
+    /// valid self-signature, or one that has nothing in it to encrypt to, and why.
     pub fn parse(pgp_key: &str) -> Result<Self> {
-        Self::parse_at(pgp_key, Timestamp::now())
+        Self::of(&read(pgp_key)?, Judgement::at(Timestamp::now()))
     }
 
-    fn parse_at(pgp_key: &str, now: Timestamp) -> Result<Self> {
-        if pgp_key.len() >= TOO_LARGE {
-            return Err(invalid("has 1 MB or more; an OpenPGP public key has a few kilobytes"));
-        }
-        let key = public_key(&binary(pgp_key)?)?;
-        let (recipient, format) = select::choose(&key, now)?;
-        Ok(Self { fingerprint: key.fingerprint().to_string(), recipient, format })
+    fn of(key: &PublicKey, judgement: Judgement) -> Result<Self> {
+        let (recipient, format) = select::choose(key, judgement)?;
+        Ok(Self { fingerprint: key.signed.fingerprint().to_string(), recipient, format })
     }
 
     /// The fingerprint of the primary key, in lower-case hexadecimal: 40 digits, or 64 of a version 6 key.
@@ -125,33 +134,48 @@ impl EncryptionKey {
     }
 }
 
+/// The public key in `pgp_key`, whatever may be wrong with it.
+fn read(pgp_key: &str) -> Result<PublicKey> {
+    if pgp_key.len() >= TOO_LARGE {
+        return Err(invalid("has 1 MB or more; an OpenPGP public key has a few kilobytes"));
+    }
+    packets::public_key(&binary(pgp_key)?)
+}
+
 /// The packets of a key, as bytes, out of base64 or an armor. Base64 of an armored key is one that people mistake for
 /// base64 of a binary key; there is no doubt about what they mean.
 fn binary(pgp_key: &str) -> Result<Vec<u8>> {
-    if let Some(armored) = armored(pgp_key.as_bytes())? {
+    if let Some(armored) = armored(pgp_key)? {
         return Ok(armored);
     }
-    let base64: Vec<u8> = pgp_key.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let base64 = without_space(pgp_key);
     if base64.is_empty() {
         return Err(invalid("is empty"));
     }
+    mistaken::refuse(pgp_key)?;
     let binary = BASE64_STANDARD
         .decode(base64)
         .map_err(|_| invalid("is neither base64 of an OpenPGP public key nor an ASCII-armored one"))?;
-    Ok(armored(&binary)?.unwrap_or(binary))
+    let text = String::from_utf8_lossy(&binary);
+    if let Some(armored) = armored(&text)? {
+        return Ok(armored);
+    }
+    mistaken::refuse(&text)?;
+    mistaken::refuse_binary(&binary)?;
+    Ok(binary)
 }
 
 /// What the armor in `text` holds, if there is one.
-fn armored(text: &[u8]) -> Result<Option<Vec<u8>>> {
-    const BEGIN: &[u8] = b"-----BEGIN PGP ";
-    let mut blocks = text.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN);
-    let Some((start, _)) = blocks.next() else { return Ok(None) };
-    if blocks.next().is_some() {
+fn armored(text: &str) -> Result<Option<Vec<u8>>> {
+    const BEGIN: &str = "-----BEGIN PGP ";
+    let Some(start) = text.find(BEGIN) else { return Ok(None) };
+    if text.matches(BEGIN).count() > 1 {
         return Err(invalid("holds several armored blocks; give the one public key to encrypt to"));
     }
+    let lines = without_space_in_lines(&text[start..]);
     let mut armor = Dearmor::with_options(
         // A buffer of this size is all that is read in search of the headers' end.
-        BufReader::with_capacity(MAX_ARMOR_HEADER, &text[start..]),
+        BufReader::with_capacity(MAX_ARMOR_HEADER, lines.as_bytes()),
         DearmorOptions::new().set_limit(MAX_ARMOR_HEADER),
     );
     let mut binary = Vec::new();
@@ -163,70 +187,36 @@ fn armored(text: &[u8]) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The one public key that the packets in `binary` make up.
-fn public_key(binary: &[u8]) -> Result<SignedPublicKey> {
-    let packets = packets(binary)?;
-    let key = SignedPublicKey::from_packets(packets.into_iter().map(Ok).peekable()).next();
-    match key {
-        Some(Ok(key)) if matches!(key.version(), KeyVersion::V4 | KeyVersion::V6) => Ok(key),
-        Some(Ok(key)) => Err(invalid(format!(
-            "is an OpenPGP key of version {}; only versions 4 and 6 can be used",
-            u8::from(key.version())
-        ))),
-        Some(Err(_)) | None => {
-            Err(invalid("is an OpenPGP key of a version or an algorithm that is not supported, or it is damaged"))
+/// An armor without the white space that means nothing: around its lines, as in an indented template, and anywhere in
+/// its base64, which begins after an empty line ([RFC 9580, section 6.2]).
+///
+/// [RFC 9580, section 6.2]: https://www.rfc-editor.org/rfc/rfc9580#section-6.2
+fn without_space_in_lines(armor: &str) -> String {
+    let mut is_base64 = false;
+    let mut lines = String::with_capacity(armor.len());
+    for line in armor.lines().map(|line| line.trim_matches(is_space)) {
+        is_base64 |= line.is_empty();
+        if is_base64 && !line.starts_with("-----") {
+            lines.push_str(&without_space(line));
+        } else {
+            lines.push_str(line);
         }
+        lines.push('\n');
     }
+    lines
 }
 
-/// The packets of one public key. What cannot be read is left out: it may be a signature of a kind that is newer than
-/// this code. Should it be damaged, the signatures that cover it do not verify.
-fn packets(binary: &[u8]) -> Result<Vec<Packet>> {
-    let mut parser = PacketParser::new(binary);
-    let mut packets = Vec::new();
-    let mut keys = 0_usize;
-    for count in 0.. {
-        let Some(body) = parser.next_ref() else { break };
-        let mut body = body.map_err(|_| broken(keys))?;
-        let header = body.packet_header();
-        if count == MAX_PACKETS {
-            return Err(invalid(format!("is an OpenPGP key of more than {MAX_PACKETS} packets")));
-        }
-        match header.tag() {
-            Tag::SecretKey | Tag::SecretSubkey => return Err(secret_key()),
-            Tag::PublicKey => keys += 1,
-            Tag::PublicSubkey | Tag::UserId | Tag::UserAttribute | Tag::Signature => {}
-            Tag::Trust | Tag::Marker | Tag::Padding | Tag::UnassignedNonCritical(_) | Tag::Experimental(_) => {
-                io::copy(&mut body, &mut io::sink()).map_err(|_| broken(keys))?;
-                continue;
-            }
-            _ => return Err(not_a_key()),
-        }
-        match Packet::from_reader(header, &mut body) {
-            Ok(packet) => packets.push(packet),
-            // The packet is longer than what is left.
-            Err(Error::IO { .. }) => return Err(broken(keys)),
-            Err(_) => {}
-        }
-    }
-    match keys {
-        0 => Err(not_a_key()),
-        1 => Ok(packets),
-        _ => Err(invalid(format!("holds {keys} public keys; give the one to encrypt to"))),
-    }
+fn without_space(text: &str) -> String {
+    text.chars().filter(|character| !is_space(*character)).collect()
+}
+
+/// White space, and the byte order mark with which some editors begin a file.
+fn is_space(character: char) -> bool {
+    character.is_whitespace() || character == '\u{feff}'
 }
 
 fn invalid(what: impl std::fmt::Display) -> HandlerError {
     HandlerError::new(HandlerErrorCode::InvalidRequest, format!("PgpKey {what}"))
-}
-
-fn not_a_key() -> HandlerError {
-    invalid("does not hold an OpenPGP public key")
-}
-
-/// Something that breaks off after this many public keys.
-fn broken(keys: usize) -> HandlerError {
-    if keys == 0 { not_a_key() } else { invalid("is an OpenPGP key that is damaged or cut short") }
 }
 
 fn secret_key() -> HandlerError {

@@ -12,14 +12,19 @@ use access_key_schema::Result;
 use aws_smithy_types::{DateTime, date_time::Format as DateFormat};
 use pgp::{
     composed::{SignedPublicKey, SignedPublicSubKey},
-    crypto::hash::HashAlgorithm,
-    packet::{KeyFlags, PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData},
-    types::{Duration, KeyDetails, Tag, Timestamp},
+    crypto::{
+        ecc_curve::{ECCCurve, ecc_curve_from_oid},
+        hash::HashAlgorithm,
+        public_key::PublicKeyAlgorithm,
+    },
+    packet::{self, KeyFlags, PublicSubkey, Signature, SignatureType, SubpacketData},
+    types::{Duration, EddsaLegacyPublicParams, KeyDetails, PublicParams, Tag, Timestamp},
 };
 
 use super::{
     encrypt::{Format, seal},
     invalid,
+    packets::PublicKey,
 };
 
 /// How many of a key's unusable subkeys an error message names.
@@ -28,7 +33,7 @@ const MAX_NAMED: usize = 4;
 /// The part of a key that is encrypted to.
 #[derive(Debug)]
 pub(super) enum Recipient {
-    Primary(PublicKey),
+    Primary(packet::PublicKey),
     Subkey(PublicSubkey),
 }
 
@@ -41,13 +46,44 @@ impl Recipient {
     }
 }
 
+/// How a key is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Judgement {
+    now: Timestamp,
+    /// Whether what has expired is in force no more.
+    has_ends: bool,
+}
+
+impl Judgement {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self { now, has_ends: true }
+    }
+
+    /// As if nothing ever expired.
+    pub(super) fn without_ends(now: Timestamp) -> Self {
+        Self { now, has_ends: false }
+    }
+
+    /// What is wrong with something created at `created` that lives for `lifetime`; none, or zero, is for ever.
+    fn lifetime_flaw(self, created: Timestamp, lifetime: Option<Duration>) -> Option<Flaw> {
+        if created > self.now {
+            return Some(Flaw::NotYetValid(created));
+        }
+        let lifetime = lifetime.map(Duration::as_secs).filter(|seconds| *seconds != 0)?;
+        let end = i64::from(created.as_secs()) + i64::from(lifetime);
+        (self.has_ends && end <= i64::from(self.now.as_secs())).then_some(Flaw::Expired(end))
+    }
+}
+
 /// Why a part of a key that is meant to be encrypted to cannot be.
 enum Flaw {
     Unbound,
     Revoked,
+    PerhapsRevoked,
     NotYetValid(Timestamp),
     Expired(i64),
-    Unsupported,
+    /// What it uses that is not supported.
+    Unsupported(String),
 }
 
 impl fmt::Display for Flaw {
@@ -55,38 +91,50 @@ impl fmt::Display for Flaw {
         match self {
             Self::Unbound => formatter.write_str("is not bound to the key by a valid signature"),
             Self::Revoked => formatter.write_str("is revoked"),
+            Self::PerhapsRevoked => formatter.write_str("has a revocation that cannot be verified: it may be revoked"),
             Self::NotYetValid(created) => write!(formatter, "is not valid before {}", date(created.as_secs().into())),
             Self::Expired(time) => write!(formatter, "expired at {}", date(*time)),
-            Self::Unsupported => formatter.write_str("has an algorithm, or a curve, that is not supported"),
+            Self::Unsupported(what) => write!(formatter, "uses {what}"),
         }
     }
 }
 
-/// What to encrypt to, and how: the newest subkey that is made for encryption and in force at `now`, or else the
-/// primary key, if it is made for encryption.
+/// What to encrypt to, and how: the newest subkey that is made for encryption and in force, or else the primary key, if
+/// it is made for encryption.
 ///
 /// # Errors
 /// `InvalidRequest`: the key is not in force, or nothing in it that is made for encryption is.
-pub(super) fn choose(key: &SignedPublicKey, now: Timestamp) -> Result<(Recipient, Format)> {
+pub(super) fn choose(key: &PublicKey, judgement: Judgement) -> Result<(Recipient, Format)> {
+    let PublicKey { signed: key, revocations, other_versions } = key;
     let fingerprint = key.fingerprint();
     let refuse = |flaw: &dyn fmt::Display| Err(invalid(format!("is the OpenPGP key {fingerprint}, which {flaw}")));
 
-    if is_revoked(key) {
-        return refuse(&Flaw::Revoked);
+    if !can_verify(key.public_params()) {
+        return refuse(&unsupported(key));
     }
-    let own = SelfSignatures::of(key, now);
-    if let Some(flaw) = lifetime_flaw(key.created_at(), own.find(Signature::key_expiration_time), now) {
+    if let Some(flaw) = revocation_flaw(revocations, key, |revocation| revocation.verify_key(&key.primary_key).is_ok())
+    {
         return refuse(&flaw);
+    }
+    let own = SelfSignatures::of(key, judgement);
+    if let Some(flaw) = judgement.lifetime_flaw(key.created_at(), own.find(Signature::key_expiration_time)) {
+        return refuse(&flaw);
+    }
+    if own.0.is_empty() && key.details.users.is_empty() {
+        return refuse(
+            &"has no user ID. keys.openpgp.org leaves it out until its owner confirms the address there: ask them to do \
+              so, or for what gpg --export KEY | base64 writes where the key was made",
+        );
     }
     if own.0.is_empty() {
         return refuse(&"has no user ID with a valid signature of its own");
     }
 
-    let format = own.format();
+    let format = own.format(key);
     let mut newest: Option<&PublicSubkey> = None;
     let mut flaws = Vec::new();
     for subkey in &key.public_subkeys {
-        match subkey_flaw(key, subkey, format, now) {
+        match subkey_flaw(key, subkey, format, judgement) {
             None => {}
             Some(Ok(())) if newest.is_some_and(|newest| newest.created_at() >= subkey.created_at()) => {}
             Some(Ok(())) => newest = Some(&subkey.key),
@@ -99,9 +147,10 @@ pub(super) fn choose(key: &SignedPublicKey, now: Timestamp) -> Result<(Recipient
     if is_for_encryption(key, own.find(key_flags)) {
         match seal(&key.primary_key, format, b"") {
             Ok(_) => return Ok((Recipient::Primary(key.primary_key.clone()), format)),
-            Err(_) => flaws.push(format!("the primary key {}", Flaw::Unsupported)),
+            Err(_) => flaws.push(format!("the primary key {}", unsupported(key))),
         }
     }
+    flaws.extend(other_versions.iter().map(|version| format!("a subkey of version {version} is not supported")));
     if flaws.is_empty() {
         return refuse(&"has no subkey for encryption: it can only sign");
     }
@@ -111,10 +160,83 @@ pub(super) fn choose(key: &SignedPublicKey, now: Timestamp) -> Result<(Recipient
     refuse(&format!("has no subkey that can be encrypted to: {}{more}", flaws.join(", ")))
 }
 
-/// No date matters: nothing undoes a revocation of a key. One by somebody whom the owner appointed is not seen, for
-/// only their key could show that it is valid.
-fn is_revoked(key: &SignedPublicKey) -> bool {
-    key.details.revocation_signatures.iter().any(|revocation| revocation.verify_key(&key.primary_key).is_ok())
+/// Whether the signatures of a primary key with this material can be verified.
+fn can_verify(material: &PublicParams) -> bool {
+    match material {
+        PublicParams::RSA(_)
+        | PublicParams::DSA(_)
+        | PublicParams::Ed25519(_)
+        | PublicParams::Ed448(_)
+        | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Ed25519 { .. }) => true,
+        PublicParams::ECDSA(material) => material.is_supported(),
+        _ => false,
+    }
+}
+
+/// What it is about `key` that is not supported: a curve or an algorithm.
+fn unsupported(key: &impl KeyDetails) -> Flaw {
+    let curve = match key.public_params() {
+        PublicParams::ECDH(material) => Some(material.curve()),
+        PublicParams::ECDSA(material) => Some(material.curve()),
+        PublicParams::EdDSALegacy(material) => Some(material.curve()),
+        // Material that could not be read. That of an elliptic curve begins with the curve, after its length.
+        PublicParams::Unknown { data } => match (key.algorithm(), data.split_first()) {
+            (
+                PublicKeyAlgorithm::ECDH | PublicKeyAlgorithm::ECDSA | PublicKeyAlgorithm::EdDSALegacy,
+                Some((length, rest)),
+            ) => rest.get(..usize::from(*length)).and_then(ecc_curve_from_oid),
+            _ => None,
+        },
+        _ => None,
+    };
+    Flaw::Unsupported(match curve {
+        Some(curve @ ECCCurve::Unknown(_)) => format!("an elliptic curve that is not supported: {}", curve.oid_str()),
+        Some(curve) => format!("an elliptic curve that is not supported: {}", curve.name()),
+        None => format!("an algorithm that is not supported: {}", algorithm_name(key.algorithm().into())),
+    })
+}
+
+/// The name of an algorithm, by its number in [RFC 9580, section 9.1], in RFC 9980, or in GnuPG.
+///
+/// [RFC 9580, section 9.1]: https://www.rfc-editor.org/rfc/rfc9580#section-9.1
+fn algorithm_name(number: u8) -> String {
+    let name = match number {
+        1..=3 => "RSA of this size",
+        8 => "Kyber",
+        16 | 20 => "ElGamal",
+        17 => "DSA of this size",
+        18 => "ECDH",
+        19 => "ECDSA",
+        30 => "ML-DSA-65+Ed25519",
+        31 => "ML-DSA-87+Ed448",
+        32..=34 => "SLH-DSA",
+        35 => "ML-KEM-768+X25519",
+        36 => "ML-KEM-1024+X448",
+        _ => return format!("number {number}"),
+    };
+    format!("{name} (number {number})")
+}
+
+/// Whether one of these `revocations` revokes something of `key`, or may do so: it is the owner's, as far as it says, and
+/// cannot be verified.
+///
+/// No date matters: nothing undoes a revocation. One by somebody whom the owner appointed is not seen, for only their
+/// key could show that it is valid.
+fn revocation_flaw<'a>(
+    revocations: impl IntoIterator<Item = &'a Signature> + Clone,
+    key: &SignedPublicKey,
+    is_valid: impl Fn(&Signature) -> bool,
+) -> Option<Flaw> {
+    let is_by_owner = |revocation: &Signature| {
+        let (ids, fingerprints) = (revocation.issuer_key_id(), revocation.issuer_fingerprint());
+        ids.is_empty() && fingerprints.is_empty()
+            || ids.contains(&&key.legacy_key_id())
+            || fingerprints.contains(&&key.fingerprint())
+    };
+    if revocations.clone().into_iter().any(is_valid) {
+        return Some(Flaw::Revoked);
+    }
+    revocations.into_iter().any(is_by_owner).then_some(Flaw::PerhapsRevoked)
 }
 
 /// The signatures in force that say what their own primary key is good for, in the order in which they are asked: the
@@ -122,10 +244,10 @@ fn is_revoked(key: &SignedPublicKey) -> bool {
 struct SelfSignatures<'a>(Vec<&'a Signature>);
 
 impl<'a> SelfSignatures<'a> {
-    fn of(key: &'a SignedPublicKey, now: Timestamp) -> Self {
+    fn of(key: &'a SignedPublicKey, judgement: Judgement) -> Self {
         let primary = &key.primary_key;
         let newest = |signatures, is_valid: &dyn Fn(&Signature) -> bool| {
-            newest_in_force(signatures, primary.created_at(), now, is_valid)
+            newest_in_force(signatures, primary.created_at(), judgement, is_valid)
         };
         let direct = newest(&key.details.direct_signatures, &|signature| {
             signature.typ() == Some(SignatureType::Key) && signature.verify_key(primary).is_ok()
@@ -146,10 +268,11 @@ impl<'a> SelfSignatures<'a> {
         self.0.iter().find_map(|signature| property(signature))
     }
 
-    fn format(&self) -> Format {
+    fn format(&self, key: &SignedPublicKey) -> Format {
         let ciphers = self.find(|signature| non_empty(signature.preferred_symmetric_algs()));
         let aead_ciphers = self.find(|signature| non_empty(signature.preferred_aead_algs()));
-        Format::preferred(self.find(Signature::features), ciphers.unwrap_or_default(), aead_ciphers.unwrap_or_default())
+        let features = self.find(Signature::features);
+        Format::preferred(key.version(), features, ciphers.unwrap_or_default(), aead_ciphers.unwrap_or_default())
     }
 }
 
@@ -162,34 +285,41 @@ fn subkey_flaw(
     key: &SignedPublicKey,
     subkey: &SignedPublicSubKey,
     format: Format,
-    now: Timestamp,
+    judgement: Judgement,
 ) -> Option<std::result::Result<(), Flaw>> {
     let is_valid = |signature: &Signature, typ| {
         signature.typ() == Some(typ) && signature.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok()
     };
-    let binding = newest_in_force(&subkey.signatures, subkey.created_at(), now, &|signature| {
+    let binding = newest_in_force(&subkey.signatures, subkey.created_at(), judgement, &|signature| {
         is_valid(signature, SignatureType::SubkeyBinding)
     });
     if !is_for_encryption(subkey, binding.and_then(key_flags)) {
         return None;
     }
-    // As with the key, a binding after the revocation does not undo it.
-    if subkey.signatures.iter().any(|signature| is_valid(signature, SignatureType::SubkeyRevocation)) {
-        return Some(Err(Flaw::Revoked));
+    let is_revocation = |signature: &&Signature| signature.typ() == Some(SignatureType::SubkeyRevocation);
+    let revocations = subkey.signatures.iter().filter(is_revocation);
+    if let Some(flaw) =
+        revocation_flaw(revocations, key, |revocation| is_valid(revocation, SignatureType::SubkeyRevocation))
+    {
+        return Some(Err(flaw));
     }
-    if let Some(flaw) = lifetime_flaw(subkey.created_at(), binding.and_then(Signature::key_expiration_time), now) {
+    let lifetime = binding.and_then(Signature::key_expiration_time);
+    if let Some(flaw) = judgement.lifetime_flaw(subkey.created_at(), lifetime) {
         return Some(Err(flaw));
     }
     if binding.is_none() {
         return Some(Err(Flaw::Unbound));
     }
     // What fails only when it is encrypted to must fail now, before there is a secret to encrypt.
-    Some(seal(&subkey.key, format, b"").map(drop).map_err(|_| Flaw::Unsupported))
+    Some(seal(&subkey.key, format, b"").map(drop).map_err(|_| unsupported(subkey)))
 }
 
-/// A key that does not say what it is for is for all that its algorithm can do.
+/// A key that does not say what it is for is for all that its algorithm can do. One that pgp does not know may encrypt,
+/// unless it is a post-quantum one that signs.
 fn is_for_encryption(key: &impl KeyDetails, flags: Option<&KeyFlags>) -> bool {
-    key.algorithm().can_encrypt() && flags.is_none_or(|flags| flags.encrypt_comms() || flags.encrypt_storage())
+    let algorithm = key.algorithm();
+    let may_encrypt = algorithm.can_encrypt() || !algorithm.can_sign() && !matches!(algorithm.into(), 30_u8..=34);
+    may_encrypt && flags.is_none_or(|flags| flags.encrypt_comms() || flags.encrypt_storage())
 }
 
 fn key_flags(signature: &Signature) -> Option<&KeyFlags> {
@@ -199,38 +329,41 @@ fn key_flags(signature: &Signature) -> Option<&KeyFlags> {
     })
 }
 
-/// The newest of the `signatures` that is valid and in force at `now`; of a certification and a revocation made in
-/// the same second, the revocation. They are verified only until one is valid.
+/// The newest of the `signatures` that is valid and in force; of several made in the same second, the one that comes last,
+/// but a revocation before a certification. They are verified only until one is valid.
 fn newest_in_force<'a>(
     signatures: &'a [Signature],
     key_created: Timestamp,
-    now: Timestamp,
+    judgement: Judgement,
     is_valid: &dyn Fn(&Signature) -> bool,
 ) -> Option<&'a Signature> {
-    let mut in_force: Vec<_> = signatures.iter().filter(|signature| is_in_force(signature, key_created, now)).collect();
-    in_force.sort_by_key(|signature| {
-        Reverse((signature.created(), signature.typ() == Some(SignatureType::CertRevocation)))
-    });
-    in_force.into_iter().find(|signature| is_valid(signature))
+    let mut in_force: Vec<_> =
+        signatures.iter().filter(|signature| is_in_force(signature, key_created, judgement)).collect();
+    in_force.sort_by_key(|signature| (signature.created(), signature.typ() == Some(SignatureType::CertRevocation)));
+    in_force.into_iter().rev().find(|signature| is_valid(signature))
 }
 
-/// Whether a signature says when it was made, which is neither before its key nor in the future, is not expired, and
-/// does not rest on MD5, with which signatures can be forged.
-fn is_in_force(signature: &Signature, key_created: Timestamp, now: Timestamp) -> bool {
+/// Whether a signature says when it was made, which is neither before its key nor in the future, is not expired, does not
+/// rest on MD5, with which signatures can be forged, and says nothing critical that is unknown here.
+fn is_in_force(signature: &Signature, key_created: Timestamp, judgement: Judgement) -> bool {
     let Some(created) = signature.created() else { return false };
     created >= key_created
-        && lifetime_flaw(created, signature.signature_expiration_time(), now).is_none()
+        && judgement.lifetime_flaw(created, signature.signature_expiration_time()).is_none()
         && signature.hash_alg() != Some(HashAlgorithm::Md5)
+        && !says_unknown(signature)
 }
 
-/// What is wrong at `now` with something created at `created` that lives for `lifetime`; none, or zero, is for ever.
-fn lifetime_flaw(created: Timestamp, lifetime: Option<Duration>, now: Timestamp) -> Option<Flaw> {
-    if created > now {
-        return Some(Flaw::NotYetValid(created));
-    }
-    let lifetime = lifetime.map(Duration::as_secs).filter(|seconds| *seconds != 0)?;
-    let end = i64::from(created.as_secs()) + i64::from(lifetime);
-    (end <= i64::from(now.as_secs())).then_some(Flaw::Expired(end))
+/// Whether a signature says something that its maker wants nobody to overlook, and of which nothing is known here: no
+/// notation is ([RFC 9580, section 5.2.3.7]).
+///
+/// [RFC 9580, section 5.2.3.7]: https://www.rfc-editor.org/rfc/rfc9580#section-5.2.3.7
+fn says_unknown(signature: &Signature) -> bool {
+    use SubpacketData::{Experimental, Notation, Other};
+    signature.config().is_some_and(|config| {
+        config.hashed_subpackets().any(|subpacket| {
+            subpacket.is_critical && matches!(subpacket.data, Other(..) | Experimental(..) | Notation(_))
+        })
+    })
 }
 
 /// Seconds since 1970 as RFC 3339.

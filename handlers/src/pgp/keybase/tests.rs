@@ -132,7 +132,7 @@ async fn a_mirror_may_lie_below_a_path() {
 
 #[tokio::test]
 async fn an_unknown_user_is_named() {
-    let unknown = "PgpKey is keybase:alice, but Keybase has no user alice";
+    let unknown = "PgpKey names a user whom Keybase does not have";
     let ok = json!({"code": 0, "name": "OK"});
     for answer in [
         json!({"status": ok, "them": [null]}),
@@ -149,7 +149,7 @@ async fn a_user_without_keys_is_named() {
         assert_error(
             look_up_json(found(&public_keys)).await,
             HandlerErrorCode::InvalidRequest,
-            "PgpKey is keybase:alice, but the Keybase user alice has no PGP key, or hides it",
+            "PgpKey names a Keybase user who has no PGP key, or hides it",
         );
     }
 }
@@ -207,7 +207,7 @@ async fn a_keybase_that_cannot_be_reached_is_a_network_failure() {
     assert_error(
         public_key(&format!("http://{address}"), "alice").await,
         HandlerErrorCode::NetworkFailure,
-        &format!("PgpKey could not be looked up: Keybase at http://{address} could not be reached"),
+        "PgpKey could not be looked up: Keybase at the KeybaseUrl of the type configuration could not be reached",
     );
     assert_error(
         look_up(Answer::BrokenOff).await,

@@ -20,7 +20,7 @@ fn a_pgp_key_of_1_mb_is_refused_unread() {
 
 #[test]
 fn what_is_neither_base64_nor_armored_is_refused_without_being_quoted() {
-    for garbage in ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI alice", "keybase:alice", "mQ", "AKIA\u{fc}", "-----BEGIN"] {
+    for garbage in ["a password", "mQ", "AKIA\u{fc}", "-----BEGIN"] {
         assert_eq!(refusal(garbage), "PgpKey is neither base64 of an OpenPGP public key nor an ASCII-armored one");
     }
 }

@@ -1,8 +1,9 @@
 //! Which of a key's own signatures count, one property at a time.
 
 use pgp::{
-    packet::{KeyFlags, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData},
-    types::Duration,
+    crypto::hash::HashAlgorithm,
+    packet::{KeyFlags, Notation, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData},
+    types::{Duration, SignatureBytes},
 };
 
 use super::*;
@@ -50,8 +51,9 @@ impl Owner {
         });
         let time = SubpacketData::SignatureCreationTime(Timestamp::from_secs(created));
         let mut signature = SignatureConfig::from_key(OsRng, &self.key.primary_key, typ).unwrap();
+        let issuer = SubpacketData::IssuerFingerprint(self.key.fingerprint());
         signature.hashed_subpackets =
-            [time].into_iter().chain(says).map(|data| Subpacket::regular(data).unwrap()).collect();
+            [time, issuer].into_iter().chain(says).map(|data| Subpacket::regular(data).unwrap()).collect();
         signature
     }
 
@@ -165,4 +167,105 @@ fn what_somebody_else_signed_over_a_key_does_not_count() {
     key.details.direct_signatures = vec![other.over_key(SignatureType::Key, 10, &[KeyLives(1)])];
     key.public_subkeys[0].signatures.push(other.over_subkey(SignatureType::SubkeyRevocation, 10, &[]));
     assert_eq!(outcome(&key), Ok(()));
+}
+
+/// The same signature, altered in one way each: what it says of its maker stays, and none of them verifies.
+fn that_cannot_be_verified(signature: &Signature) -> Vec<Signature> {
+    let (config, bytes) = (signature.config().unwrap(), signature.signature().unwrap());
+    let hash = signature.signed_hash_value().unwrap();
+    let with = |config: SignatureConfig, bytes| Signature::from_config(config, hash, bytes).unwrap();
+    let nameless = |mut config: SignatureConfig| {
+        config.hashed_subpackets.retain(|subpacket| !matches!(subpacket.data, SubpacketData::IssuerFingerprint(_)));
+        config
+    };
+    let unknown = Subpacket::critical(SubpacketData::Other(99, vec![1].into())).unwrap();
+    let (mut other_hash, mut critical) = (config.clone(), config.clone());
+    other_hash.hash_alg = HashAlgorithm::Other(99);
+    critical.hashed_subpackets.push(unknown);
+    vec![
+        with(config.clone(), SignatureBytes::Native(vec![1; 64].into())),
+        with(nameless(config.clone()), bytes.clone()),
+        with(other_hash, bytes.clone()),
+        with(critical, bytes.clone()),
+    ]
+}
+
+#[test]
+fn a_revocation_by_the_owner_that_cannot_be_verified_counts() {
+    let owner = Owner::new();
+    let expected = "has a revocation that cannot be verified: it may be revoked";
+    for revocation in that_cannot_be_verified(&owner.over_key(SignatureType::KeyRevocation, 10, &[])) {
+        let mut key = owner.key.to_public_key();
+        key.details.revocation_signatures = vec![revocation];
+        assert_eq!(outcome(&key), Err(format!(", which {expected}")));
+    }
+    for revocation in that_cannot_be_verified(&owner.over_subkey(SignatureType::SubkeyRevocation, 10, &[])) {
+        let mut key = owner.key.to_public_key();
+        key.public_subkeys[0].signatures.push(revocation);
+        let error = EncryptionKey::parse(&base64(&key)).unwrap_err().message;
+        assert!(error.ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_revocation_that_cannot_be_read_counts() {
+    let key = Owner::new().key.to_public_key();
+    let packets = |revocation: &[u8]| {
+        let length = u8::try_from(revocation.len()).unwrap();
+        BASE64_STANDARD.encode([&key.to_bytes().unwrap(), [0x88, length].as_slice(), revocation].concat())
+    };
+    for version in [2, 3, 4, 5, 6, 7] {
+        let revocation = |typ: u8| if version < 4 { vec![version, 5, typ, 0] } else { vec![version, typ, 0] };
+        for typ in [0x20, 0x28] {
+            let refusal = refusal(&packets(&revocation(typ)));
+            assert!(refusal.ends_with("has a revocation that cannot be verified: it may be revoked"), "{refusal}");
+        }
+        assert!(EncryptionKey::parse(&packets(&revocation(0x18))).is_ok());
+    }
+}
+
+#[test]
+fn the_revocation_of_a_key_counts_wherever_it_stands() {
+    let owner = Owner::new();
+    let mut key = owner.key.to_public_key().to_bytes().unwrap();
+    let revocation = owner.over_key(SignatureType::KeyRevocation, 10, &[]);
+    key.extend(Packet::from(revocation).to_bytes().unwrap());
+    assert!(refusal(&BASE64_STANDARD.encode(key)).ends_with(", which is revoked"));
+}
+
+#[test]
+fn a_signature_that_says_something_critical_and_unknown_does_not_count() {
+    let owner = Owner::new();
+    let notation =
+        SubpacketData::Notation(Notation { readable: true, name: "rule@example.com".into(), value: "true".into() });
+    // pgp itself refuses critical subpackets of other numbers.
+    for data in [notation, SubpacketData::Experimental(101, vec![1].into())] {
+        for (subpacket, counts) in
+            [(Subpacket::regular(data.clone()).unwrap(), true), (Subpacket::critical(data).unwrap(), false)]
+        {
+            let primary = &owner.key.primary_key;
+            let mut binding = owner.signature(SignatureType::SubkeyBinding, 10, &[Encrypt]);
+            binding.hashed_subpackets.push(subpacket);
+            let subkey = owner.key.secret_subkeys[0].key.public_key();
+            let binding = binding.sign_subkey_binding(primary, primary.public_key(), &Password::empty(), subkey);
+            let mut key = owner.key.to_public_key();
+            key.public_subkeys[0].signatures = vec![binding.unwrap()];
+            let outcome = EncryptionKey::parse(&base64(&key)).map(drop).map_err(|error| error.message);
+            assert_eq!(outcome.is_ok(), counts, "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn the_later_of_two_signatures_made_in_the_same_second_counts() {
+    let owner = Owner::new();
+    assert_eq!(owner.bound_by(&[(10, &[Sign]), (10, &[Encrypt])]), Ok(()));
+    assert!(owner.bound_by(&[(10, &[Encrypt]), (10, &[Sign])]).is_err());
+
+    let mut key = owner.key.to_public_key();
+    let over_key = |says: &[Says]| owner.over_key(SignatureType::Key, 10, says);
+    key.details.direct_signatures = vec![over_key(&[KeyLives(AGE / 2)]), over_key(&[KeyLives(0)])];
+    assert_eq!(outcome(&key), Ok(()));
+    key.details.direct_signatures.reverse();
+    assert!(outcome(&key).unwrap_err().contains("which expired at "));
 }
