@@ -12,7 +12,7 @@ use pgp::{
 
 use super::{invalid, secret_key};
 
-/// How many packets a key may have. Those of a real key are too long for as many in [`TOO_LARGE`] bytes, but one of
+/// How many packets a key may have. Those of a real key are too long for as many in [`TOO_LARGE`](super::TOO_LARGE) bytes, but one of
 /// two bytes is a packet too, and takes several hundred in memory.
 const MAX_PACKETS: usize = 10_000;
 
