@@ -12,7 +12,7 @@ from moto.iam.models import IAMBackend
 from . import monitoring
 from .registry import Registration, RegistryResource
 from .secret import Secret
-from .stack import Resources, Stack
+from .stack import Resources, Stack, clean_json
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -122,6 +122,7 @@ def install(registrations: list[Registration], endpoint: str) -> None:
     """Puts the engine and the registered types into moto, in place of its own types of the same names."""
     models.Stack = Stack  # type: ignore[misc]
     models.ResourceMap = Resources  # type: ignore[attr-defined]
+    parsing.clean_json = clean_json  # type: ignore[assignment]
     models.cloudformation_backends.backend = Backend
     CloudFormationResponse.create_change_set = create_change_set  # type: ignore[method-assign]
     # "No updates are to be performed" is the answer to UpdateStack, not to CreateChangeSet: `Stack.update` gives it.

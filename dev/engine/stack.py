@@ -24,6 +24,17 @@ PATIENCE_SECONDS = 45
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 NO_CHANGES = "No updates are to be performed."
 
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+
+
+def clean_json(node: Any, resources: parsing.ResourceMap) -> Any:
+    """A part of a template, worked out. Of a list, moto keeps an item that is `AWS::NoValue`, as a null."""
+    cleaned = moto_clean_json(node, resources)
+    return [item for item in cleaned if item is not None] if isinstance(node, list) else cleaned
+
+
+moto_clean_json = parsing.clean_json
+
 
 class Resources(parsing.ResourceMap):
     """A template's names and what they stand for, without moto's habit of creating whatever is looked at."""
@@ -34,6 +45,29 @@ class Resources(parsing.ResourceMap):
             reason = f"Unresolved resource dependencies [{key}] in the Resources block of the template"
             raise ValidationError(message=f"Template format error: {reason}")
         return self._parsed_resources[key]
+
+    def load_parameters(self) -> None:
+        """Numbers stay as they were written, and list items are trimmed [user guide, "Parameters"]."""
+        slots = self._template.get("Parameters") or {}
+        given = {name: (slots[name]["Type"], value) for name, value in self.input_parameters.items() if name in slots}
+        for name, (kind, value) in given.items():
+            numbers = {"Number": [value], "List<Number>": value.split(",")}.get(kind, [])
+            if not all(map(NUMBER.fullmatch, numbers)):
+                raise ValidationError(message=f"Parameter '{name}' must be a number.")
+        super().load_parameters()
+        for name, (kind, value) in given.items():
+            if kind == "Number":
+                self.resolved_parameters[name] = value
+            elif kind.startswith(("List<", "CommaDelimitedList")):
+                self.resolved_parameters[name] = [item.strip() for item in value.split(",")]
+        self._parsed_resources.update(self.resolved_parameters)
+
+    def load_conditions(self) -> None:
+        """Conditions compare strings."""
+        template = self._template
+        self._template = {**template, "Conditions": as_strings(template.get("Conditions") or {})}
+        super().load_conditions()
+        self._template = template
 
     @property
     def resources(self) -> Iterable[str]:
@@ -81,6 +115,14 @@ def references(node: Any) -> set[str]:
         elif key == "Fn::Sub":
             found.update(re.findall(r"\$\{([^!.}]+)", "".join(listed[:1])))
     return found
+
+
+def refuse_nulls(node: Any, place: str = "") -> None:
+    """A template holds no null, and in YAML no key without a value."""
+    if node is None:
+        raise ValidationError(message=f"[{place}] 'null' values are not allowed in templates")
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        refuse_nulls(value, f"{place}/{key}")
 
 
 @dataclass(frozen=True)
@@ -342,6 +384,9 @@ def at(properties: Any, pointer: str) -> Any:
     return properties
 
 
+moto_parse_template = models.Stack.parse_template
+
+
 class Stack(models.Stack):
     """A stack whose operations end in events and a status, never in an error of the API call that started them."""
 
@@ -355,6 +400,13 @@ class Stack(models.Stack):
     def stack_parameters(self) -> dict[str, Any]:
         """The parameters as they were given, with the template's defaults: what `UsePreviousValue` means."""
         return self.parameters
+
+    @staticmethod
+    def parse_template(template: str) -> dict[str, Any]:
+        """The template as a tree."""
+        parsed: dict[str, Any] = moto_parse_template(template)
+        refuse_nulls(parsed)
+        return parsed
 
     @staticmethod
     def effective(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:

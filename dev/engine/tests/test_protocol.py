@@ -118,15 +118,23 @@ class ThingStack:
         """A stack that is not there yet."""
         self.lab, self.name = lab, f"things-{uuid.uuid4().hex[:8]}"
 
-    def apply(self, resources: Event, outputs: Event | None = None, tags: dict[str, str] | None = None) -> str:
+    def apply(
+        self,
+        resources: Event,
+        outputs: Event | None = None,
+        tags: dict[str, str] | None = None,
+        parameters: dict[str, str] | None = None,
+        **sections: Event,
+    ) -> str:
         """Creates or updates the stack, and returns the status it ends in."""
-        body: Event = {"Resources": resources}
+        body: Event = {"Resources": resources, **sections}
         if outputs:
             body["Outputs"] = {name: {"Value": value} for name, value in outputs.items()}
         new = all(stack["StackName"] != self.name for stack in self.stacks())
         operation = self.lab.cloudformation.create_stack if new else self.lab.cloudformation.update_stack
         tagged = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-        operation(StackName=self.name, TemplateBody=json.dumps(body), Tags=tagged)
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()]
+        operation(StackName=self.name, TemplateBody=json.dumps(body), Tags=tagged, Parameters=given)
         return str(self.lab.stack(self.name)["StackStatus"])
 
     def stacks(self) -> list[Event]:
@@ -175,6 +183,103 @@ def test_a_request_says_what_cloudformation_says_with_every_primitive_as_a_strin
     assert data["typeConfiguration"] == {"Prefix": "p"}
     assert (request["stackId"], request["region"], request["awsAccountId"]) == (arn, "us-east-1", "123456789012")
     assert (request["resourceType"], request["callbackContext"]) == ("Acme::Test::Thing", None)
+
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
+TAG = {"Key": "team", "Value": "a"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        ([TAG, NO_VALUE], [TAG]),
+        ([NO_VALUE], []),
+        ([{"Fn::If": ["No", "x", NO_VALUE]}, TAG, {"Fn::If": ["Yes", NO_VALUE, "x"]}], [TAG]),
+        ([{"Fn::If": ["Yes", {"Fn::If": ["No", "x", NO_VALUE]}, "y"]}, TAG], [TAG]),
+        ({"Fn::If": ["Yes", [NO_VALUE, {"Fn::If": ["Yes", TAG, NO_VALUE]}], "x"]}, [TAG]),
+        ([{"Key": "team", "Value": NO_VALUE}], [{"Key": "team"}]),
+        ([[TAG, NO_VALUE], [NO_VALUE]], [[TAG], []]),
+        ({"Fn::Join": [",", ["a", NO_VALUE, "b"]]}, "a,b"),
+        ({"Fn::If": ["No", TAG, NO_VALUE]}, None),
+        (NO_VALUE, None),
+    ],
+)
+def test_a_property_and_a_list_item_that_are_no_value_are_left_out(
+    stack: ThingStack, things: Things, declared: object, sent: object
+) -> None:
+    conditions = {"Yes": {"Fn::Equals": ["1", "1"]}, "No": {"Fn::Equals": ["1", "2"]}}
+    stack.apply({"Thing": thing(Name="a", Flags=["before"])}, Conditions=conditions)
+    assert stack.apply({"Thing": thing(Name="a", Flags=declared)}, Conditions=conditions) == "UPDATE_COMPLETE"
+    [update] = things.asked("UPDATE")
+    expected: Event = {"Name": "a", "Number": stack.lab.resource(stack.name, "Thing")}
+    expected |= {} if sent is None else {"Flags": sent}
+    assert update["requestData"]["resourceProperties"] == expected
+
+
+@pytest.mark.parametrize("value", [None, [None], [{"Key": "team", "Value": None}]])
+def test_a_template_with_a_null_is_refused(stack: ThingStack, things: Things, value: object) -> None:
+    refused = pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="'null' values are not allowed")
+    with refused:
+        stack.apply({"Thing": thing(Name="a", Flags=value)})
+    assert things.requests == []
+    stack.apply({"Thing": thing(Name="a")})
+    with refused:
+        stack.apply({"Thing": thing(Name="a", Flags=value)})
+    assert things.asked("UPDATE") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sent"),
+    [
+        ("String", "", ""),
+        ("String", "  ", "  "),
+        ("Number", "007", "007"),
+        ("Number", "+30", "+30"),
+        ("Number", "1e3", "1e3"),
+        ("Number", "30.0", "30.0"),
+        ("CommaDelimitedList", "a, b ,c", ["a", "b", "c"]),
+        ("List<Number>", "1, 2.50", ["1", "2.50"]),
+    ],
+)
+@pytest.mark.parametrize("default", [False, True], ids=["given", "by default"])
+def test_a_parameter_is_sent_as_it_was_written(
+    stack: ThingStack, things: Things, kind: str, given: str, sent: object, default: bool
+) -> None:
+    slot = {"Type": kind, "Default": given} if default else {"Type": kind}
+    resources = {"Thing": thing(Name="a", Size={"Ref": "P"})}
+    stack.apply(resources, parameters={} if default else {"P": given}, Parameters={"P": slot})
+    [create] = things.asked("CREATE")
+    assert create["requestData"]["resourceProperties"] == {"Name": "a", "Size": sent}
+
+
+@pytest.mark.parametrize("given", ["", "two", "1,2", "nan"])
+def test_a_number_that_is_none_is_refused(stack: ThingStack, things: Things, given: str) -> None:
+    with pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="Parameter 'P' must be a number"):
+        stack.apply({"Thing": thing(Name="a")}, parameters={"P": given}, Parameters={"P": {"Type": "Number"}})
+    assert things.requests == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "literal", "holds"),
+    [
+        ("Number", "1", 1, True),
+        ("Number", "1", "1", True),
+        ("Number", "1.0", 1, False),
+        ("String", "2", 2, True),
+        ("String", "true", True, True),
+        ("String", "True", True, False),
+        ("String", "", "", True),
+    ],
+)
+def test_conditions_compare_strings(
+    stack: ThingStack, things: Things, kind: str, given: str, literal: object, holds: bool
+) -> None:
+    size = {"Size": {"Fn::If": ["Equal", "1", {"Ref": "AWS::NoValue"}]}}
+    conditions, parameters = {"Equal": {"Fn::Equals": [{"Ref": "P"}, literal]}}, {"P": {"Type": kind}}
+    resources = {"Thing": thing(Name="a", **size)}
+    stack.apply(resources, parameters={"P": given}, Parameters=parameters, Conditions=conditions)
+    [create] = things.asked("CREATE")
+    assert ("Size" in create["requestData"]["resourceProperties"]) is holds
 
 
 def test_a_retriable_failure_is_tried_again_with_the_same_bearer_token(stack: ThingStack, things: Things) -> None:

@@ -386,6 +386,37 @@ def test_read_shows_what_was_done_to_a_key_behind_cloudformations_back(
     assert read(lab, key)["errorCode"] == "NotFound"
 
 
+def test_tags_that_conditions_leave_out_are_not_the_secrets(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
+    template = tmp_path / "template.yml"
+    template.write_text(
+        """
+        Parameters: {Stage: {Type: String, Default: ""}}
+        Conditions:
+          None: !Equals [!Ref Stage, ""]
+          Live: !Equals [!Ref Stage, live]
+        Resources:
+          Key:
+            Type: AWS::IAM::AccessKey
+            Properties:
+              UserName: USER
+              Tags:
+                - !If [None, !Ref "AWS::NoValue", {Key: stage, Value: !Ref Stage}]
+                - {Key: team, Value: a}
+                - !If [None, !Ref "AWS::NoValue", !If [Live, {Key: on-call, Value: "yes"}, !Ref "AWS::NoValue"]]
+        Outputs: {SecretArn: {Value: !GetAtt Key.SecretArn}}
+        """.replace("USER", user)
+    )
+    stages: list[tuple[str, dict[str, str]]] = [
+        ("", {}),
+        ("live", {"stage": "live", "on-call": "yes"}),
+        ("test", {"stage": "test"}),
+    ]
+    for stage, conditional in stages:
+        arn = lab.deploy(name, template, Stage=stage)["SecretArn"]
+        tags = {tag["Key"]: tag["Value"] for tag in lab.secrets.describe_secret(SecretId=arn)["Tags"]}
+        assert tags == {"team": "a", **conditional}
+
+
 def test_stack_tags_are_the_secrets_tags(lab: Lab, name: str, template: Path, user: str) -> None:
     arn = lab.deploy(name, template, "--tags", "team=payments", UserName=user)["SecretArn"]
     tags = lab.secrets.describe_secret(SecretId=arn)["Tags"]
