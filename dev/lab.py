@@ -160,9 +160,17 @@ class Lab:
         """Begins anew."""
         self._ask("DELETE", "/engine/calls")
 
-    def deny(self, *operations: str) -> None:
-        """Denies the next call of each of these operations, and no other any more."""
-        self._ask("PUT", "/engine/denials", dict.fromkeys(operations, 1))
+    def deny(self, *operations: str, times: int = 1) -> None:
+        """Denies the next calls of each of these operations, and no other any more."""
+        self._ask("PUT", "/engine/denials", dict.fromkeys(operations, times))
+
+    def set_rollbacks(self, *, failed_as_previous: bool = True, marked: bool = False) -> None:
+        """What is undocumented of what the rollback of an UPDATE sends."""
+        self._ask("PUT", "/engine/rollbacks", {"failed_as_previous": failed_as_previous, "marked": marked})
+
+    def age(self) -> None:
+        """Makes all users and keys an hour older, so that the handlers do not wait to see more of them."""
+        self._ask("PUT", "/engine/age")
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         headers = {"Content-Type": "application/json"}
@@ -170,10 +178,11 @@ class Lab:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def handle(self, action: str, properties: Mapping[str, Any]) -> Any:
+    def handle(self, action: str, properties: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> Any:
         """Sends the handlers a request of its own, behind the engine's back."""
         credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
         data = {"callerCredentials": credentials, "resourceProperties": properties}
+        data |= {} if previous is None else {"previousResourceProperties": previous}
         request = {"action": action, "region": REGION, "requestData": data}
         with urllib.request.urlopen(self.lambda_url, json.dumps(request).encode(), timeout=60) as answer:
             return json.load(answer)

@@ -2,18 +2,22 @@
 
 GET /engine/calls        those since the engine was started, or since the last DELETE of the same
 PUT /engine/denials      {"CreateSecret": 1}: how many of the next calls of an operation no policy allows
+PUT /engine/rollbacks    {"failed_as_previous": true, "marked": false}: what the rollback of an UPDATE sends
+PUT /engine/age          makes all users and keys an hour older: of what is new, handlers wait to see more
 """
 
 import io
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.iam.models import iam_backends
+from moto.iam.models import User, iam_backends
 from werkzeug import Request, Response
 
 from .registry import CALLER, PROVIDER
+from .stack import ROLLBACKS
 
 # How Secrets Manager and how IAM say no.
 JSON_DENIAL = {"__type": "AccessDeniedException", "Message": "the test says no"}
@@ -48,11 +52,16 @@ class Calls:
         return answer
 
     def tell(self, request: Request) -> Response:
-        """Answers whoever asks for the calls, or denies some."""
-        if request.method == "PUT":
-            self.denials = request.get_json()
-        if request.method == "DELETE":
-            self.calls = []
+        """Answers whoever asks for the calls, or sets what the handlers find."""
+        match request.method, request.path:
+            case "PUT", "/engine/denials":
+                self.denials = request.get_json()
+            case "PUT", "/engine/rollbacks":
+                vars(ROLLBACKS).update(request.get_json())
+            case "PUT", "/engine/age":
+                age()
+            case "DELETE", "/engine/calls":
+                self.calls = []
         return Response(json.dumps(self.calls), content_type="application/json")
 
 
@@ -69,7 +78,19 @@ def denial(request: Request) -> Response:
     return Response(XML_DENIAL, 403, content_type="text/xml")
 
 
+def users() -> list[User]:
+    """The users of the account."""
+    return list(iam_backends[DEFAULT_ACCOUNT_ID]["aws"].users.values())
+
+
 def keys() -> dict[str, list[str]]:
     """The ids of every user's access keys."""
-    users = list(iam_backends[DEFAULT_ACCOUNT_ID]["aws"].users.values())
-    return {user.name: [key.access_key_id for key in user.get_all_access_keys()] for user in users}
+    return {user.name: [key.access_key_id for key in user.get_all_access_keys()] for user in users()}
+
+
+def age() -> None:
+    """Makes all users and their keys older."""
+    for user in users():
+        aged: list[Any] = [user, *user.get_all_access_keys()]
+        for each in aged:
+            each.create_date -= timedelta(hours=1)

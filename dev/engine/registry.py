@@ -51,6 +51,8 @@ class Scope:
     stack_name: str
     tags: Mapping[str, str]
     previous_tags: Mapping[str, str]
+    # Whether the request says that it is a rollback's.
+    rollback: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Registration:
             "nextToken": None,
             "maxResults": None,
             "stackId": scope.stack_id,
+            **({"rollback": True} if scope.rollback else {}),
             "requestData": {
                 "callerCredentials": credentials(CALLER),
                 "providerCredentials": credentials(PROVIDER) if self.log_group else None,

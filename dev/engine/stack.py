@@ -145,6 +145,19 @@ class Member:
         return self.declaration.get(policy) in keeping
 
 
+@dataclass
+class Rollbacks:
+    """What is not documented of the rollback of an UPDATE, so that tests play either (docs/assumptions.md)."""
+
+    # Whether an UPDATE that goes back sends what failed as the previous properties and tags, or what it goes back to.
+    failed_as_previous: bool = True
+    # Whether its requests have `rollback: true`, which the official Java runtime knows.
+    marked: bool = False
+
+
+ROLLBACKS = Rollbacks()
+
+
 class Operation:
     """What one stack operation does to resources, and the events it leaves."""
 
@@ -330,7 +343,9 @@ class Deployment(Operation):
         """In-place changes are undone, what was made is deleted, and what was to go stays."""
         prefix = "" if self.verb == "CREATE" else f"{self.verb}_"
         self.stack.enter(f"{prefix}ROLLBACK_IN_PROGRESS", reason)
-        self.scope = replace(self.scope, tags=self.scope.previous_tags, previous_tags=self.scope.tags)
+        old, failed = self.scope.previous_tags, self.scope.tags
+        previous = failed if ROLLBACKS.failed_as_previous else old
+        self.scope = replace(self.scope, tags=old, previous_tags=previous, rollback=ROLLBACKS.marked)
         undone = True
         for before, after in self.changed:
             undone = self.undo(before, after) and undone
@@ -345,8 +360,9 @@ class Deployment(Operation):
     def undo(self, before: Member, after: Member) -> bool:
         """An UPDATE back to what was."""
         self.report(after, "UPDATE_IN_PROGRESS")
+        previous = after if ROLLBACKS.failed_as_previous else replace(before, model=after.model)
         try:
-            restored = replace(before, model=self.update(after, before.declaration))
+            restored = replace(before, model=self.update(previous, before.declaration))
         except Exception as error:
             self.report(after, "UPDATE_FAILED", reason_of(error))
             return False

@@ -22,6 +22,7 @@ def lab(all_tests_lab: Lab) -> Iterator[Lab]:
     all_tests_lab.deny()
     yield all_tests_lab
     all_tests_lab.deny()
+    all_tests_lab.set_rollbacks()
     for stack in all_tests_lab.cloudformation.describe_stacks()["Stacks"]:
         with contextlib.suppress(Exception):
             all_tests_lab.cloudformation.delete_stack(StackName=stack["StackName"])

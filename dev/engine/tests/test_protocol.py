@@ -149,6 +149,7 @@ def stack(engine_with_things: tuple[Lab, Things], things: Things) -> Iterator[Th
     stack = ThingStack(engine_with_things[0])
     yield stack
     things.scripted, things.refused = {}, lambda _: False
+    stack.lab.set_rollbacks()
     stack.lab.cloudformation.delete_stack(StackName=stack.name)
 
 
@@ -446,6 +447,28 @@ def test_a_failed_update_undoes_what_came_before_it_and_keeps_the_old(stack: Thi
     assert stack.lab.outputs(stack.name) == shown
     statuses = [status for name, status, _ in stack.lab.events(stack.name) if name == stack.name]
     assert statuses[-2:] == ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+
+
+@pytest.mark.parametrize("failed_as_previous", [True, False])
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_rollback_sends_as_previous_what_failed_or_what_it_goes_back_to_and_is_marked_only_if_told_to(
+    stack: ThingStack, things: Things, failed_as_previous: bool, marked: bool
+) -> None:
+    stack.apply({"Thing": thing(Name="a", Size=1)}, tags={"team": "a"})
+    number = stack.lab.resource(stack.name, "Thing")
+    stack.lab.set_rollbacks(failed_as_previous=failed_as_previous, marked=marked)
+    things.scripted["UPDATE"] = [failure("InvalidRequest")]
+    assert stack.apply({"Thing": thing(Name="a", Size=2)}, tags={"team": "b"}) == "UPDATE_ROLLBACK_COMPLETE"
+    old: Event = {"Name": "a", "Size": "1", "Number": number}
+    new: Event = {**old, "Size": "2"}
+    sent = [
+        (data["resourceProperties"], data["previousResourceProperties"], data["stackTags"], data["previousStackTags"])
+        for data in (request["requestData"] for request in things.asked("UPDATE"))
+    ]
+    previous = (new, {"team": "b"}) if failed_as_previous else (old, {"team": "a"})
+    assert sent == [(new, old, {"team": "b"}, {"team": "a"}), (old, previous[0], {"team": "a"}, previous[1])]
+    update, back = things.asked("UPDATE")
+    assert "rollback" not in update and back.get("rollback", False) is marked
 
 
 def test_a_new_stack_tag_is_an_update_of_a_taggable_type(stack: ThingStack, things: Things) -> None:
