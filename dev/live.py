@@ -4,7 +4,7 @@ The built function runs here, behind the Lambda API, and calls whatever AWS the 
 reach (boto3's default chain; AWS_ENDPOINT_URL is honoured). It works on users of its own under the path
 /iam-access-key-live/ and on secrets under the prefix iam-access-key-live/, and removes both again in any case, also
 what an earlier run has left: no two runs in one account at a time. It needs what resource-role.yaml allows the
-handlers, and to make, list and delete IAM users.
+handlers, and iam:CreateUser, iam:DeleteUser and secretsmanager:ListSecrets.
 
 It has been run on moto alone, never on the real AWS. Exit status 1: AWS or the handlers did otherwise than told.
 """
@@ -33,6 +33,8 @@ from surroundings import FUNCTION, RETRIABLE, built_binary, function_environment
 USER_PATH = "/iam-access-key-live/"
 USER_PREFIX = "iam-access-key-live-"
 SECRET_PREFIX = "iam-access-key-live/"
+# What it needs beside what resource-role.yaml allows.
+PERMISSIONS = "iam:CreateUser", "iam:DeleteUser", "secretsmanager:ListSecrets"
 MOTO_ACCOUNT = "123456789012"
 RETRY_DELAY_SECONDS = 5
 MAX_INVOCATIONS = 40
@@ -470,6 +472,7 @@ def confirm(account: Account) -> None:
     """Asks before an account is touched that is not moto's."""
     say(f"== account {account.id}, region {account.region}, as {account.caller}")
     say(f"   IAM users under {USER_PATH} and secrets under {SECRET_PREFIX} are made there, and removed")
+    say(f"   It takes what resource-role.yaml allows, and {', '.join(PERMISSIONS)}")
     if account.is_moto() or os.environ.get("YES") == "1":
         return
     try:

@@ -1,13 +1,38 @@
+import base64
+import json
 import os
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
+from urllib.parse import parse_qs
 
 import boto3
+import live
+import pytest
+import yaml
 from ports import HOST
 from surroundings import ROOT, aws
 
 
-def test_a_live_run_finds_no_disagreement_on_moto_and_leaves_nothing_but_what_was_there() -> None:
+def permissions(recording: str) -> set[str]:
+    """What the calls in a recording of moto's need. Whoever has credentials may ask for their owner."""
+    needed = set()
+    for line in recording.splitlines():
+        request = json.loads(line)
+        headers = {name.lower(): value for name, value in request["headers"].items()}
+        form = parse_qs(base64.b64decode(request["body"]).decode())
+        service = headers["authorization"].split("/")[3]
+        [operation] = form.get("Action", [headers.get("x-amz-target", "").rpartition(".")[2]])
+        needed.add(f"{service}:{operation}")
+    return needed - {"sts:GetCallerIdentity"}
+
+
+def test_a_live_run_finds_no_disagreement_on_moto_needs_what_it_names_and_leaves_nothing_but_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = tmp_path / "recording"
+    monkeypatch.setenv("MOTO_RECORDER_FILEPATH", str(recording))
     with aws() as port:
         endpoint = f"http://{HOST}:{port}"
         iam, secrets = (boto3.client(name, endpoint_url=endpoint) for name in ("iam", "secretsmanager"))
@@ -19,12 +44,21 @@ def test_a_live_run_finds_no_disagreement_on_moto_and_leaves_nothing_but_what_wa
         iam.create_access_key(UserName="alice")
         secrets.create_secret(Name="alice", SecretString="hers")
 
+        urllib.request.urlopen(f"{endpoint}/moto-api/recorder/start-recording", b"").close()
         command = [sys.executable, str(ROOT / "dev/live.py"), "--watch", "1"]
         environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "YES": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=170, check=False)
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert "NOT AS TOLD" not in done.stdout and done.stdout.count("ok:") >= 15, done.stdout
+        urllib.request.urlopen(f"{endpoint}/moto-api/recorder/stop-recording", b"").close()
+        [policy] = yaml.safe_load((ROOT / "resource-role.yaml").read_text())["Resources"]["ExecutionRole"][
+            "Properties"
+        ]["Policies"]
+        [statement] = policy["PolicyDocument"]["Statement"]
+        assert permissions(recording.read_text()) - set(statement["Action"]) == set(live.PERMISSIONS)
+        named = [*live.PERMISSIONS, "resource-role.yaml"]
+        assert all(name in (live.__doc__ or "") and name in done.stdout for name in named)
         assert [user["UserName"] for user in iam.list_users()["Users"]] == ["alice"]
         assert len(iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]) == 1
         assert [secret["Name"] for secret in secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]] == [
