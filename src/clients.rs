@@ -7,8 +7,8 @@ use std::{
 };
 
 use access_key_handlers::{
-    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, DELIVERY_TIME, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore,
-    Services,
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, DELIVERY_TIME, Deadline, Iam, Keybase, OPERATION_TIMEOUT,
+    SecretStore, Services,
 };
 use access_key_schema::{CallerCredentials, ProviderCredentials, Request, Secret};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -106,11 +106,13 @@ impl Clients {
         let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(AwsCalls).build();
         let store = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(AwsCalls).build();
         let clock = Clock::starting_at(SystemTime::now());
+        let confidential = Confidential::of(caller, request);
         Services {
-            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam), clock),
+            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam), clock, confidential.clone()),
             secret_store: SecretStore::new(
                 aws_sdk_secretsmanager::Client::from_conf(store),
                 request.type_configuration.clone(),
+                confidential,
             ),
             keybase: Keybase::new(https, request.type_configuration.keybase_url.clone()),
             clock,

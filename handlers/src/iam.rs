@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
 use aws_sdk_iam::{
     Client,
-    config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{Config, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
     types::{AccessKey, AccessKeyMetadata, StatusType},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
@@ -15,6 +16,7 @@ use aws_smithy_types::{DateTime, date_time::Format};
 use self::shown::ShownKeys;
 use crate::{
     clock::Clock,
+    confidential::Confidential,
     sdk_error::failed,
     time_budget::{OPERATION_TIMEOUT, PROPAGATION},
 };
@@ -29,6 +31,7 @@ pub(crate) const KEYS_PER_USER: usize = 2;
 pub struct Iam {
     client: Client,
     clock: Clock,
+    confidential: Confidential,
     shown: ShownKeys,
 }
 
@@ -56,10 +59,17 @@ pub(crate) struct UserPage {
 }
 
 impl Iam {
-    /// IAM behind `client`. `clock` tells how old a user is.
+    /// IAM behind `client`. `clock` tells how old a user is; no error quotes what is `confidential`.
     #[must_use]
-    pub fn new(client: Client, clock: Clock) -> Self {
-        Self { client, clock, shown: ShownKeys::default() }
+    pub fn new(client: Client, clock: Clock, confidential: Confidential) -> Self {
+        Self { client, clock, confidential, shown: ShownKeys::default() }
+    }
+
+    fn failed<E>(&self, operation: &str, subject: &str, error: &SdkError<E, HttpResponse>) -> HandlerError
+    where
+        E: ProvideErrorMetadata,
+    {
+        failed(operation, subject, error, &self.confidential)
     }
 
     /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
@@ -82,8 +92,8 @@ impl Iam {
     /// `AccessDenied` for every user whom the role does not reach.
     pub(crate) async fn list_reachable_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
         let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
-        let keys =
-            answer.map_err(|error| failed("ListAccessKeys", &format!("user {user}"), &error))?.access_key_metadata;
+        let answer = answer.map_err(|error| self.failed("ListAccessKeys", &format!("user {user}"), &error))?;
+        let keys = answer.access_key_metadata;
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
@@ -126,7 +136,7 @@ impl Iam {
     /// `NotFound` when IAM knows no such user.
     pub(crate) async fn user_created(&self, user: &UserName) -> Result<Option<SystemTime>> {
         let answer = self.client.get_user().user_name(user.as_str()).send().await;
-        let answer = answer.map_err(|error| failed("GetUser", &format!("user {user}"), &error))?;
+        let answer = answer.map_err(|error| self.failed("GetUser", &format!("user {user}"), &error))?;
         Ok(answer.user.and_then(|user| SystemTime::try_from(whole_seconds(&user.create_date)).ok()))
     }
 
@@ -148,7 +158,7 @@ impl Iam {
         let answer = match call.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                let error = failed("CreateAccessKey", &format!("user {user}"), &error);
+                let error = self.failed("CreateAccessKey", &format!("user {user}"), &error);
                 return Err(self.explain_denial(user, error).await);
             }
         };
@@ -177,23 +187,27 @@ impl Iam {
             Status::Inactive => StatusType::Inactive,
         };
         let call = self.client.update_access_key().user_name(user.as_str()).access_key_id(id).status(status);
-        match call.send().await.map_err(|error| failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error))
-        {
+        match call.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.explain_denial(user, error).await),
+            Err(error) => {
+                let error = self.failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error);
+                Err(self.explain_denial(user, error).await)
+            }
         }
     }
 
     /// Deletes a key.
     pub(crate) async fn delete_access_key(&self, user: &UserName, id: &str) -> Result<()> {
         let call = self.client.delete_access_key().user_name(user.as_str()).access_key_id(id);
-        match call.send().await.map_err(|error| failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error))
-        {
+        match call.send().await {
             Ok(_) => {
                 self.forget_key(id);
                 Ok(())
             }
-            Err(error) => Err(self.explain_denial(user, error).await),
+            Err(error) => {
+                let error = self.failed("DeleteAccessKey", &format!("key {id} of user {user}"), &error);
+                Err(self.explain_denial(user, error).await)
+            }
         }
     }
 
@@ -201,14 +215,17 @@ impl Iam {
     /// know.
     ///
     /// # Errors
-    /// `NotFound` when no user has the key. AWS may answer `AccessDenied` for a key that is gone, or of another account;
-    /// of a role that lacks the permission it also says which policy is the reason ([access denied messages]).
+    /// `NotFound` when no user has the key. AWS answers `AccessDenied` for a key that is gone, or of another account, and
+    /// names no policy; of a role that lacks the permission it also says which policy is the reason ([access denied
+    /// messages]).
     ///
     /// [access denied messages]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
-            let error = failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
-            if error.code != HandlerErrorCode::AccessDenied || names_a_policy(&error.message) {
+            // As AWS said it: of what is redacted, nothing can be told.
+            let is_of_a_policy = error.message().is_some_and(names_a_policy);
+            let error = self.failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
+            if error.code != HandlerErrorCode::AccessDenied || is_of_a_policy {
                 return error;
             }
             let message = format!(
@@ -221,7 +238,10 @@ impl Iam {
         UserName::try_from(owner.clone()).map_err(|_| {
             HandlerError::new(
                 HandlerErrorCode::NotFound,
-                format!("Access key {id} belongs to {owner:?}, which is not an IAM user of this account"),
+                format!(
+                    "Access key {id} belongs to {:?}, which is not an IAM user of this account",
+                    self.confidential.redact(&owner)
+                ),
             )
         })
     }
@@ -230,7 +250,7 @@ impl Iam {
     pub(crate) async fn list_users(&self, marker: Option<String>, max_items: usize) -> Result<UserPage> {
         let max_items = i32::try_from(max_items.clamp(1, 1000)).unwrap_or(1000);
         let answer = self.client.list_users().set_marker(marker).max_items(max_items).send().await;
-        let page = answer.map_err(|error| failed("ListUsers", "the account", &error))?;
+        let page = answer.map_err(|error| self.failed("ListUsers", "the account", &error))?;
         Ok(UserPage {
             users: page.users.into_iter().filter_map(|user| UserName::try_from(user.user_name).ok()).collect(),
             next_marker: page.marker.filter(|_| page.is_truncated),
@@ -277,4 +297,24 @@ fn names_a_policy(denial: &str) -> bool {
 /// Some answers carry fractions that others of the same key do not.
 fn whole_seconds(date: &DateTime) -> DateTime {
     DateTime::from_secs(date.secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_a_policy_or_is_what_iam_says_of_a_key_that_does_not_exist() {
+        let who = "User: arn:aws:sts::123456789012:assumed-role/access-key-type/1 is not authorized to";
+        let what = "iam:GetAccessKeyLastUsed on resource: access key AKIAIOSFODNN7EXAMPLE";
+        for (denial, names) in [
+            // Recorded on AWS: there is no colon after "perform".
+            (format!("{who} perform {what}"), false),
+            (format!("{who} perform: {what}"), false),
+            (format!("{who} perform: {what} because no identity-based policy allows the action"), true),
+            (format!("{who} perform: {what} with an explicit deny in a service control policy"), true),
+        ] {
+            assert_eq!(names_a_policy(&denial), names, "{denial}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! knows no Lambda.
 
 mod clock;
+mod confidential;
 mod create;
 mod delete;
 mod iam;
@@ -26,9 +27,11 @@ mod user_keys;
 use access_key_schema::{Action, ProgressEvent, Request, Result};
 
 pub use clock::Clock;
+pub use confidential::Confidential;
 pub use iam::Iam;
 pub use panics::contain_panics;
 pub use pgp::Keybase;
+pub use sdk_error::is_identifier;
 pub use secret_store::SecretStore;
 pub use time_budget::{ANSWER_TIME, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, DELIVERY_TIME, Deadline, OPERATION_TIMEOUT};
 

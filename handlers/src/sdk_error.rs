@@ -7,14 +7,27 @@ use aws_sdk_iam::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-/// What became of `operation`, called for `subject` ("user alice", "key AKIA… of user alice").
-pub(crate) fn failed<E>(operation: &str, subject: &str, error: &SdkError<E, HttpResponse>) -> HandlerError
+use crate::confidential::Confidential;
+
+/// The longest error code or request id of a service, in bytes.
+const MAX_IDENTIFIER_LENGTH: usize = 100;
+
+/// What became of `operation`, called for `subject` ("user alice", "key AKIA… of user alice"). What the service says may
+/// quote what it was sent, so `confidential` is taken out of it. Of refused credentials only the code is told: the message
+/// of a signature that does not match is the request, session token and all.
+pub(crate) fn failed<E>(
+    operation: &str,
+    subject: &str,
+    error: &SdkError<E, HttpResponse>,
+    confidential: &Confidential,
+) -> HandlerError
 where
     E: ProvideErrorMetadata,
 {
     let (code, reason) = match error {
         SdkError::ServiceError(service) => {
-            let name = service.err().code().unwrap_or("the answer cannot be read");
+            let name = service.err().code().filter(|code| is_identifier(code));
+            let name = name.unwrap_or("the answer cannot be read");
             let message = service.err().message();
             let code = match handler_error_code(name, service.raw().status().as_u16()) {
                 HandlerErrorCode::AccessDenied if is_tagging(operation, message) => {
@@ -23,8 +36,10 @@ where
                 code => code,
             };
             let reason = match message {
-                Some(message) => format!("{name}: {message}"),
-                None => name.to_owned(),
+                Some(message) if code != HandlerErrorCode::InvalidCredentials => {
+                    format!("{name}: {}", confidential.redact(message))
+                }
+                _ => name.to_owned(),
             };
             (code, reason)
         }
@@ -38,15 +53,23 @@ where
         }
         _ => (HandlerErrorCode::InternalFailure, "the request could not be built".to_owned()),
     };
-    let request_id = error.request_id().map(|id| format!(" (request id {id})")).unwrap_or_default();
+    let request_id = error.request_id().filter(|id| is_identifier(id));
+    let request_id = request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
     HandlerError::new(code, format!("{operation} for {subject} failed: {reason}{request_id}"))
+}
+
+/// Whether this can be an error code or a request id. Anything else in the place of one may be what must not be shown.
+#[must_use]
+pub fn is_identifier(text: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    text.len() <= MAX_IDENTIFIER_LENGTH && text.bytes().all(is_usual)
 }
 
 /// Whether it is tagging that was denied, which has a handler error code of its own. To create a secret with tags takes the
 /// permission to tag as well, and AWS's message names the permission that is missing.
 fn is_tagging(operation: &str, message: Option<&str>) -> bool {
     let tags = ["TagResource", "UntagResource"];
-    tags.contains(&operation) || message.is_some_and(|message| message.contains("perform: secretsmanager:TagResource"))
+    tags.contains(&operation) || message.is_some_and(|message| message.contains("secretsmanager:TagResource"))
 }
 
 /// The handler error code for a service's error code, by the code's name, and by the HTTP status where the name
@@ -119,14 +142,16 @@ mod tests {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>why</Message></Error></ErrorResponse>");
         let client = client!(aws_sdk_iam, status, body);
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        Iam::new(client, now()).list_access_keys(&user).await.unwrap_err()
+        Iam::new(client, now(), Confidential::default()).list_access_keys(&user).await.unwrap_err()
     }
 
     /// What becomes of an error of Secrets Manager's.
     async fn secrets_manager(status: u16, code: &str) -> Result<()> {
         let body = format!(r#"{{"__type":"{code}","message":"why"}}"#);
         let client = client!(aws_sdk_secretsmanager, status, body);
-        SecretStore::new(client, TypeConfiguration::default()).delete("AKIAIOSFODNN7EXAMPLE").await
+        SecretStore::new(client, TypeConfiguration::default(), Confidential::default())
+            .delete("AKIAIOSFODNN7EXAMPLE")
+            .await
     }
 
     #[tokio::test]
@@ -182,11 +207,15 @@ mod tests {
             ("TagResource", HandlerErrorCode::UnauthorizedTaggingOperation),
             ("CreateSecret", HandlerErrorCode::AccessDenied),
         ] {
-            let reason =
-                format!("User: role is not authorized to perform: secretsmanager:{denied} on resource: secret");
-            let body = serde_json::json!({"__type": "AccessDeniedException", "message": reason}).to_string();
-            let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
-            assert_eq!(store.put(&value, &BTreeMap::new()).await.unwrap_err().code, code);
+            // IAM writes a colon after "perform", or none.
+            for perform in ["perform:", "perform"] {
+                let reason =
+                    format!("User: role is not authorized to {perform} secretsmanager:{denied} on resource: secret");
+                let body = serde_json::json!({"__type": "AccessDeniedException", "message": reason}).to_string();
+                let client = client!(aws_sdk_secretsmanager, 400, body);
+                let store = SecretStore::new(client, TypeConfiguration::default(), Confidential::default());
+                assert_eq!(store.put(&value, &BTreeMap::new()).await.unwrap_err().code, code);
+            }
         }
     }
 
@@ -208,9 +237,10 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_a_network_or_a_service_failure() {
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        let broken = Iam::new(client!(aws_sdk_iam, 200, "<ListAccessKeysResponse><ListAcc".to_owned()), now());
+        let iam = |client| Iam::new(client, now(), Confidential::default());
+        let broken = iam(client!(aws_sdk_iam, 200, "<ListAccessKeysResponse><ListAcc".to_owned()));
         assert_eq!(broken.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::NetworkFailure);
-        let html = Iam::new(client!(aws_sdk_iam, 502, "<html>bad gateway".to_owned()), now());
+        let html = iam(client!(aws_sdk_iam, 502, "<html>bad gateway".to_owned()));
         assert_eq!(html.list_access_keys(&user).await.unwrap_err().code, HandlerErrorCode::ServiceInternalError);
     }
 
@@ -225,9 +255,35 @@ mod tests {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let user = UserName::try_from("alice".to_owned()).unwrap();
-        let error = Iam::new(aws_sdk_iam::Client::from_conf(config), now()).list_access_keys(&user).await.unwrap_err();
+        let iam = Iam::new(aws_sdk_iam::Client::from_conf(config), now(), Confidential::default());
+        let error = iam.list_access_keys(&user).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::NetworkFailure);
         assert!(error.message.contains("could not be reached"), "{}", error.message);
+    }
+
+    #[tokio::test]
+    async fn of_refused_credentials_only_the_code_is_told() {
+        let codes =
+            ["SignatureDoesNotMatch", "InvalidSignatureException", "ExpiredToken", "UnrecognizedClientException"];
+        for code in codes {
+            let error = iam(403, code).await;
+            assert_eq!(error.code, HandlerErrorCode::InvalidCredentials);
+            assert_eq!(
+                error.message,
+                format!(
+                    "ListAccessKeys for user alice failed: {code} (request id 11111111-2222-3333-4444-555555555555)"
+                )
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_place_of_a_code_and_is_none_is_not_shown() {
+        let error = iam(400, "wJalr/XUtn FEMI").await;
+        assert!(
+            error.message.contains("the answer cannot be read: why") && !error.message.contains("wJalr"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -235,7 +291,8 @@ mod tests {
         let body =
             r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' or '9f1c2b7e' is no good"}"#
                 .to_owned();
-        let store = SecretStore::new(client!(aws_sdk_secretsmanager, 400, body), TypeConfiguration::default());
+        let client = client!(aws_sdk_secretsmanager, 400, body);
+        let store = SecretStore::new(client, TypeConfiguration::default(), Confidential::default());
         let value: SecretValue = serde_json::from_value(serde_json::json!({
             "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI",
             "SesSmtpPasswordV4": "BMXhUYlu", "UserName": "alice", "ClientRequestToken": "9f1c2b7e",

@@ -11,7 +11,12 @@ use std::{
 };
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
-use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretOutput};
+use aws_sdk_secretsmanager::{
+    Client,
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::describe_secret::DescribeSecretOutput,
+};
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -20,13 +25,14 @@ use zeroize::Zeroizing;
 pub(crate) use ownership::Ownership;
 pub(crate) use tags::refuse_what_cannot_be_stored;
 
-use crate::{clock::Clock, sdk_error::failed};
+use crate::{clock::Clock, confidential::Confidential, sdk_error::failed};
 
 /// The secrets in AWS Secrets Manager, in the stack's account and region, with the caller's credentials.
 #[derive(Clone, Debug)]
 pub struct SecretStore {
     client: Client,
     configuration: TypeConfiguration,
+    confidential: Confidential,
 }
 
 /// The version of the layout in which secrets are written.
@@ -123,12 +129,10 @@ impl SecretValue {
     }
 
     /// Removes the secrets from an error: a service may quote the value that it refuses.
-    fn redact(&self, mut error: HandlerError) -> HandlerError {
+    fn redact(&self, error: HandlerError) -> HandlerError {
         let secrets = [&self.secret_access_key, &self.ses_smtp_password_v4].into_iter().flatten().map(Secret::expose);
-        for secret in secrets.chain(self.client_request_token.as_deref()) {
-            error.message = error.message.replace(secret, "[redacted]");
-        }
-        error
+        let secrets = Confidential::new(secrets.chain(self.client_request_token.as_deref()));
+        HandlerError { message: secrets.redact(&error.message), ..error }
     }
 }
 
@@ -163,10 +167,18 @@ impl Entry {
 }
 
 impl SecretStore {
-    /// The store behind `client`, under the prefix and KMS key that `configuration` names.
+    /// The store behind `client`, under the prefix and KMS key that `configuration` names. No error quotes what is
+    /// `confidential`.
     #[must_use]
-    pub fn new(client: Client, configuration: TypeConfiguration) -> Self {
-        Self { client, configuration }
+    pub fn new(client: Client, configuration: TypeConfiguration, confidential: Confidential) -> Self {
+        Self { client, configuration, confidential }
+    }
+
+    fn failed<E>(&self, operation: &str, id: &str, error: &SdkError<E, HttpResponse>) -> HandlerError
+    where
+        E: ProvideErrorMetadata,
+    {
+        failed(operation, &format!("secret {}", self.name(id)), error, &self.confidential)
     }
 
     /// The name of the secret of a key.
@@ -187,7 +199,7 @@ impl SecretStore {
             .secret_string(json.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
             .set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
-        call.send().await.map_err(|error| value.redact(failed("CreateSecret", &self.subject(id), &error)))?;
+        call.send().await.map_err(|error| value.redact(self.failed("CreateSecret", id, &error)))?;
         Ok(())
     }
 
@@ -202,7 +214,7 @@ impl SecretStore {
                 let arn = answer.arn.unwrap_or_else(|| self.name(id));
                 return Ok(Some(StoredSecret { id: id.to_owned(), arn, value: self.parse(id, &json) }));
             }
-            Err(error) => failed("GetSecretValue", &self.subject(id), &error),
+            Err(error) => self.failed("GetSecretValue", id, &error),
         };
         match error.code {
             HandlerErrorCode::NotFound => Ok(None),
@@ -243,7 +255,7 @@ impl SecretStore {
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
     async fn describe(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
         let answer = self.client.describe_secret().secret_id(self.name(id)).send().await;
-        match answer.map_err(|error| failed("DescribeSecret", &self.subject(id), &error)) {
+        match answer.map_err(|error| self.failed("DescribeSecret", id, &error)) {
             Ok(described) => Ok(Some(described).filter(|described| described.deleted_date.is_none())),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -257,7 +269,7 @@ impl SecretStore {
         let description = Ownership::of(value).describe(id);
         let call = self.client.update_secret().secret_id(self.name(id)).description(description);
         let call = call.secret_string(json.as_str());
-        call.send().await.map_err(|error| value.redact(failed("UpdateSecret", &self.subject(id), &error)))?;
+        call.send().await.map_err(|error| value.redact(self.failed("UpdateSecret", id, &error)))?;
         Ok(())
     }
 
@@ -273,7 +285,7 @@ impl SecretStore {
         }
         let call = self.client.remove_regions_from_replication().secret_id(self.name(id));
         let answer = call.set_remove_replica_regions(Some(regions)).send().await;
-        answer.map_err(|error| failed("RemoveRegionsFromReplication", &self.subject(id), &error))?;
+        answer.map_err(|error| self.failed("RemoveRegionsFromReplication", id, &error))?;
         match self.force_delete(id).await? {
             None => Ok(()),
             // The replicas are on their way out.
@@ -293,7 +305,7 @@ impl SecretStore {
         let is_refused = error
             .as_service_error()
             .is_some_and(|error| error.is_invalid_parameter_exception() || error.is_invalid_request_exception());
-        match failed("DeleteSecret", &self.subject(id), &error) {
+        match self.failed("DeleteSecret", id, &error) {
             error if error.is_not_found() => Ok(None),
             error if is_refused => Ok(Some(error)),
             error => Err(error),
@@ -307,10 +319,6 @@ impl SecretStore {
             "aws secretsmanager delete-secret --secret-id {}{region} --force-delete-without-recovery",
             self.name(id)
         )
-    }
-
-    fn subject(&self, id: &str) -> String {
-        format!("secret {}", self.name(id))
     }
 
     fn parse(&self, id: &str, json: &str) -> Value {

@@ -1,5 +1,6 @@
 //! A log line for every attempt of every call to AWS.
 
+use access_key_handlers::is_identifier;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -58,7 +59,7 @@ impl Intercept for AwsCalls {
             operation = call.map(Metadata::name),
             attempt = config.load::<RequestAttempts>().map(RequestAttempts::attempts),
             duration_ms = config.load::<Start>().map(milliseconds),
-            aws_request_id = response.and_then(RequestId::request_id),
+            aws_request_id = response.and_then(RequestId::request_id).filter(|id| is_identifier(id)),
             outcome = match context.output_or_error() {
                 Some(Err(error)) => failure(error, response),
                 _ => "OK".to_owned(),
@@ -95,9 +96,7 @@ fn error_code(body: &[u8]) -> Option<String> {
         Some(json) => json.get("__type")?.as_str()?.rsplit('#').next()?,
         None => text.split_once("<Code>")?.1.split_once("</Code>")?.0,
     };
-    // Anything else in this place is no code, and may be what must not be logged.
-    let is_code = code.len() <= 100 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    is_code.then(|| code.to_owned())
+    is_identifier(code).then(|| code.to_owned())
 }
 
 #[cfg(test)]

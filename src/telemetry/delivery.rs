@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use access_key_handlers::{ANSWER_TIME, DELIVERY_TIME};
+use access_key_handlers::{ANSWER_TIME, DELIVERY_TIME, is_identifier};
 use access_key_schema::ProviderContext;
 use aws_sdk_cloudwatchlogs::{
     config::http::HttpResponse,
@@ -40,7 +40,7 @@ impl<E: ProvideErrorMetadata> From<SdkError<E, HttpResponse>> for Undelivered {
         Self(match &error {
             SdkError::TimeoutError(_) => "Timeout".to_owned(),
             SdkError::DispatchFailure(_) => "NoConnection".to_owned(),
-            error => error.code().unwrap_or("UnreadableAnswer").to_owned(),
+            error => error.code().filter(|code| is_identifier(code)).unwrap_or("UnreadableAnswer").to_owned(),
         })
     }
 }

@@ -1,11 +1,12 @@
 //! Whole invocations with their deliveries, in one process and on simulated time.
 
 mod aws;
+mod echoes;
 
 use std::{io, time::SystemTime};
 
 use access_key_handlers::DELIVERY_TIME;
-use aws::{Account, Aws, SECRET};
+use aws::{Account, Aws, Refusal, SECRET};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{DateTime, date_time::Format};
 use fastrand::Rng;

@@ -7,7 +7,6 @@ use aws_sdk_secretsmanager::types::Tag as SdkTag;
 use tokio::try_join;
 
 use super::{SecretStore, StoredSecret, Value};
-use crate::sdk_error::failed;
 
 /// How many tags a secret may carry ([Secrets Manager quotas]).
 ///
@@ -71,7 +70,7 @@ impl SecretStore {
             return Ok(());
         }
         let call = self.client.tag_resource().secret_id(self.name(id)).set_tags(Some(sdk(tags)));
-        call.send().await.map_err(|error| failed("TagResource", &self.subject(id), &error))?;
+        call.send().await.map_err(|error| self.failed("TagResource", id, &error))?;
         Ok(())
     }
 
@@ -80,7 +79,7 @@ impl SecretStore {
             return Ok(());
         }
         let call = self.client.untag_resource().secret_id(self.name(id)).set_tag_keys(Some(keys));
-        call.send().await.map_err(|error| failed("UntagResource", &self.subject(id), &error))?;
+        call.send().await.map_err(|error| self.failed("UntagResource", id, &error))?;
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use access_key_handlers::{
-    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore, Services,
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore,
+    Services,
 };
 use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
@@ -59,8 +60,8 @@ pub(crate) fn services(world: &Arc<World>, caller: &Caller) -> Services {
     let store = client!(aws_sdk_secretsmanager, world, caller);
     let clock = Clock::starting_at(world.function_clock().now());
     Services {
-        iam: Iam::new(client!(aws_sdk_iam, world, caller), clock),
-        secret_store: SecretStore::new(store, type_configuration(caller.prefix)),
+        iam: Iam::new(client!(aws_sdk_iam, world, caller), clock, Confidential::default()),
+        secret_store: SecretStore::new(store, type_configuration(caller.prefix), Confidential::default()),
         keybase: Keybase::new(|| unreachable!("no life has a PgpKey"), None),
         clock,
         deadline: Deadline::of(caller.action, Duration::MAX),

@@ -1,5 +1,5 @@
-//! A model of AWS behind the SDK's HTTP interface, on simulated time: IAM and Secrets Manager in fair weather, and a Logs
-//! and a CloudWatch that do whatever may go wrong.
+//! A model of AWS behind the SDK's HTTP interface, on simulated time: IAM and Secrets Manager in fair weather or refusing
+//! whatever they are asked, and a Logs and a CloudWatch that do whatever may go wrong.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +43,8 @@ pub(super) struct Account {
     pub(super) created: usize,
     /// How often IAM shows no key, as it does for a while after one was created.
     pub(super) looks_without_keys: usize,
+    /// Why IAM and Secrets Manager refuse calls, if they do.
+    pub(super) refusal: Option<Refusal>,
     /// How long IAM and Secrets Manager take at most.
     pub(super) delay: Duration,
     /// What becomes of the calls that deliver; nothing goes wrong without it.
@@ -56,9 +58,21 @@ pub(super) struct Account {
     pub(super) deliveries: Vec<String>,
 }
 
+/// Why IAM and Secrets Manager refuse a call. The message is the whole call.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: String,
+    /// How many calls are answered before.
+    pub(super) answered: usize,
+    /// How many are refused then.
+    pub(super) refused: usize,
+}
+
 /// What becomes of a call.
 enum Fate {
     Answered,
+    Echoed(u16, String),
     Refused(u16, &'static str),
     Cut,
     Hanging,
@@ -97,6 +111,17 @@ impl Fate {
 }
 
 impl Account {
+    /// The refusal of a call, if it is time for one.
+    fn refuse(&mut self) -> Option<Fate> {
+        let Refusal { status, code, answered, refused } = self.refusal.as_mut()?;
+        if *answered > 0 {
+            *answered -= 1;
+            return None;
+        }
+        *refused = refused.checked_sub(1)?;
+        Some(Fate::Echoed(*status, code.clone()))
+    }
+
     /// The answer of IAM, in XML, or the code of its error.
     fn iam(&mut self, field: impl Fn(&str) -> String, operation: &str) -> Result<String, &'static str> {
         let date = self.create_date.clone().unwrap_or_else(|| "2026-01-01T00:00:00Z".to_owned());
@@ -124,6 +149,7 @@ impl Account {
                      <SecretAccessKey>{SECRET}</SecretAccessKey><CreateDate>{date}</CreateDate></AccessKey>"
                 ))
             }
+            "UpdateAccessKey" => Ok(String::new()),
             "DeleteAccessKey" => self.keys.remove(&field("AccessKeyId")).map(|_| String::new()).ok_or("NoSuchEntity"),
             _ => Err("NoSuchEntity"),
         }
@@ -134,10 +160,11 @@ impl Account {
         let name = body["SecretId"].as_str().or(body["Name"].as_str()).unwrap_or_default().to_owned();
         let missing = "ResourceNotFoundException";
         match operation {
-            "CreateSecret" => {
+            "CreateSecret" | "UpdateSecret" => {
                 self.secrets.insert(name, body["SecretString"].as_str().unwrap().to_owned());
                 Ok(json!({}))
             }
+            "TagResource" | "UntagResource" => Ok(json!({})),
             "GetSecretValue" => {
                 self.secrets.get(&name).map(|value| json!({"ARN": name, "SecretString": value})).ok_or(missing)
             }
@@ -230,6 +257,7 @@ impl HttpConnector for Aws {
             match aws.fate(&request) {
                 Fate::Answered => {}
                 Fate::Late(delay) => sleep(delay).await,
+                Fate::Echoed(status, code) => return Ok(echo(&request, status, &code)),
                 Fate::Refused(status, code) => return Ok(response(status, json!({"__type": code}).to_string())),
                 Fate::Cut => return Err(ConnectorError::io("connection reset".into())),
                 Fate::Hanging => pending().await,
@@ -248,11 +276,30 @@ impl Aws {
         let operation = match target.strip_prefix("Logs_20140328.") {
             Some(operation) => operation,
             None if request.uri().contains("/operation/PutMetricData") => "PutMetricData",
-            None => return Fate::Late(account.delay.mul_f64(fastrand::f64())),
+            None => return account.refuse().unwrap_or_else(|| Fate::Late(account.delay.mul_f64(fastrand::f64()))),
         };
         account.deliveries.push(operation.to_owned());
         account.weather.as_mut().map_or(Fate::Answered, Fate::any)
     }
+}
+
+/// An error that says all of the call that it refuses: as it came, and decoded.
+fn echo(request: &HttpRequest, status: u16, code: &str) -> HttpResponse {
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let headers = request.headers().iter().map(|(name, value)| {
+        let encoded = form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>();
+        format!("{name}:{value} {name}={encoded}")
+    });
+    let parts = [vec![request.method().to_owned(), request.uri().to_owned()], headers.collect(), vec![body.clone()]];
+    let message = parts.concat().join("\n");
+    if request.headers().contains_key("x-amz-target") {
+        return response(status, json!({"__type": code, "message": message}).to_string());
+    }
+    let form = form_urlencoded::parse(body.as_bytes()).map(|(name, value)| format!("'{value}' at '{name}'"));
+    let message = format!("{message}\n{}", form.collect::<Vec<_>>().join(", "));
+    let message = message.replace('&', "&amp;").replace('<', "&lt;");
+    let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    response(status, format!("<ErrorResponse>{error}</ErrorResponse>"))
 }
 
 fn response(status: u16, body: String) -> HttpResponse {

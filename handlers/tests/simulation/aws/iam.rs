@@ -156,7 +156,9 @@ impl Iam {
         let key = self.keys.iter().find(|key| key.id == id);
         let Some(state) = key.and_then(|key| key.state.seen(Read::GetAccessKeyLastUsed, moment)) else {
             return Err(if self.gone_keys_are_denied {
-                Refusal::new(403, "AccessDenied", "not authorized to perform: iam:GetAccessKeyLastUsed")
+                let who = "User: arn:aws:sts::123456789012:assumed-role/access-key-type/1";
+                let what = format!("perform iam:GetAccessKeyLastUsed on resource: access key {id}");
+                Refusal::new(403, "AccessDenied", format!("{who} is not authorized to {what}"))
             } else {
                 no_such_key(id)
             });

@@ -1,0 +1,88 @@
+//! What no message and no log line quotes, although a service may.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use access_key_schema::{AccessKey, CallerCredentials, Request, Secret};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The shortest text that is searched for, in bytes. Anything shorter stands in many a text by chance, and to take it out
+/// would destroy the text; no credential is so short.
+const MIN_LENGTH: usize = 8;
+
+/// What a URL and a canonical request encode: all but the unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The secrets of an invocation, and the values of its request that name nothing in AWS. Cheap to clone.
+///
+/// A service may quote what it was sent: the message of a refused signature is the whole request, that of a refused value
+/// is the value. So whatever a service says is searched for these texts where it becomes a part of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Confidential(Arc<[Secret]>);
+
+impl Confidential {
+    /// What an invocation hides: its caller's credentials, the token of its operation, and the values of tags, `PgpKey` and
+    /// `SesSmtpRegion`. The names of users, keys and secrets are not hidden: they say what a message is about.
+    #[must_use]
+    pub fn of(caller: &CallerCredentials, request: &Request) -> Self {
+        let CallerCredentials { secret_access_key, session_token, .. } = caller;
+        let context = &request.context;
+        let credentials = [
+            Some(secret_access_key.expose()),
+            session_token.as_ref().map(Secret::expose),
+            context.client_request_token.as_deref(),
+        ];
+        let stack_tags = context.stack_tags.values().chain(context.previous_stack_tags.values()).map(String::as_str);
+        let models = [Some(&request.desired), request.previous.as_ref()].into_iter().flatten();
+        // The stack's own region stands in every ARN.
+        let values = models.flat_map(values).filter(|value| *value != request.region);
+        Self::new(credentials.into_iter().flatten().chain(stack_tags).chain(values))
+    }
+
+    /// Hides each line of these texts, as it is and URL-encoded.
+    pub(crate) fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let lines = texts.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.len() >= MIN_LENGTH);
+        let spellings = lines.flat_map(|line| [line.to_owned(), utf8_percent_encode(line, ENCODED).to_string()]);
+        let mut hidden: Vec<_> = spellings.map(Secret::new).collect();
+        // One may be a part of another.
+        hidden.sort_by_key(|text| Reverse(text.expose().len()));
+        Self(hidden.into())
+    }
+
+    /// The text without what is hidden.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, hidden| text.replace(hidden.expose(), "[redacted]"))
+    }
+}
+
+/// The values of a model that name nothing in AWS.
+fn values(model: &AccessKey) -> impl Iterator<Item = &str> {
+    let tags = model.tags.iter().flatten().map(|tag| tag.value.as_str());
+    tags.chain(model.pgp_key.as_deref()).chain(model.ses_smtp_region.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_hidden_as_it_is_url_encoded_and_line_by_line_but_not_what_is_short() {
+        let confidential =
+            Confidential::new(["wJalr/XUtn+FEMI=", "-----BEGIN\r\n mQENBGY1\n", "BEGIN", "", "payments"]);
+        for (text, redacted) in [
+            ("x-amz-security-token:wJalr/XUtn+FEMI=;", "x-amz-security-token:[redacted];"),
+            ("Token=wJalr%2FXUtn%2BFEMI%3D&Action", "Token=[redacted]&Action"),
+            (r"-----BEGIN\r\n mQENBGY1\n", r"[redacted]\r\n [redacted]\n"),
+            ("team payments, BEGIN", "team [redacted], BEGIN"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            assert_eq!(confidential.redact(text), redacted);
+        }
+        assert!(!format!("{confidential:?}").contains("wJalr"));
+    }
+
+    #[test]
+    fn of_two_texts_of_which_one_is_a_part_of_the_other_both_are_hidden_whole() {
+        let confidential = Confidential::new(["abcdefgh", "abcdefghijkl"]);
+        assert_eq!(confidential.redact("abcdefghijkl abcdefgh"), "[redacted] [redacted]");
+    }
+}
