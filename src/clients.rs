@@ -8,7 +8,7 @@ use std::{
 
 use access_key_handlers::{
     ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, DELIVERY_TIME, Deadline, Iam, Keybase, OPERATION_TIMEOUT,
-    SecretStore, Services,
+    SecretStore, Services, retry_quota,
 };
 use access_key_schema::{CallerCredentials, ProviderCredentials, Request, Secret};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -103,8 +103,10 @@ impl Clients {
         let CallerCredentials { access_key_id, secret_access_key, session_token } = caller;
         let credentials = credentials(access_key_id, secret_access_key, session_token.as_ref(), "callerCredentials");
         let config = self.config(credentials, &request.region);
-        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(AwsCalls).build();
-        let store = aws_sdk_secretsmanager::config::Builder::from(&config).interceptor(AwsCalls).build();
+        let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_quota());
+        let iam = iam.interceptor(AwsCalls).build();
+        let store = aws_sdk_secretsmanager::config::Builder::from(&config).retry_partition(retry_quota());
+        let store = store.interceptor(AwsCalls).build();
         let clock = Clock::starting_at(SystemTime::now());
         let confidential = Confidential::of(caller, request);
         Services {
@@ -132,9 +134,11 @@ impl Clients {
             // A connection that was kept while Lambda froze the process may be dead.
             .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_DELAY))
             .build();
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(retry_quota()).build();
+        let metrics = aws_sdk_cloudwatch::config::Builder::from(&config).retry_partition(retry_quota()).build();
         DeliveryClients {
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            metrics: aws_sdk_cloudwatch::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
+            metrics: aws_sdk_cloudwatch::Client::from_conf(metrics),
         }
     }
 

@@ -33,7 +33,9 @@ pub use panics::contain_panics;
 pub use pgp::Keybase;
 pub use sdk_error::is_identifier;
 pub use secret_store::SecretStore;
-pub use time_budget::{ANSWER_TIME, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, DELIVERY_TIME, Deadline, OPERATION_TIMEOUT};
+pub use time_budget::{
+    ANSWER_TIME, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, DELIVERY_TIME, Deadline, OPERATION_TIMEOUT, retry_quota,
+};
 
 /// What the handlers work with, made anew for each invocation from its caller's credentials.
 #[derive(Debug)]

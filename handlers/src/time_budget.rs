@@ -9,6 +9,7 @@
 use std::{future::Future, time::Duration};
 
 use access_key_schema::{Action, HandlerError, HandlerErrorCode, Result};
+use aws_sdk_iam::config::retry::RetryPartition;
 use tokio::time::{Instant, timeout_at};
 
 /// How long connecting to AWS takes at most.
@@ -19,6 +20,15 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long one call to AWS takes at most, its retries included.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// A retry quota for one client of one invocation.
+///
+/// The SDK's own is one for all clients of a service and a region, as long as the process lives: what AWS throttles in one
+/// invocation would leave the next ones, of any stack, without a retry.
+#[must_use]
+pub fn retry_quota() -> RetryPartition {
+    RetryPartition::custom("invocation").build()
+}
 
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -140,6 +140,22 @@ async fn a_callback_is_an_invocation_of_its_own_in_the_same_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_aws_throttles_in_one_invocation_leaves_the_next_one_its_retries() {
+    let aws = Aws::new(Account::default());
+    let throttle = |answered, refused| Refusal { status: 400, code: "Throttling".to_owned(), answered, refused };
+    let read = request("READ", "one", json!({"UserName": "alice", "Id": "AKIAIOSFODNN7EXAMPLE"}));
+    // The SDK's quota is enough for a hundred retries.
+    for _ in 0..60 {
+        aws.account().refusal = Some(throttle(0, usize::MAX));
+        assert_eq!(invoke(&aws, &read).await["errorCode"], "Throttling");
+    }
+    aws.account().refusal = Some(throttle(0, 1));
+    let create = request("CREATE", "two", json!({"UserName": "alice"}));
+    assert_eq!(invoke(&aws, &create).await["status"], "SUCCESS");
+    assert_eq!(aws.account().refusal.as_ref().unwrap().refused, 0, "a call was throttled");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_warning_of_a_key_that_may_be_left_is_delivered_at_every_level_but_error() {
     let _listening = listen();
     let mut create = request("CREATE", "stack", json!({"UserName": "alice"}));

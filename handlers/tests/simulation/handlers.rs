@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use access_key_handlers::{
     ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore,
-    Services,
+    Services, retry_quota,
 };
 use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
-use aws_smithy_runtime::client::{identity::IdentityCache, retries::RetryPartition};
+use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use serde_json::Value;
 
@@ -29,9 +29,6 @@ pub(crate) struct Ask {
 }
 
 /// A client as `src/clients.rs` builds it, on simulated time.
-///
-/// Its bucket of retries is its own: the SDK's default ones are shared by the whole process, and lives must not know of
-/// each other.
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr) => {{
         let timeouts = TimeoutConfig::builder()
@@ -45,7 +42,7 @@ macro_rules! client {
             .identity_cache(IdentityCache::no_cache())
             .region($sdk::config::Region::from_static($caller.region))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .retry_partition(RetryPartition::custom("life").build())
+            .retry_partition(retry_quota())
             .timeout_config(timeouts)
             .time_source($world.function_clock())
             .sleep_impl(TokioSleep::new())
