@@ -12,12 +12,13 @@ use aws_sdk_iam::{
     types::{AccessKey, AccessKeyMetadata, StatusType},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
+use tokio::time::timeout;
 
 use self::shown::ShownKeys;
 use crate::{
     clock::Clock,
     confidential::Confidential,
-    sdk_error::failed,
+    sdk_error::{failed, timed_out},
     time_budget::{OPERATION_TIMEOUT, PROPAGATION},
 };
 
@@ -72,7 +73,7 @@ impl Iam {
         failed(operation, subject, error, &self.confidential)
     }
 
-    /// The user's keys, at most [`KEYS_PER_USER`]: one page always holds them all.
+    /// The user's keys, at most [`KEYS_PER_USER`].
     ///
     /// # Errors
     /// `NotFound` when IAM knows no such user, `ResourceConflict` when IAM does not know them everywhere yet.
@@ -91,9 +92,12 @@ impl Iam {
     /// # Errors
     /// `AccessDenied` for every user whom the role does not reach.
     pub(crate) async fn list_reachable_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
-        let answer = self.client.list_access_keys().user_name(user.as_str()).send().await;
-        let answer = answer.map_err(|error| self.failed("ListAccessKeys", &format!("user {user}"), &error))?;
-        let keys = answer.access_key_metadata;
+        let (operation, subject) = ("ListAccessKeys", format!("user {user}"));
+        // IAM may answer in pages that hold less than it is asked for. All of them get the time of one call.
+        let pages = self.client.list_access_keys().user_name(user.as_str()).into_paginator().items().send();
+        let keys = timeout(OPERATION_TIMEOUT, pages.collect::<std::result::Result<Vec<_>, _>>());
+        let keys = keys.await.map_err(|_| timed_out(operation, &subject))?;
+        let keys = keys.map_err(|error| self.failed(operation, &subject, &error))?;
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
@@ -301,7 +305,38 @@ fn whole_seconds(date: &DateTime) -> DateTime {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+
+    #[tokio::test]
+    async fn keys_on_several_pages_are_all_listed() {
+        let answer = |request: http::Request<SdkBody>| {
+            let form = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+            let (id, more) = if form.contains("Marker=second") {
+                ("AKIA2222222222222222", "<IsTruncated>false</IsTruncated>")
+            } else {
+                ("AKIA1111111111111111", "<IsTruncated>true</IsTruncated><Marker>second</Marker>")
+            };
+            let key = format!("<member><AccessKeyId>{id}</AccessKeyId><Status>Active</Status></member>");
+            let page = format!("<AccessKeyMetadata>{key}</AccessKeyMetadata>{more}");
+            let result = format!("<ListAccessKeysResult>{page}</ListAccessKeysResult>");
+            http::Response::new(SdkBody::from(format!("<ListAccessKeysResponse>{result}</ListAccessKeysResponse>")))
+        };
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(Credentials::for_tests())
+            .region(Region::from_static("us-east-1"))
+            .http_client(infallible_client_fn(answer))
+            .build();
+        let clock = Clock::starting_at(SystemTime::now());
+        let iam = Iam::new(Client::from_conf(config), clock, Confidential::default());
+        let keys = iam.list_access_keys(&UserName::try_from("alice".to_owned()).unwrap()).await.unwrap();
+        let ids: Vec<_> = keys.iter().map(|key| key.id.as_str()).collect();
+        assert_eq!(ids, ["AKIA1111111111111111", "AKIA2222222222222222"]);
+    }
 
     #[test]
     fn a_denial_names_a_policy_or_is_what_iam_says_of_a_key_that_does_not_exist() {

@@ -43,7 +43,7 @@ where
             };
             (code, reason)
         }
-        SdkError::TimeoutError(_) => (HandlerErrorCode::NetworkFailure, "AWS did not answer in time".to_owned()),
+        SdkError::TimeoutError(_) => return timed_out(operation, subject),
         SdkError::DispatchFailure(_) => (HandlerErrorCode::NetworkFailure, "AWS could not be reached".to_owned()),
         SdkError::ResponseError(response) if response.raw().status().is_server_error() => {
             (HandlerErrorCode::ServiceInternalError, "AWS answered with an error that cannot be read".to_owned())
@@ -56,6 +56,14 @@ where
     let request_id = error.request_id().filter(|id| is_identifier(id));
     let request_id = request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
     HandlerError::new(code, format!("{operation} for {subject} failed: {reason}{request_id}"))
+}
+
+/// What became of an `operation` that took too long.
+pub(crate) fn timed_out(operation: &str, subject: &str) -> HandlerError {
+    HandlerError::new(
+        HandlerErrorCode::NetworkFailure,
+        format!("{operation} for {subject} failed: AWS did not answer in time"),
+    )
 }
 
 /// Whether this can be an error code or a request id. Anything else in the place of one may be what must not be shown.

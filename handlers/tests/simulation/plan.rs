@@ -226,6 +226,11 @@ impl Plan {
         plan
     }
 
+    /// Whether `ListAccessKeys` answers a key a page. IAM may answer less than it is asked for.
+    pub(crate) fn keys_are_paged(&self) -> bool {
+        self.dice / 2 % 4 == 3
+    }
+
     /// From when on nothing goes wrong any more.
     pub(crate) fn calm_from(&self) -> Duration {
         let ends = self.troubles.iter().map(|trouble| match trouble.when {

@@ -26,6 +26,7 @@ pub(crate) struct Iam {
     counts: Vec<(Duration, String, usize)>,
     role: Role,
     gone_keys_are_denied: bool,
+    keys_are_paged: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +57,12 @@ pub(crate) struct KeyState {
 
 impl Iam {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Self { role: plan.role, gone_keys_are_denied: plan.gone_keys_are_denied, ..Self::default() }
+        Self {
+            role: plan.role,
+            gone_keys_are_denied: plan.gone_keys_are_denied,
+            keys_are_paged: plan.keys_are_paged(),
+            ..Self::default()
+        }
     }
 
     /// What the handlers' role is answered. `parameter` gives the parameters of the call.
@@ -73,7 +79,7 @@ impl Iam {
                 .ok_or_else(|| Refusal::new(400, "ValidationError", format!("{name} is missing")))
         };
         match operation {
-            "ListAccessKeys" => self.list_access_keys(required("UserName")?, moment),
+            "ListAccessKeys" => self.list_access_keys(required("UserName")?, parameter("Marker"), moment),
             "CreateAccessKey" => {
                 let user = required("UserName")?;
                 self.reached(user, Read::CheckBeforeWrite, moment)?;
@@ -103,16 +109,25 @@ impl Iam {
         }
     }
 
-    fn list_access_keys(&self, user: &str, moment: &mut Moment<'_>) -> Answer {
+    /// The keys after that of `marker`: all of them, or one, where keys are paged.
+    fn list_access_keys(&self, user: &str, marker: Option<&str>, moment: &mut Moment<'_>) -> Answer {
         self.reached(user, Read::ListAccessKeys, moment)?;
-        let mut members = String::new();
-        for key in &self.keys {
+        let (mut members, mut last, mut next) = (String::new(), None, None);
+        let from = marker.map_or(0, |marker| self.keys.iter().take_while(|key| key.id != marker).count() + 1);
+        for key in self.keys.iter().skip(from) {
             if let Some(state) = key.state.seen(Read::ListAccessKeys, moment).filter(|state| state.user == user) {
+                if self.keys_are_paged && last.is_some() {
+                    next = last;
+                    break;
+                }
                 let shown = key.xml_as(state, false);
                 members.extend(["<member><UserName>", user, "</UserName>", &shown, "</member>"]);
+                last = Some(&key.id);
             }
         }
-        let keys = format!("<AccessKeyMetadata>{members}</AccessKeyMetadata><IsTruncated>false</IsTruncated>");
+        let more = next.map(|id| format!("<Marker>{id}</Marker>")).unwrap_or_default();
+        let truncated = format!("<IsTruncated>{}</IsTruncated>{more}", next.is_some());
+        let keys = format!("<AccessKeyMetadata>{members}</AccessKeyMetadata>{truncated}");
         Ok(answer("ListAccessKeys", &format!("<UserName>{user}</UserName>{keys}")))
     }
 
