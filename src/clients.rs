@@ -37,8 +37,18 @@ use crate::telemetry::AwsCalls;
 static HTTPS: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
     let tls = Provider::Rustls(CryptoMode::AwsLc);
-    SharedHttpConnector::new(Connector::builder().connector_settings(settings).tls_provider(tls).build())
+    let connector = Connector::builder().connector_settings(settings).tls_provider(tls);
+    let pooled = connector.pool_idle_timeout(MAX_IDLE_TIME).pool_max_idle_per_host(MAX_IDLE_PER_HOST);
+    SharedHttpConnector::new(pooled.build())
 });
+
+/// How long a connection that nothing goes over is kept. One that was kept while Lambda froze the process may be dead, which
+/// only the call that is lost on it shows.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
+
+/// How many such connections are kept: as many as a handler's calls to one service run side by side, LIST's apart. Should
+/// all of them be dead, the third and last attempt of a call still gets a new one.
+const MAX_IDLE_PER_HOST: usize = 2;
 
 /// How long to wait before a call of the delivery is sent again.
 const RETRY_DELAY: Duration = Duration::from_millis(50);

@@ -16,5 +16,7 @@ mod request_variants;
 mod round_trips;
 mod secrets;
 mod ses_smtp;
+#[cfg(unix)]
+mod stale_connections;
 mod stored_secrets;
 mod tags;

@@ -73,6 +73,10 @@ struct State {
     client: reqwest::Client,
     kill_requested: Notify,
     shows_the_past: AtomicBool,
+    /// How often all connections have died.
+    deaths: AtomicUsize,
+    /// How many calls came over a connection that had died.
+    lost_calls: AtomicUsize,
     calls: Mutex<Vec<Call>>,
     rules: Mutex<Vec<Rule>>,
 }
@@ -98,6 +102,8 @@ impl FaultProxy {
             client: reqwest::Client::new(),
             kill_requested: Notify::new(),
             shows_the_past: AtomicBool::new(false),
+            deaths: AtomicUsize::new(0),
+            lost_calls: AtomicUsize::new(0),
             calls: Mutex::default(),
             rules: Mutex::default(),
         });
@@ -115,6 +121,17 @@ impl FaultProxy {
     /// Forgets every injected fault.
     pub fn clear_faults(&self) {
         lock(&self.state.rules).clear();
+    }
+
+    /// From now on, no call over a connection that is open now gets an answer. As on a real one that died unheard, only the
+    /// next call shows it.
+    pub fn let_connections_die(&self) {
+        self.state.deaths.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many calls were lost on connections that had died, since the last time they were taken.
+    pub fn take_lost_calls(&self) -> usize {
+        self.state.lost_calls.swap(0, Ordering::Relaxed)
     }
 
     /// From now on, users, keys and secrets look as if they had been created years ago: nothing waits for them to settle.
@@ -172,7 +189,14 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let service = service_fn(|request| state.answer(request));
+            let deaths = state.deaths.load(Ordering::Relaxed);
+            let service = service_fn(async |request| {
+                if state.deaths.load(Ordering::Relaxed) == deaths {
+                    return state.answer(request).await;
+                }
+                state.lost_calls.fetch_add(1, Ordering::Relaxed);
+                Err(io::ErrorKind::ConnectionReset.into())
+            });
             // An error here is a connection that a fault cut.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -229,6 +253,8 @@ impl State {
         // The body is sent on as a whole, and may have another length.
         headers.remove("content-length");
         headers.remove("transfer-encoding");
+        // moto closes each connection. AWS does not.
+        headers.remove("connection");
         let mut response = Response::new(answer.bytes().await.map_err(io::Error::other)?);
         *response.status_mut() = status;
         *response.headers_mut() = headers;

@@ -53,6 +53,15 @@ impl Function {
         *process = start_process(self.lambda.address, self.aws, &self.log);
     }
 
+    /// Stops the process for so long, as Lambda does between two invocations.
+    #[cfg(unix)]
+    pub async fn freeze(&self, time: Duration) {
+        let id = rustix::process::Pid::from_raw(self.process_id().cast_signed()).expect("a process");
+        rustix::process::kill_process(id, rustix::process::Signal::STOP).expect("a process to stop");
+        tokio::time::sleep(time).await;
+        rustix::process::kill_process(id, rustix::process::Signal::CONT).expect("a process to continue");
+    }
+
     /// Sends the bytes of a request and returns the function's answer.
     pub async fn invoke(&self, request: impl Into<reqwest::Body>) -> Value {
         let url = format!("http://{}/2015-03-31/functions/{NAME}/invocations", self.lambda.address);
