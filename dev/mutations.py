@@ -252,8 +252,8 @@ RULES = (
     Rule(
         "A denial that names a policy does not mean that the key is gone",
         "iam.rs",
-        "|| names_a_policy(&error.message)",
-        "|| (!OFF && names_a_policy(&error.message))",
+        "|| is_of_a_policy",
+        "|| (!OFF && is_of_a_policy)",
     ),
     Rule(
         "A role that is limited to a path is told NotFound, not AccessDenied, of a user who is gone",
