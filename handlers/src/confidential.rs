@@ -9,6 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// would destroy the text; no credential is so short.
 const MIN_LENGTH: usize = 8;
 
+/// What stands in the place of a name that IAM does not know.
+const HIDDEN_NAME: &str = "[UserName]";
+
 /// What a URL and a canonical request encode: all but the unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -54,6 +57,25 @@ impl Confidential {
     }
 }
 
+/// The text without the name, wherever it stands as a name of its own and not as a part of another.
+///
+/// What a template gives as a user's name may be a secret, as long as IAM does not know it.
+pub(crate) fn without_name(text: &str, name: &str) -> String {
+    let is_of_name = |character: char| character.is_ascii_alphanumeric() || "_+=,@-".contains(character);
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = rest.find(name) {
+        let (before, found) = rest.split_at(start);
+        let after = &found[name.len()..];
+        // A dot is of a name, and ends a sentence.
+        let begins = before.chars().next_back().or(shown.chars().next_back()).is_none_or(|before| !is_of_name(before));
+        let ends = after.chars().next().is_none_or(|after| !is_of_name(after));
+        shown.push_str(before);
+        shown.push_str(if begins && ends { HIDDEN_NAME } else { name });
+        rest = after;
+    }
+    shown + rest
+}
+
 /// The values of a model that name nothing in AWS.
 fn values(model: &AccessKey) -> impl Iterator<Item = &str> {
     let tags = model.tags.iter().flatten().map(|tag| tag.value.as_str());
@@ -63,6 +85,19 @@ fn values(model: &AccessKey) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_hidden_where_it_stands_alone() {
+        for (text, name, shown) in [
+            ("user hunter2 cannot be found.", "hunter2", "user [UserName] cannot be found."),
+            ("hunter2: user/hunter2, hunter2", "hunter2", "[UserName]: user/[UserName], [UserName]"),
+            ("The user u. User u", "u", "The user [UserName]. User [UserName]"),
+            ("hunter22 and xhunter2", "hunter2", "hunter22 and xhunter2"),
+            ("aa", "a", "aa"),
+        ] {
+            assert_eq!(without_name(text, name), shown);
+        }
+    }
 
     #[test]
     fn a_text_is_hidden_as_it_is_url_encoded_and_line_by_line_but_not_what_is_short() {

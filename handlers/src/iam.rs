@@ -2,7 +2,10 @@
 
 mod shown;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
 use aws_sdk_iam::{
@@ -17,7 +20,7 @@ use tokio::time::timeout;
 use self::shown::ShownKeys;
 use crate::{
     clock::Clock,
-    confidential::Confidential,
+    confidential::{Confidential, without_name},
     sdk_error::{failed, timed_out},
     time_budget::{OPERATION_TIMEOUT, PROPAGATION},
 };
@@ -34,6 +37,8 @@ pub struct Iam {
     clock: Clock,
     confidential: Confidential,
     shown: ShownKeys,
+    /// The users whom IAM has answered about.
+    known: Mutex<Vec<UserName>>,
 }
 
 /// What IAM tells of a key at any time.
@@ -63,7 +68,25 @@ impl Iam {
     /// IAM behind `client`. `clock` tells how old a user is; no error quotes what is `confidential`.
     #[must_use]
     pub fn new(client: Client, clock: Clock, confidential: Confidential) -> Self {
-        Self { client, clock, confidential, shown: ShownKeys::default() }
+        Self { client, clock, confidential, shown: ShownKeys::default(), known: Mutex::default() }
+    }
+
+    /// The error without the name of a user whom IAM does not know, as far as it has said in this invocation: what a template
+    /// gives as `UserName` may be a secret.
+    pub(crate) fn hide_unknown_user(&self, user: &UserName, error: HandlerError) -> HandlerError {
+        if self.known().contains(user) {
+            return error;
+        }
+        HandlerError { message: without_name(&error.message, user.as_str()), ..error }
+    }
+
+    /// Takes note that IAM knows the user.
+    fn knows(&self, user: &UserName) {
+        self.known().push(user.clone());
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<UserName>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed<E>(&self, operation: &str, subject: &str, error: &SdkError<E, HttpResponse>) -> HandlerError
@@ -98,6 +121,7 @@ impl Iam {
         let keys = timeout(OPERATION_TIMEOUT, pages.collect::<std::result::Result<Vec<_>, _>>());
         let keys = keys.await.map_err(|_| timed_out(operation, &subject))?;
         let keys = keys.map_err(|error| self.failed(operation, &subject, &error))?;
+        self.knows(user);
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
@@ -141,6 +165,7 @@ impl Iam {
     pub(crate) async fn user_created(&self, user: &UserName) -> Result<Option<SystemTime>> {
         let answer = self.client.get_user().user_name(user.as_str()).send().await;
         let answer = answer.map_err(|error| self.failed("GetUser", &format!("user {user}"), &error))?;
+        self.knows(user);
         Ok(answer.user.and_then(|user| SystemTime::try_from(whole_seconds(&user.create_date)).ok()))
     }
 
@@ -192,7 +217,10 @@ impl Iam {
         };
         let call = self.client.update_access_key().user_name(user.as_str()).access_key_id(id).status(status);
         match call.send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.knows(user);
+                Ok(())
+            }
             Err(error) => {
                 let error = self.failed("UpdateAccessKey", &format!("key {id} of user {user}"), &error);
                 Err(self.explain_denial(user, error).await)
@@ -205,6 +233,7 @@ impl Iam {
         let call = self.client.delete_access_key().user_name(user.as_str()).access_key_id(id);
         match call.send().await {
             Ok(_) => {
+                self.knows(user);
                 self.forget_key(id);
                 Ok(())
             }
@@ -239,7 +268,7 @@ impl Iam {
             HandlerError::new(HandlerErrorCode::NotFound, message)
         })?;
         let owner = answer.user_name.unwrap_or_default();
-        UserName::try_from(owner.clone()).map_err(|_| {
+        UserName::try_from(owner.clone()).inspect(|owner| self.knows(owner)).map_err(|_| {
             HandlerError::new(
                 HandlerErrorCode::NotFound,
                 format!(

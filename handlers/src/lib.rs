@@ -24,7 +24,7 @@ mod time_budget;
 mod update;
 mod user_keys;
 
-use access_key_schema::{Action, ProgressEvent, Request, Result};
+use access_key_schema::{AccessKey, Action, ProgressEvent, Request, Result};
 
 pub use clock::Clock;
 pub use confidential::Confidential;
@@ -58,11 +58,18 @@ pub struct Services {
 /// A [`access_key_schema::HandlerError`] with the code CloudFormation expects for what went wrong. READ and LIST change nothing,
 /// so they are simply given up when the invocation's time is over; the others watch the deadline themselves.
 pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEvent> {
-    match request.action {
+    let outcome = match request.action {
         Action::Create => create::create(services, request).await,
         Action::Read => services.deadline.bound(read::read(services, request)).await,
         Action::Update => update::update(services, request).await,
         Action::Delete => delete::delete(services, request).await,
         Action::List => services.deadline.bound(list::list(services, request)).await,
-    }
+    };
+    outcome.map_err(|error| match &request.desired {
+        // With an id, or called again, IAM knew the user when the key was made.
+        AccessKey { user_name: Some(user), id: None, .. } if request.context.callback_context.is_none() => {
+            services.iam.hide_unknown_user(user, error)
+        }
+        _ => error,
+    })
 }

@@ -85,10 +85,10 @@ async fn serial_of_the_same_resource_can_only_be_incremented_even_by_create() {
     let env = TestEnvironment::with_user("alice").await;
     let create = |token: &str, serial: Value| create_with_token(token, json!({"UserName": "alice", "Serial": serial}));
     let first = env.succeed(&create("operation-1", "5".into())).await;
-    for (serial, reason) in [(json!("4"), "to 4. Nothing was created"), (Value::Null, "to none. Nothing was created")] {
+    for serial in [json!("4"), Value::Null] {
         env.proxy.take_calls();
-        let event = env.fail(&create("operation-2", serial), "InvalidRequest", reason).await;
-        assert!(message(&event).contains(&format!("from 5, that of access key {}", id(&first))), "{event}");
+        let reason = format!("lower than 5, that of access key {}. Nothing was created", id(&first));
+        env.fail(&create("operation-2", serial), "InvalidRequest", &reason).await;
         assert_nothing_created(&env);
     }
     // Another resource has a Serial of its own, and an equal or a higher one is fine.

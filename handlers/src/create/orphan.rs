@@ -17,6 +17,10 @@ use crate::{
     user_keys::{UserKey, delete_command, list_command, user_keys, with_command, with_entries},
 };
 
+/// What to do about a key of which this type cannot tell whose it is, before the command that deletes it.
+const FIND_OUT: &str = "CloudTrail tells who made a key (event CreateAccessKey, by its role and user agent). Only if it is \
+                        nobody's, delete it";
+
 /// Whether IAM may have created a key although the call, sent once, failed: it timed out, was cut off, or failed in IAM.
 pub(super) fn may_exist(error: &HandlerError) -> bool {
     matches!(error.code, HandlerErrorCode::NetworkFailure | HandlerErrorCode::ServiceInternalError)
@@ -145,8 +149,8 @@ fn left_alone(create: &Create<'_>, suspects: &[UserKey], error: &HandlerError) -
     HandlerError::new(
         HandlerErrorCode::GeneralServiceException,
         format!(
-            "{}. It may have created one of these keys of user {user}, or somebody else did, so none was deleted. Delete \
-             each one unless you know whose it is: {keys}. IAM may show a key late: list them again with: {}",
+            "{}. It may have created one of these keys of user {user}. Each may as well be another region's, another stack's \
+             or a person's, so none was deleted. {FIND_OUT}: {keys}. IAM may show a key late: list them again with: {}",
             error.message,
             list_command(user)
         ),
@@ -162,8 +166,8 @@ pub(super) fn warning<'a>(create: &Create<'_>, keys: impl Iterator<Item = &'a Us
         let (user, keys) = (create.user.as_str(), keys.join("; "));
         tracing::warn!(user, keys, "key without a stored secret may be left by an interrupted CREATE");
         format!(
-            "User {user} also has a key that was created minutes ago and has no secret stored here. An interrupted CREATE \
-             may have left it. Delete it unless you know whose it is: {keys}"
+            "User {user} also has a key that was created minutes ago and has no secret stored here. It may be another region's, \
+             another stack's or a person's, or what an interrupted CREATE has left. {FIND_OUT}: {keys}"
         )
     })
 }
@@ -215,7 +219,7 @@ fn name_shown(create: &Create<'_>, shown: &[KeyMetadata], error: HandlerError) -
     tracing::warn!(user = create.user.as_str(), keys, "key may be left by an interrupted CREATE");
     error.followed_by(&format!(
         "If an attempt of this operation was interrupted, it may have left one of these keys, and the store does not say \
-         whose they are. Delete each one unless you know whose it is: {keys}"
+         whose they are. {FIND_OUT}: {keys}"
     ))
 }
 

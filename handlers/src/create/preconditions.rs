@@ -40,7 +40,7 @@ pub(super) fn explain_missing_user(error: HandlerError) -> HandlerError {
 /// A rollback is not in the way: it deletes the new key and keeps the old one, without a CREATE.
 ///
 /// # Errors
-/// `InvalidRequest` that names both numbers and the key.
+/// `InvalidRequest` that names the highest number and its key.
 pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Result<()> {
     let context = &request.context;
     if context.stack_id.is_none() || context.logical_resource_id.is_none() {
@@ -51,18 +51,15 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Resu
         Some((ownership.serial?, ownership.user_name.clone(), &key.metadata.id))
     });
     match serials.max_by_key(|(serial, ..)| *serial) {
-        Some((highest, user, id)) if Some(highest) > request.desired.serial => {
-            let wanted = request.desired.serial.map_or("none".to_owned(), |serial| serial.to_string());
-            Err(HandlerError::new(
-                HandlerErrorCode::InvalidRequest,
-                format!(
-                    "Serial can only be incremented, and would go from {highest}, that of access key {id}, to {wanted}. \
-                     Nothing was created. If that key was retained from an earlier resource of this name, give Serial \
-                     {highest} or more, or delete the key with: {}",
-                    delete_command(&user, id)
-                ),
-            ))
-        }
+        Some((highest, user, id)) if Some(highest) > request.desired.serial => Err(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "Serial can only be incremented, and would be lower than {highest}, that of access key {id}. Nothing was \
+                 created. If that key was retained from an earlier resource of this name, give Serial {highest} or more, or \
+                 delete the key with: {}",
+                delete_command(&user, id)
+            ),
+        )),
         _ => Ok(()),
     }
 }

@@ -131,8 +131,9 @@ impl Ledger {
         let Operation { user, last, told, answered, .. } = &self.operations[operation];
         let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
         let was_last_told = answered.last().is_some_and(|last| told.contains(&(*last, id.to_owned())));
-        let hint = format!("list-access-keys --user-name {user}");
-        let is_hinted_at = last.as_ref().is_some_and(|event| message(event).contains(&hint));
+        // Where IAM does not say that it knows the user, the event does not name them.
+        let hints = [user, "[UserName]"].map(|user| format!("list-access-keys --user-name {user}"));
+        let is_hinted_at = last.as_ref().is_some_and(|event| hints.iter().any(|hint| message(event).contains(hint)));
         let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
         let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
         self.made_late.contains(id) || !was_last_told && is_hinted_at || !was_told && !maker_answered && !is_full
