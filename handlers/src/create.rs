@@ -25,7 +25,7 @@ use crate::{
     panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::success,
-    secret_store::{Ownership, SecretValue, StoredSecret, Value, refuse_what_cannot_be_stored},
+    secret_store::{Ownership, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
     ses_smtp,
     stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{
@@ -223,6 +223,7 @@ impl Create<'_> {
             stack_id: request.context.stack_id.clone(),
             logical_resource_id: request.context.logical_resource_id.clone(),
             client_request_token: request.context.client_request_token.clone(),
+            unknown: UnknownFields::default(),
         };
         let region = desired.ses_smtp_region.as_deref().unwrap_or(&request.region);
         let password = ses_smtp::password(&secret_access_key, region)?;

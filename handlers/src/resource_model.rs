@@ -19,7 +19,7 @@ pub(crate) fn success(
     stored: Option<StoredSecret>,
 ) -> Result<ProgressEvent> {
     let known = of_iam(user, key);
-    let Some(StoredSecret { arn, value, id }) = stored else { return Ok(ProgressEvent::success(known)) };
+    let Some(StoredSecret { arn, value, id, .. }) = stored else { return Ok(ProgressEvent::success(known)) };
     let known = AccessKey { secret_arn: Some(arn), ..known };
     match value {
         Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),

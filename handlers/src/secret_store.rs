@@ -7,6 +7,7 @@ mod tags;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, SystemTime},
 };
 
@@ -19,11 +20,12 @@ use aws_sdk_secretsmanager::{
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use serde_with::skip_serializing_none;
 use zeroize::Zeroizing;
 
 pub(crate) use ownership::Ownership;
-pub(crate) use tags::refuse_what_cannot_be_stored;
+pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
 
 use crate::{clock::Clock, confidential::Confidential, sdk_error::failed};
 
@@ -41,6 +43,9 @@ pub struct SecretStore {
 /// what it has before it. A new field that may be missing leaves it as it is. Nothing is refused for its version, because
 /// after a rollback, an older release reads what the newer one has written.
 const LAYOUT_VERSION: u32 = 1;
+
+/// The field that holds it.
+const LAYOUT_VERSION_FIELD: &str = "LayoutVersion";
 
 /// A [`SecretValue`] as it is written.
 #[derive(Serialize)]
@@ -80,6 +85,20 @@ pub(crate) struct SecretValue {
     pub(crate) stack_id: Option<String>,
     pub(crate) logical_resource_id: Option<String>,
     pub(crate) client_request_token: Option<String>,
+    #[serde(flatten)]
+    pub(crate) unknown: UnknownFields,
+}
+
+/// The fields of a stored secret that this version does not know: a person added them, or a newer version. They are written
+/// back as they are. They may be secrets, so `Debug` does not show them.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct UnknownFields(Map<String, Json>);
+
+impl fmt::Debug for UnknownFields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
 }
 
 /// A stored secret.
@@ -88,6 +107,8 @@ pub(crate) struct StoredSecret {
     /// The access key id.
     pub(crate) id: String,
     pub(crate) arn: String,
+    /// The id of the version that was read, where it could be.
+    pub(crate) version: Option<String>,
     pub(crate) value: Value,
 }
 
@@ -212,7 +233,8 @@ impl SecretStore {
             Ok(answer) => {
                 let json = Zeroizing::new(answer.secret_string.unwrap_or_default());
                 let arn = answer.arn.unwrap_or_else(|| self.name(id));
-                return Ok(Some(StoredSecret { id: id.to_owned(), arn, value: self.parse(id, &json) }));
+                let (version, value) = (answer.version_id, self.parse(id, &json));
+                return Ok(Some(StoredSecret { id: id.to_owned(), arn, version, value }));
             }
             Err(error) => self.failed("GetSecretValue", id, &error),
         };
@@ -225,6 +247,7 @@ impl SecretStore {
                 StoredSecret {
                     id: id.to_owned(),
                     arn: described.arn.unwrap_or_else(|| self.name(id)),
+                    version: None,
                     value: Value::Unreadable { why: error.message, ownership },
                 }
             })),
@@ -262,15 +285,15 @@ impl SecretStore {
         }
     }
 
-    /// Writes a changed value, in the layout of today.
-    async fn replace(&self, value: &SecretValue) -> Result<()> {
+    /// Writes a changed value, in the layout of today. Returns the id of its version, by which a read tells that it shows it.
+    async fn replace(&self, value: &SecretValue) -> Result<Option<String>> {
         let id = &value.access_key_id;
         let json = value.to_json()?;
         let description = Ownership::of(value).describe(id);
         let call = self.client.update_secret().secret_id(self.name(id)).description(description);
         let call = call.secret_string(json.as_str());
-        call.send().await.map_err(|error| value.redact(self.failed("UpdateSecret", id, &error)))?;
-        Ok(())
+        let answer = call.send().await;
+        Ok(answer.map_err(|error| value.redact(self.failed("UpdateSecret", id, &error)))?.version_id)
     }
 
     /// Deletes the stored secret of a key for good, its replicas in other regions too. Nothing stored is fine.
@@ -328,7 +351,10 @@ impl SecretStore {
             value.access_key_id == id && (value.secret_access_key.is_some() || value.encrypted_secret.is_some())
         };
         match value.filter(holds_the_secret) {
-            Some(value) => Value::Readable(Box::new(value)),
+            Some(mut value) => {
+                value.unknown.0.shift_remove(LAYOUT_VERSION_FIELD);
+                Value::Readable(Box::new(value))
+            }
             None => Value::Unreadable {
                 why: format!(
                     "The secret {} does not hold the credentials of access key {id}: somebody changed it. Restore its \

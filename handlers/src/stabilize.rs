@@ -28,9 +28,18 @@ pub(crate) struct CallbackContext {
     /// How many invocations have waited. CloudFormation may bring it back as a string.
     #[serde_as(deserialize_as = "WholeNumber")]
     invocations: u32,
+    /// The version of the secret that UPDATE has written, and READ has to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret_version: Option<String>,
 }
 
 impl CallbackContext {
+    /// What an operation's first invocation waits for: IAM, and the store to show this version of the secret, if one was
+    /// written.
+    pub(crate) fn waiting_for(id: &str, secret_version: Option<String>) -> Self {
+        Self { access_key_id: id.to_owned(), invocations: 0, secret_version }
+    }
+
     /// The context that the request carries; none in an operation's first invocation.
     ///
     /// # Errors
@@ -103,7 +112,8 @@ pub(crate) fn call_again(
     }
     tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
     let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.declared() };
-    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations });
+    let secret_version = context.and_then(|context| context.secret_version.clone());
+    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version });
     Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
 }
 

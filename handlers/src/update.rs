@@ -1,6 +1,13 @@
 //! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
+//!
+//! CloudFormation rolls a failed update back by another UPDATE, with the properties exchanged. So what is refused changes
+//! nothing, and an UPDATE that has nothing to write succeeds, whatever it would not be allowed to write.
+//!
+//! - `refusals.rs`: what cannot be updated
 
-use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
+mod refusals;
+
+use access_key_schema::{AccessKey, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
 use tokio::{join, time::Instant, try_join};
 
 use crate::{
@@ -8,264 +15,274 @@ use crate::{
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::{not_found, of_iam, success, success_without_secret},
-    secret_store::{StoredSecret, Value, refuse_what_cannot_be_stored},
+    secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again, poll, unless_retriable},
     time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, UNKNOWN_WAIT},
 };
 
-/// Writes the same again in every callback.
-///
-/// The status is written only where the template changed it: somebody may have deactivated the key since, because it has
-/// leaked, and a change of `Tags` shall not switch it on again.
+/// One UPDATE: what every step of it needs.
+struct Update<'a> {
+    services: &'a Services,
+    request: &'a Request,
+    id: &'a str,
+    changes: Changes,
+}
+
+/// What the request says that changes.
+struct Changes {
+    /// The status. Also where nothing says that it does not.
+    ///
+    /// Nothing but a change in the template activates a key: somebody may have deactivated it since, because it has leaked, and
+    /// a change of `Tags` shall not switch it on again. A key that the template wants inactive is deactivated in any case.
+    status: bool,
+    /// The resource's own tags. `None` where nothing says what they were before.
+    own_tags: Option<bool>,
+    stack_tags: bool,
+}
+
+/// The stored secret of the key, `None` where there is none, or why nothing can be said of it.
+type Stored = Result<Option<StoredSecret>>;
+
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
-    let id = request.primary_identifier()?;
-    if let Some(previous) = &request.previous {
-        refuse_create_only_changes(previous, &request.desired)?;
+    let update = Update { services, request, id: request.primary_identifier()?, changes: Changes::of(request) };
+    match CallbackContext::of(request)? {
+        None => update.begin().await,
+        Some(context) => update.go_on(&context).await,
     }
-    refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
-    let user = request.user_name()?;
-    let context = CallbackContext::of(request)?;
-    let new_status = changes_status(request).then(|| request.desired.wanted_status());
-    let stored = match new_status {
-        Some(status) if !changes_tags(request) => {
-            // Both run to their end: a status that is set counts, although the secret cannot be had.
-            let (set, stored) = join!(set_status(services, user, id, status), services.secret_store.get(id));
-            set?;
-            let stored = match stored {
-                Ok(None) => find_late_secret(services, user, id).await,
-                stored => stored,
-            };
-            match stored {
-                Err(failure) if !changes_stack_tags(request) => {
-                    return go_on_without_secret(services, request, user, id, context.as_ref(), &failure).await;
+}
+
+impl Changes {
+    fn of(request: &Request) -> Self {
+        let Request { desired, previous, context, .. } = request;
+        let has_other_tags = |previous: &AccessKey| !are_same(previous.tags.as_deref(), desired.tags.as_deref());
+        Self {
+            status: previous.as_ref().is_none_or(|previous| previous.wanted_status() != desired.wanted_status()),
+            own_tags: previous.as_ref().map(has_other_tags),
+            stack_tags: context.stack_tags != context.previous_stack_tags,
+        }
+    }
+}
+
+impl Update<'_> {
+    async fn begin(&self) -> Result<ProgressEvent> {
+        let Self { services, request, id, changes } = self;
+        self.refuse_create_only_changes().await?;
+        if changes.own_tags == Some(false) && !changes.stack_tags && changes.status {
+            return self.set_status_alone().await;
+        }
+        if changes.own_tags != Some(false) || changes.stack_tags {
+            refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
+        }
+        let (found, stored) = join!(self.find(), services.secret_store.get(id));
+        let (mut user, key) = found?;
+        let stored = self.wait_for_secret(&key, stored).await;
+        self.refuse_tags(&stored).await?;
+        let (stored, version) = self.retag(stored).await?;
+        // Last: what was refused so far has left it as it was.
+        let (status, is_undone) = (request.desired.wanted_status(), request.context.rollback == Some(true));
+        if changes.status || status == Status::Inactive && (is_undone || key.status != status) {
+            user = self.set_status(status).await?;
+        }
+        self.answer(&user, stored, &CallbackContext::waiting_for(id, version)).await
+    }
+
+    /// An UPDATE that changes the status alone does not fail for the secret: CloudFormation's rollback would set the previous
+    /// status, and so activate a key again that was deactivated because it has leaked.
+    async fn set_status_alone(&self) -> Result<ProgressEvent> {
+        let Self { services, request, id, .. } = self;
+        // Both run to their end: a status that is set counts, although the secret cannot be had.
+        let set = self.set_status(request.desired.wanted_status());
+        let (set, stored) = join!(set, services.secret_store.get(id));
+        let user = set?;
+        let stored = match stored {
+            Ok(None) => self.find_late_secret(&user).await,
+            stored => stored,
+        };
+        self.answer(&user, stored, &CallbackContext::waiting_for(id, None)).await
+    }
+
+    /// Goes on in a callback: everything is written.
+    async fn go_on(&self, context: &CallbackContext) -> Result<ProgressEvent> {
+        let (found, stored) = join!(self.find(), self.services.secret_store.get(self.id));
+        let (user, _) = found?;
+        self.answer(&user, stored, context).await
+    }
+
+    /// Sets the status of the key. Returns the user who has it by now.
+    async fn set_status(&self, status: Status) -> Result<UserName> {
+        let Self { services, id, .. } = self;
+        let set = async |user: &UserName| services.iam.update_access_key(user, id, status).await.map(Some);
+        match self.until_known(Purpose::Write, set).await {
+            Ok((user, ())) => Ok(user),
+            Err(refusal) if refusal.code.is_retriable() || refusal.is_not_found() => Err(refusal),
+            // There was nothing to write.
+            Err(refusal) => match self.find().await {
+                Ok((user, key)) if key.status == status => Ok(user),
+                _ => Err(refusal),
+            },
+        }
+    }
+
+    /// The key, as IAM shows it, and the user who has it by now.
+    async fn find(&self) -> Result<(UserName, KeyMetadata)> {
+        let Self { services, id, .. } = self;
+        self.until_known(Purpose::Read, async |user: &UserName| services.iam.find_access_key(user, id).await).await
+    }
+
+    /// What IAM answers to `ask` when it knows the key, which it may not do everywhere yet. The user may have been renamed: then
+    /// the store has the old name, which is the proof that the key may be written to under the new one.
+    ///
+    /// # Errors
+    /// - `NotFound`: IAM shows the key nowhere.
+    /// - `InvalidRequest`: it is another user's.
+    async fn until_known<T>(
+        &self,
+        purpose: Purpose,
+        ask: impl AsyncFn(&UserName) -> Result<Option<T>>,
+    ) -> Result<(UserName, T)> {
+        let Self { services, request, id, .. } = self;
+        let start = Instant::now();
+        let mut user = request.user_name()?.clone();
+        let look = async || {
+            match ask(&user).await {
+                Ok(None) => {}
+                Err(error) if error.is_not_found() => {}
+                known => return Ok(known?.map(|known| (user.clone(), known))),
+            }
+            match whereabouts(services, &user, id).await? {
+                Whereabouts::Here => {}
+                Whereabouts::Elsewhere(owner) => {
+                    if purpose == Purpose::Write && !self.was_made_for(&user).await? {
+                        let advice = "Set UserName to the user's current name, which replaces the key";
+                        return Err(of_another_user(id, &user, &owner, advice));
+                    }
+                    user = owner;
+                    return Ok(ask(&user).await?.map(|known| (user.clone(), known)));
                 }
-                stored => stored?,
+                Whereabouts::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.is_young().await => {}
+                Whereabouts::Nowhere => return Err(not_found(id, &user)),
             }
-        }
-        _ => {
-            let (key, stored) = try_join!(find(services, user, id), services.secret_store.get(id))?;
-            let stored = wait_for_secret(services, &key, stored).await?;
-            // What is refused changes nothing.
-            refuse_tags(services, request, id, stored.as_ref())?;
-            if let Some(status) = new_status {
-                set_status(services, user, id, status).await?;
-            }
-            stored
-        }
-    };
-    let stored = match stored {
-        Some(stored) => Some(services.secret_store.retag(stored, request).await?),
-        None => None,
-    };
-    match wait_until_shown(services, request, user, id, stored.as_ref()).await? {
-        Some(key) => success(request, user, key, stored),
-        None => call_again(request, user, id, context.as_ref()),
-    }
-}
-
-/// Whether the template changed the status, or nothing says that it did not.
-fn changes_status(request: &Request) -> bool {
-    request.previous.as_ref().is_none_or(|previous| previous.wanted_status() != request.desired.wanted_status())
-}
-
-/// Whether the template changed the resource's own tags, or nothing says that it did not.
-fn changes_tags(request: &Request) -> bool {
-    request.previous.as_ref().is_none_or(|previous| previous.tags != request.desired.tags)
-}
-
-/// Whether the stack's tags changed.
-fn changes_stack_tags(request: &Request) -> bool {
-    request.context.stack_tags != request.context.previous_stack_tags
-}
-
-/// The answer of an UPDATE that has set the status and nothing else, where the secret cannot be had. It does not fail for that:
-/// CloudFormation's rollback would set the previous status, and so activate a key again that was deactivated because it has
-/// leaked.
-async fn go_on_without_secret(
-    services: &Services,
-    request: &Request,
-    user: &UserName,
-    id: &str,
-    context: Option<&CallbackContext>,
-    failure: &HandlerError,
-) -> Result<ProgressEvent> {
-    let Some(key) = wait_until_shown(services, request, user, id, None).await? else {
-        return call_again(request, user, id, context);
-    };
-    // What passes is waited for, but not for ever.
-    if failure.code.is_retriable()
-        && let Ok(event) = call_again(request, user, id, context)
-    {
-        return Ok(event);
-    }
-    Ok(success_without_secret(of_iam(user, key), id, user, &failure.message))
-}
-
-/// Sets the status of the key.
-async fn set_status(services: &Services, user: &UserName, id: &str, status: Status) -> Result<()> {
-    until_known(services, user, id, async || services.iam.update_access_key(user, id, status).await.map(Some)).await
-}
-
-/// The key, as IAM shows it.
-async fn find(services: &Services, user: &UserName, id: &str) -> Result<KeyMetadata> {
-    until_known(services, user, id, async || services.iam.find_access_key(user, id).await).await
-}
-
-/// What IAM answers to `ask` when it knows the key, which it may not do everywhere yet.
-///
-/// # Errors
-/// - `NotFound`: IAM shows the key nowhere.
-/// - `InvalidRequest`: it is another user's.
-async fn until_known<T>(
-    services: &Services,
-    user: &UserName,
-    id: &str,
-    ask: impl AsyncFn() -> Result<Option<T>>,
-) -> Result<T> {
-    let start = Instant::now();
-    let look = async || {
-        match ask().await {
-            Ok(None) => {}
-            Err(error) if error.is_not_found() => {}
-            known => return known,
-        }
-        match whereabouts(services, user, id).await? {
-            Whereabouts::Here => Ok(None),
-            Whereabouts::Elsewhere(owner) => {
-                let advice = "Set UserName to the user's current name, which replaces the key";
-                Err(of_another_user(id, user, &owner, advice))
-            }
-            Whereabouts::Nowhere if start.elapsed() < UNKNOWN_WAIT || is_young(services, id).await => Ok(None),
-            Whereabouts::Nowhere => Err(not_found(id, user)),
-        }
-    };
-    let reason = "waiting until IAM knows the key that is to be updated";
-    let known = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
-    known.ok_or_else(|| undecided(id, user))
-}
-
-/// The stored secret of the key. The store may show it late if the key is young.
-async fn wait_for_secret(
-    services: &Services,
-    key: &KeyMetadata,
-    stored: Option<StoredSecret>,
-) -> Result<Option<StoredSecret>> {
-    if stored.is_some() || !key.is_younger_than(PROPAGATION, &services.clock) {
-        return Ok(stored);
-    }
-    let reason = "waiting until the store shows the secret of the key, which is seconds old";
-    let look = async || services.secret_store.get(&key.id).await;
-    poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
-}
-
-/// The stored secret of a key that the store does not show at once.
-async fn find_late_secret(services: &Services, user: &UserName, id: &str) -> Result<Option<StoredSecret>> {
-    match services.iam.find_access_key(user, id).await {
-        Ok(Some(key)) => wait_for_secret(services, &key, None).await,
-        // IAM knew the key a moment ago.
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(None),
-    }
-}
-
-/// Whether the key is so young that IAM may not show it yet.
-async fn is_young(services: &Services, id: &str) -> bool {
-    let entry = services.secret_store.entry(id).await.ok().flatten();
-    entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
-}
-
-/// The key, once READ would answer with what was written: its status and its tags, where these changed.
-async fn wait_until_shown(
-    services: &Services,
-    request: &Request,
-    user: &UserName,
-    id: &str,
-    written: Option<&StoredSecret>,
-) -> Result<Option<KeyMetadata>> {
-    let status = request.desired.wanted_status();
-    let declared = written.and_then(StoredSecret::readable).filter(|_| changes_tags(request)).map(|value| &value.tags);
-    let reason = "waiting until IAM and the store show what was written";
-    poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
-        let are_tags_shown = async {
-            let Some(declared) = declared else { return Ok::<_, HandlerError>(true) };
-            let stored = unless_retriable(services.secret_store.get(id).await)?.flatten();
-            Ok(stored.as_ref().and_then(StoredSecret::readable).is_some_and(|value| value.tags == *declared))
+            Ok(None)
         };
-        let shown = async {
-            match services.iam.find_access_key(user, id).await {
-                // It was known a moment ago.
-                Err(error) if error.is_not_found() => Ok(None),
-                shown => Ok(unless_retriable(shown)?.flatten()),
+        let reason = "waiting until IAM knows the key that is to be updated";
+        let known = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+        known.ok_or_else(|| undecided(id, &user))
+    }
+
+    /// Whether the store says that the key was created for this user.
+    async fn was_made_for(&self, user: &UserName) -> Result<bool> {
+        let entry = self.services.secret_store.entry(self.id).await?;
+        Ok(entry.and_then(|entry| entry.ownership).is_some_and(|ownership| ownership.user_name == *user))
+    }
+
+    /// Whether the key is so young that IAM may not show it yet.
+    async fn is_young(&self) -> bool {
+        let Self { services, id, .. } = self;
+        let entry = services.secret_store.entry(id).await.ok().flatten();
+        entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
+    }
+
+    /// The stored secret of the key. The store may show it late if the key is young.
+    async fn wait_for_secret(&self, key: &KeyMetadata, stored: Stored) -> Stored {
+        let Self { services, id, .. } = self;
+        if !matches!(stored, Ok(None)) || !key.is_younger_than(PROPAGATION, &services.clock) {
+            return stored;
+        }
+        let reason = "waiting until the store shows the secret of the key, which is seconds old";
+        let look = async || services.secret_store.get(id).await;
+        poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
+    }
+
+    /// The stored secret of a key that the store does not show at once.
+    async fn find_late_secret(&self, user: &UserName) -> Stored {
+        match self.services.iam.find_access_key(user, self.id).await {
+            Ok(Some(key)) => self.wait_for_secret(&key, Ok(None)).await,
+            // IAM knew the key a moment ago.
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes the tags, where there is a secret that they can be written to. Returns the id of the version that READ has to
+    /// show then.
+    async fn retag(&self, stored: Stored) -> Result<(Stored, Option<String>)> {
+        match stored {
+            // Of a secret that cannot be read, only the stack's tags can change.
+            Ok(Some(mut stored)) if stored.readable().is_some() || self.changes.own_tags == Some(false) => {
+                let version = self.services.secret_store.retag(&mut stored, self.request).await?;
+                Ok((Ok(Some(stored)), version))
             }
+            stored => Ok((stored, None)),
+        }
+    }
+
+    /// The answer, once READ would give the same; until then, a callback. A status that was set is set back when the answer is
+    /// a refusal.
+    async fn answer(&self, user: &UserName, stored: Stored, context: &CallbackContext) -> Result<ProgressEvent> {
+        let event = self.answer_when_shown(user, stored, context).await;
+        if let (Err(error), Some(previous)) = (&event, &self.request.previous)
+            && self.changes.status
+            && !error.code.is_retriable()
+            // Nothing was refused: IAM has taken the status, and does not show it.
+            && error.code != HandlerErrorCode::NotStabilized
+            && let Err(failure) = self.set_status(previous.wanted_status()).await
+        {
+            let (access_key_id, why) = (self.id, failure.message);
+            tracing::warn!(access_key_id, why, "status of a failed UPDATE could not be set back");
+        }
+        event
+    }
+
+    async fn answer_when_shown(
+        &self,
+        user: &UserName,
+        stored: Stored,
+        context: &CallbackContext,
+    ) -> Result<ProgressEvent> {
+        let Self { request, id, .. } = self;
+        let Some(key) = self.wait_until_shown(user, context).await? else {
+            return call_again(request, user, id, Some(context));
         };
-        let (shown, are_tags_shown) = try_join!(shown, are_tags_shown)?;
-        Ok(shown.filter(|key| (key.status == status || !changes_status(request)) && are_tags_shown))
-    })
-    .await
+        match stored {
+            Ok(None) => Ok(success(request, user, key, None)?.with_message(self.explain_unkept_tags(user))),
+            Ok(stored) => success(request, user, key, stored),
+            // What passes is waited for, but not for ever.
+            Err(failure) => match call_again(request, user, id, Some(context)) {
+                Ok(event) if failure.code.is_retriable() => Ok(event),
+                _ => Ok(success_without_secret(of_iam(user, key), id, user, &failure.message)),
+            },
+        }
+    }
+
+    /// The key, once READ would answer with what was written: its status, and the version of its secret.
+    async fn wait_until_shown(&self, user: &UserName, context: &CallbackContext) -> Result<Option<KeyMetadata>> {
+        let Self { services, request, id, changes } = self;
+        let reason = "waiting until IAM and the store show what was written";
+        poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
+            let is_version_shown = async {
+                let Some(version) = &context.secret_version else { return Ok(true) };
+                let stored = unless_retriable(services.secret_store.get(id).await)?.flatten();
+                Ok(stored.is_some_and(|stored| stored.version.as_ref() == Some(version)))
+            };
+            let shown = async {
+                match services.iam.find_access_key(user, id).await {
+                    // It was known a moment ago.
+                    Err(error) if error.is_not_found() => Ok(None),
+                    shown => Ok(unless_retriable(shown)?.flatten()),
+                }
+            };
+            let (shown, is_version_shown) = try_join!(shown, is_version_shown)?;
+            let status = request.desired.wanted_status();
+            let is_written = changes.status || status == Status::Inactive;
+            Ok(shown.filter(|key| (key.status == status || !is_written) && is_version_shown))
+        })
+        .await
+    }
 }
 
-/// The tags are those of the stored secret, and are declared in its value, so a key whose secret is gone or cannot be read
-/// takes no new ones.
-///
-/// # Errors
-/// - `InvalidRequest`: there is no stored secret.
-/// - `AccessDenied`: it cannot be read.
-fn refuse_tags(services: &Services, request: &Request, id: &str, stored: Option<&StoredSecret>) -> Result<()> {
-    if !changes_tags(request) {
-        return Ok(());
-    }
-    let is_without = request.desired.tags.as_ref().is_none_or(Vec::is_empty);
-    let before = request.previous.as_ref().and_then(|previous| previous.tags.as_ref());
-    match stored.map(|stored| &stored.value) {
-        None if !is_without => Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "Access key {id} has no stored secret that could carry Tags: it was imported, or somebody deleted the \
-                 secret. Leave Tags out, or increment Serial, which makes a key that has one"
-            ),
-        )),
-        Some(Value::Unreadable { why, .. }) if request.desired.tags.as_ref() != before => Err(HandlerError::new(
-            HandlerErrorCode::AccessDenied,
-            format!(
-                "Tags cannot be changed, because they are declared in the secret {}, which cannot be read: {why}. Make it \
-                 readable again, or increment Serial, which makes a key with a new secret",
-                services.secret_store.name(id)
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE
-/// with such a change is told so before anything is called.
-fn refuse_create_only_changes(previous: &AccessKey, desired: &AccessKey) -> Result<()> {
-    let number = |serial: Option<i64>| serial.map_or("none".to_owned(), |serial| serial.to_string());
-    let message = if previous.user_name != desired.user_name {
-        "UserName cannot be changed on an existing access key: CloudFormation creates a key for the new user and \
-         deletes this one"
-            .to_owned()
-    } else if previous.pgp_key != desired.pgp_key {
-        "PgpKey cannot be changed on an existing access key, whose secret IAM reveals only once: CloudFormation creates a \
-         key whose secrets are for the new PgpKey and deletes this one"
-            .to_owned()
-    } else if previous.ses_smtp_region != desired.ses_smtp_region {
-        "SesSmtpRegion cannot be changed on an existing access key: CloudFormation creates a key with an SMTP password \
-         for the new region and deletes this one"
-            .to_owned()
-    } else if previous.serial > desired.serial {
-        format!(
-            "Serial can only be incremented, and went from {} to {}",
-            number(previous.serial),
-            number(desired.serial)
-        )
-    } else if previous.serial < desired.serial {
-        format!(
-            "Serial went from {} to {}: that rotates the key, which CloudFormation does by replacement, not by update",
-            number(previous.serial),
-            number(desired.serial)
-        )
-    } else {
-        return Ok(());
-    };
-    Err(HandlerError::new(HandlerErrorCode::NotUpdatable, message))
+/// What a key is looked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Purpose {
+    Read,
+    Write,
 }

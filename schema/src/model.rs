@@ -46,7 +46,8 @@ pub struct AccessKey {
     pub ses_smtp_region: Option<String>,
 
     /// Tags of the secret that `SecretArn` names, because an access key itself takes none. They override the stack's
-    /// tags with the same keys. Changed in place.
+    /// tags with the same keys. Changed in place. What somebody changes of the secret's tags by hand is not seen as drift:
+    /// read answers what the template declared. A key without a stored secret keeps none.
     #[schemars(length(max = 50), extend("uniqueItems" = true, "insertionOrder" = false))]
     pub tags: Option<Vec<Tag>>,
 

@@ -13,6 +13,7 @@ mod missing_and_taken;
 mod pgp;
 mod replay;
 mod request_variants;
+mod rollbacks;
 mod round_trips;
 mod secrets;
 mod ses_smtp;

@@ -83,7 +83,7 @@ async fn a_secret_of_the_older_layout_is_read_and_its_key_is_found_by_a_replay()
 async fn a_key_with_a_secret_of_the_older_layout_is_rotated() {
     let (env, model) = with_older_secret().await;
     let rotate = |serial: u32| create_with_token("another-operation", json!({"UserName": "alice", "Serial": serial}));
-    env.fail(&rotate(4), "InvalidRequest", &format!("from 5, that of access key {}", id(&model))).await;
+    env.fail(&rotate(4), "InvalidRequest", &format!("lower than 5, that of access key {}", id(&model))).await;
     let rotated = env.succeed(&rotate(6)).await;
     assert_eq!(env.delete(&primary_identifier(&model)).await, json!({"status": "SUCCESS"}));
     assert_eq!(env.aws.key_ids("alice").await, [id(&rotated)]);
@@ -104,6 +104,18 @@ async fn an_update_of_tags_writes_an_older_secret_in_the_layout_of_today() {
     env.proxy.take_calls();
     assert_eq!(env.delete(&primary_identifier(&model)).await, json!({"status": "SUCCESS"}));
     assert!(!env.proxy.take_operations().contains(&"GetSecretValue".to_owned()), "the description names the owner");
+}
+
+#[tokio::test]
+async fn what_a_person_added_to_a_stored_secret_survives_an_update_of_tags() {
+    let added =
+        with(&serde_json::from_str(LAYOUT_1).unwrap(), "Rotation", json!({"Owner": "payments", "Days": [30, 90]}));
+    let (env, model) = with_stored_secret(&added.to_string()).await;
+    env.update(&model, &with(&model, "Tags", json!([{"Key": "stage", "Value": "live"}]))).await;
+    let written = env.aws.secret_value(&secret_name(&model)).await;
+    assert_eq!(written["Rotation"], added["Rotation"]);
+    assert_eq!(written["Tags"], json!([{"Key": "stage", "Value": "live"}]));
+    assert!(written.as_object().unwrap().keys().eq(added.as_object().unwrap().keys()), "{written}");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result, Tag};
 use aws_sdk_secretsmanager::types::Tag as SdkTag;
-use tokio::try_join;
 
 use super::{SecretStore, StoredSecret, Value};
 
@@ -13,56 +12,150 @@ use super::{SecretStore, StoredSecret, Value};
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const MAX_TAGS: usize = 50;
 
+/// The key of a tag that no secret carries. To take off what is not there is no error ([UntagResource]).
+///
+/// [UntagResource]: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UntagResource.html
+const NO_TAG: &str = "not-a-tag-of-this-secret";
+
 /// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager
 /// quotas]), and the rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
 ///
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const MAX_DECLARED_BYTES: usize = 56_000;
 
+/// How the tags of a stored secret are to change.
+struct Retagging {
+    /// What the secret is to carry.
+    wanted: BTreeMap<String, String>,
+    /// What it carried before, as far as the request and its value tell.
+    before: BTreeMap<String, String>,
+    /// Whether tags have to be written. A read may be late: what the request changes is written, whatever is read.
+    changes: bool,
+    /// Whether the value, as it was read, declares the resource's own tags as the template does.
+    is_declared: bool,
+    /// Whether the value has to be written.
+    changes_value: bool,
+}
+
+impl Retagging {
+    fn of(request: &Request, stored: &StoredSecret) -> Self {
+        let own = request.desired.tags.as_deref();
+        let declared = stored.readable().map(|value| value.tags.as_deref());
+        let previous = match &request.previous {
+            Some(previous) => previous.tags.as_deref(),
+            None => declared.unwrap_or(own),
+        };
+        let wanted = merged(&request.context.stack_tags, own);
+        let requested = merged(&request.context.previous_stack_tags, previous);
+        // An UPDATE that failed halfway may have left what the request does not know of.
+        let mut before = requested.clone();
+        before.extend(merged(&BTreeMap::new(), declared.flatten()));
+        let is_declared = declared.is_none_or(|declared| are_same(declared, own));
+        // Whatever the previous properties say: they may be those from before the update that is undone.
+        let is_undone = request.context.rollback == Some(true);
+        Self {
+            changes: is_undone || !is_declared || requested != wanted || before != wanted,
+            changes_value: declared.is_some() && (is_undone || !is_declared || !are_same(previous, own)),
+            is_declared,
+            wanted,
+            before,
+        }
+    }
+}
+
 impl SecretStore {
-    /// Sets the tags of a stored secret to those of `request`. Makes no call where nothing has changed. Whether the
-    /// resource's own may change at all is UPDATE's to refuse before.
+    /// Sets the tags of a stored secret to those of `request`, and declares the resource's own in its value. Returns the id of
+    /// the version that declares them, if one was written. Whether the resource's own may change at all is UPDATE's to refuse
+    /// before.
+    ///
+    /// What is refused changes nothing, and it is no refusal where nothing had to change, as when CloudFormation rolls back an
+    /// update that was refused.
     ///
     /// # Errors
     /// `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
-    pub(crate) async fn retag(&self, mut stored: StoredSecret, request: &Request) -> Result<StoredSecret> {
-        let own = request.desired.tags.as_deref();
-        let tags = merged(&request.context.stack_tags, own);
-        let declared_before = match (&request.previous, &stored.value) {
-            (Some(previous), _) => previous.tags.clone(),
-            (None, Value::Readable(value)) => value.tags.clone(),
-            (None, Value::Unreadable { .. }) => None,
-        };
-        let mut before = merged(&request.context.previous_stack_tags, declared_before.as_deref());
-        let is_declared = match &stored.value {
-            Value::Readable(value) => value.tags.as_deref() == own,
-            Value::Unreadable { .. } => declared_before.as_deref() == own,
-        };
-        if is_declared && tags == before {
-            return Ok(stored);
+    pub(crate) async fn retag(&self, stored: &mut StoredSecret, request: &Request) -> Result<Option<String>> {
+        let retagging = Retagging::of(request, stored);
+        // The value first: whatever comes between, the next UPDATE finds in it what this one was about to write.
+        let mut replaced = None;
+        let mut version = None;
+        if let Value::Readable(value) = &mut stored.value
+            && retagging.changes_value
+        {
+            replaced = Some(std::mem::replace(&mut value.tags, request.desired.tags.clone()));
+            version = match self.replace(value).await {
+                Err(refusal) if retagging.is_declared && self.stands(&stored.id, &retagging, &refusal).await => {
+                    return Ok(None);
+                }
+                version => version?,
+            };
         }
-        if let Value::Readable(value) = &stored.value {
-            // An UPDATE that failed halfway may have left what the request does not know of.
-            before.extend(merged(&BTreeMap::new(), value.tags.as_deref()));
+        if !retagging.changes {
+            return Ok(version);
         }
-        let gone: Vec<String> = before.into_keys().filter(|key| !tags.contains_key(key)).collect();
-        let value = match stored.value {
-            Value::Readable(ref mut value) => Some(value),
-            Value::Unreadable { .. } => None,
-        };
-        if tags.len() + gone.len() > MAX_TAGS {
+        match self.write_tags(&stored.id, &retagging).await {
+            Err(refusal) if self.stands(&stored.id, &retagging, &refusal).await => Ok(version),
+            Err(refusal) => {
+                if let Some(declared) = replaced.filter(|_| !retagging.is_declared) {
+                    self.declare_again(stored, declared).await;
+                }
+                Err(refusal)
+            }
+            Ok(()) => Ok(version),
+        }
+    }
+
+    /// Whether the secret carries the tags that the request wants, and none that it takes away, as `DescribeSecret` shows it.
+    pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request) -> bool {
+        self.carries(&stored.id, &Retagging::of(request, stored)).await
+    }
+
+    /// Whether it does, so that a write that was refused for good had nothing to write.
+    async fn stands(&self, id: &str, retagging: &Retagging, refusal: &HandlerError) -> bool {
+        !refusal.code.is_retriable() && self.carries(id, retagging).await
+    }
+
+    async fn carries(&self, id: &str, Retagging { wanted, before, .. }: &Retagging) -> bool {
+        let Ok(tags) = self.tags(id).await else { return false };
+        // Others may be there: somebody else put them on the secret.
+        wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
+            && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
+    }
+
+    /// Writes the tags. A refusal halfway could not be undone, so where both permissions are needed, a call that changes nothing
+    /// shows first whether the second one is there.
+    async fn write_tags(&self, id: &str, Retagging { wanted, before, .. }: &Retagging) -> Result<()> {
+        let is_gone = |key: &&String| !wanted.contains_key(*key);
+        let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
+        if wanted.len() + gone.len() > MAX_TAGS {
             // There is no room for the new ones beside the old ones.
-            self.untag(&stored.id, gone).await?;
-            self.tag(&stored.id, &tags).await?;
-        } else {
-            try_join!(self.tag(&stored.id, &tags), self.untag(&stored.id, gone))?;
+            let one = self.tags(id).await?.into_iter().take(1).collect();
+            self.tag(id, &one).await?;
+            self.untag(id, gone).await?;
+            return self.tag(id, wanted).await;
         }
-        // The value last: while it has not changed, the next UPDATE does all of this again.
-        if let Some(value) = value.filter(|_| !is_declared) {
-            value.tags = own.map(<[Tag]>::to_vec);
-            self.replace(value).await?;
+        if !gone.is_empty() && wanted.iter().any(|(key, value)| before.get(key) != Some(value)) {
+            self.untag(id, vec![NO_TAG.to_owned()]).await?;
         }
-        Ok(stored)
+        self.tag(id, wanted).await?;
+        self.untag(id, gone).await
+    }
+
+    /// The tags that the secret carries, as `DescribeSecret` shows them; none where there is no secret.
+    async fn tags(&self, id: &str) -> Result<BTreeMap<String, String>> {
+        let tags = self.describe(id).await?.and_then(|described| described.tags).unwrap_or_default().into_iter();
+        Ok(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+    }
+
+    /// Declares the tags again that the secret still carries, because others were refused. If that fails too, the next UPDATE
+    /// finds the difference.
+    async fn declare_again(&self, stored: &mut StoredSecret, declared: Option<Vec<Tag>>) {
+        if let Value::Readable(value) = &mut stored.value {
+            value.tags = declared;
+            if let Err(failure) = self.replace(value).await {
+                let (secret, why) = (self.name(&stored.id), failure.message);
+                tracing::warn!(secret, why, "tags that were refused are declared in the secret");
+            }
+        }
     }
 
     async fn tag(&self, id: &str, tags: &BTreeMap<String, String>) -> Result<()> {
@@ -82,6 +175,12 @@ impl SecretStore {
         call.send().await.map_err(|error| self.failed("UntagResource", id, &error))?;
         Ok(())
     }
+}
+
+/// Whether two declarations of tags are the same, in whatever order. None is not an empty one: READ answers what is declared.
+pub(crate) fn are_same(one: Option<&[Tag]>, other: Option<&[Tag]>) -> bool {
+    let sorted = |tags| merged(&BTreeMap::new(), tags);
+    one.is_some() == other.is_some() && sorted(one) == sorted(other)
 }
 
 /// Refuses what Secrets Manager would refuse when the key exists already.

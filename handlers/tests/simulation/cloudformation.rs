@@ -1,9 +1,9 @@
 //! A model of CloudFormation: stacks, the order of their operations, and how it calls the handlers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use access_key_handlers::handle;
-use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent, Status};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::{
@@ -19,7 +19,7 @@ use crate::{
     },
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, judge_event, judge_heard},
-    plan::{How, Lag, REACHED_PATH, StackPlan, Step},
+    plan::{How, Lag, REACHED_PATH, StackPlan, Step, Undo},
     world::{Caller, State, World},
 };
 
@@ -64,8 +64,16 @@ struct Order<'a> {
     resource: &'a str,
     desired: Value,
     previous: Option<Value>,
+    /// How an UPDATE that failed is undone, if this does that.
+    undo: Option<Undo>,
     /// Whether nothing goes wrong any more.
     is_calm: bool,
+}
+
+impl<'a> Order<'a> {
+    fn new(action: Action, resource: &'a str, desired: Value) -> Self {
+        Self { action, resource, desired, previous: None, undo: None, is_calm: false }
+    }
 }
 
 impl Stack {
@@ -97,9 +105,10 @@ impl Stack {
         for step in &self.plan.steps {
             match *step {
                 Step::Wait(time) => sleep(time).await,
-                Step::Status(status) => self.update(&mut keys[0], "Status", json!(status)).await,
-                Step::Tag(value) => {
-                    self.update(&mut keys[0], "Tags", json!([{"Key": "colour", "Value": value}])).await;
+                Step::Status(status) => self.update(&mut keys[0], json!({"Status": status})).await,
+                Step::Tag(colour) => self.update(&mut keys[0], json!({"Tags": tags(colour)})).await,
+                Step::StatusAndTag(status, colour) => {
+                    self.update(&mut keys[0], json!({"Status": status, "Tags": tags(colour)})).await;
                 }
                 Step::Rotate { rolls_back } => self.rotate(&mut keys[0], rolls_back).await,
                 Step::Read => drop(self.look(Action::Read, json!({"Id": keys[0].id}), None).await),
@@ -111,9 +120,7 @@ impl Stack {
 
     /// The new key; or what is left to delete of it.
     async fn create(&self, name: &str, declared: Value) -> Result<Option<Key>, Option<Key>> {
-        let desired = declared.clone();
-        let order = Order { action: Action::Create, resource: name, desired, previous: None, is_calm: false };
-        let (event, id) = self.operate(order).await;
+        let (event, id) = self.operate(Order::new(Action::Create, name, declared.clone())).await;
         let key = |model: Value, id: String| Key { name: name.to_owned(), declared: declared.clone(), id, model };
         match (event, id) {
             (Some(event), Some(id)) if event.status == OperationStatus::Success => {
@@ -130,32 +137,101 @@ impl Stack {
         }
     }
 
-    async fn update(&self, key: &mut Key, property: &str, value: Value) {
+    async fn update(&self, key: &mut Key, changes: Value) {
         let mut declared = key.declared.clone();
-        declared[property] = value;
+        let members = changes.as_object().into_iter().flatten();
+        members.for_each(|(property, value)| declared[property] = value.clone());
         if declared == key.declared {
             return;
         }
-        let event = self.change(key, &declared).await;
+        let event = self.change(key, declared.clone(), key.declared.clone(), None).await;
         if event.as_ref().is_some_and(|event| event.status == OperationStatus::Success) {
             key.declared = declared;
         } else {
-            self.tell("rolls back its update");
-            let declared = key.declared.clone();
-            self.change(key, &declared).await;
+            self.undo(key, declared).await;
         }
     }
 
-    async fn change(&self, key: &mut Key, declared: &Value) -> Option<ProgressEvent> {
-        let mut desired = declared.clone();
+    /// An UPDATE back to what was, after one that failed.
+    async fn undo(&self, key: &mut Key, failed: Value) {
+        self.tell("rolls back its update");
+        let undo = self.world.plan.undo;
+        let previous = if undo == Undo::Failed { failed } else { key.declared.clone() };
+        let had_nothing_to_write = self.is_as_declared(key);
+        let hits = self.world.state().weather.hit.len();
+        let event = self.change(key, key.declared.clone(), previous, Some(undo)).await;
+        let hit = self.world.state().weather.hit.split_off(hits);
+        self.judge_undone(key, event.as_ref(), had_nothing_to_write, &hit);
+    }
+
+    async fn change(
+        &self,
+        key: &mut Key,
+        declared: Value,
+        mut previous: Value,
+        undo: Option<Undo>,
+    ) -> Option<ProgressEvent> {
+        let mut desired = declared;
         desired["Id"] = json!(key.id);
-        let previous = Some(key.model.clone());
-        let order = Order { action: Action::Update, resource: &key.name, desired, previous, is_calm: false };
+        previous["Id"] = json!(key.id);
+        let order = Order { previous: Some(previous), undo, ..Order::new(Action::Update, &key.name, desired) };
         let (event, _) = self.operate(order).await;
-        if let Some(model) = event.as_ref().and_then(|event| event.resource_model.as_ref()) {
+        let succeeded = |event: &&ProgressEvent| event.status == OperationStatus::Success;
+        if let Some(model) = event.as_ref().filter(succeeded).and_then(|event| event.resource_model.as_ref()) {
             key.model = json!(model);
         }
         event
+    }
+
+    /// Whether the key's status, and the tags that its secret declares and carries, are in truth what the template declares.
+    fn is_as_declared(&self, key: &Key) -> bool {
+        let StackPlan { region, prefix, .. } = self.plan;
+        let State { iam, stores, .. } = &*self.world.state();
+        let active = key.declared["Status"] == json!(Status::Active);
+        let has_status = iam.key(&key.id).and_then(|key| key.state.truth()).is_none_or(|state| state.active == active);
+        let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
+        let has_tags = secret.and_then(|secret| secret.truth()).is_none_or(|state| {
+            let value: Value = serde_json::from_str(&state.string).unwrap_or_default();
+            let declared = key.declared["Tags"].as_array().cloned().unwrap_or_default();
+            let carried = declared.iter().map(|tag| (text(&tag["Key"]), text(&tag["Value"])));
+            let carried: BTreeMap<_, _> = carried.chain([stack_tag(&key.name)]).collect();
+            value["Tags"].as_array().cloned().unwrap_or_default() == declared && state.tags == carried
+        });
+        has_status && has_tags
+    }
+
+    /// An UPDATE that was refused has nothing to write when it is undone, so that it succeeds whatever is refused now as well;
+    /// and one that came half the way is undone.
+    fn judge_undone(&self, key: &Key, event: Option<&ProgressEvent>, had_nothing_to_write: bool, hit: &[String]) {
+        const WRITES: [&str; 4] = ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource"];
+        let is_touched = {
+            let State { iam, ledger, .. } = &*self.world.state();
+            ledger.haunted.contains(&key.id) || iam.key(&key.id).is_none_or(|key| key.touched || !key.is_live())
+        };
+        // IAM or the store answer otherwise than before, or not at all.
+        if is_touched || self.is_a_person_at_work() {
+            return;
+        }
+        let id = &key.id;
+        match event {
+            Some(event) if event.status == OperationStatus::Success => {
+                // Without the failed properties, and without a hint, what came half the way is seen only where no read is late.
+                // And nothing but a change in the template activates a key.
+                let undo = self.world.plan.undo;
+                let is_seen = undo == Undo::Failed || had_nothing_to_write;
+                let is_undone = self.is_as_declared(key);
+                if is_seen && !is_undone {
+                    self.world.violated(format!("9: an UPDATE of {id} is undone, and is not as it was"));
+                }
+            }
+            Some(_) => {
+                let is_excused = !had_nothing_to_write && !hit.is_empty();
+                if !is_excused && hit.iter().all(|operation| WRITES.contains(&&**operation)) {
+                    self.world.violated(format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded"));
+                }
+            }
+            None => {}
+        }
     }
 
     /// A replacement: the new key, then the old one's deletion; or back, if something else in the stack fails.
@@ -220,7 +296,7 @@ impl Stack {
     async fn delete_key(&self, key: &Key, is_calm: bool) -> bool {
         let by_id_alone = self.world.state().dice.u8(..4) == 0;
         let desired = if by_id_alone { json!({"Id": key.id}) } else { key.model.clone() };
-        let order = Order { action: Action::Delete, resource: &key.name, desired, previous: None, is_calm };
+        let order = Order { is_calm, ..Order::new(Action::Delete, &key.name, desired) };
         let (event, _) = self.operate(order).await;
         let is_gone = event.is_some_and(|event| {
             event.status == OperationStatus::Success || event.error_code == Some(HandlerErrorCode::NotFound)
@@ -252,7 +328,7 @@ impl Stack {
 
     /// One operation, to its end: its last event, and the id that CloudFormation knows for the resource.
     async fn operate(&self, order: Order<'_>) -> (Option<ProgressEvent>, Option<String>) {
-        let Order { action, resource, mut desired, previous, mut is_calm } = order;
+        let Order { action, resource, mut desired, previous, undo, mut is_calm } = order;
         let operation = {
             let ledger = &mut self.world.state().ledger;
             ledger.operations.push(Operation::new(resource.to_owned(), self.plan.user.to_owned()));
@@ -263,7 +339,14 @@ impl Stack {
         let mut callback = None;
         let mut tries = 0;
         loop {
-            let ask = Ask { action, desired: desired.clone(), previous: previous.clone(), callback: callback.clone() };
+            let (desired_now, previous, callback_now) = (desired.clone(), previous.clone(), callback.clone());
+            let ask = Ask {
+                action,
+                desired: desired_now,
+                previous,
+                callback: callback_now,
+                is_undone: undo == Some(Undo::OldWithHint),
+            };
             let event = self.invoke(Some(operation), resource, ask, None, is_calm).await;
             let Some(event) = event else {
                 tries += 1;
@@ -300,7 +383,10 @@ impl Stack {
                 if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
-                self.judge_agreement(action, resource, &event, id.as_deref()).await;
+                // Without a hint it changes nothing, while what the failed one wrote may still be on its way.
+                if undo != Some(Undo::Old) {
+                    self.judge_agreement(action, resource, &event, id.as_deref()).await;
+                }
                 return (Some(event), id);
             }
         }
@@ -361,7 +447,8 @@ impl Stack {
 
     /// READ or LIST.
     async fn look(&self, action: Action, desired: Value, token: Option<String>) -> Option<ProgressEvent> {
-        self.invoke(None, "nothing", Ask { action, desired, previous: None, callback: None }, token, true).await
+        let ask = Ask { action, desired, previous: None, callback: None, is_undone: false };
+        self.invoke(None, "nothing", ask, token, true).await
     }
 
     /// One invocation: its event, unless it is interrupted.
@@ -470,6 +557,21 @@ impl Stack {
     fn tell(&self, what: &str) {
         self.world.story.line(format!("stack{} {what} {}", self.number, self.plan.user));
     }
+}
+
+/// Tags of which one changes with the colour, one comes and one goes.
+fn tags(colour: &str) -> Value {
+    json!([{"Key": "colour", "Value": colour}, {"Key": colour, "Value": "yes"}])
+}
+
+/// The tag of the stack that a resource is in.
+pub(crate) fn stack_tag(resource: &str) -> (String, String) {
+    let name = resource.split('/').next().unwrap_or_default();
+    ("stack".to_owned(), name.to_owned())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// An event in words, without a secret.

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     aws::wire::Wire,
+    cloudformation::stack_tag,
     plan::StackPlan,
     world::{Caller, World},
 };
@@ -26,6 +27,8 @@ pub(crate) struct Ask {
     pub(crate) desired: Value,
     pub(crate) previous: Option<Value>,
     pub(crate) callback: Option<Value>,
+    /// Whether it is said that an UPDATE that failed is undone.
+    pub(crate) is_undone: bool,
 }
 
 /// A client as `src/clients.rs` builds it, on simulated time.
@@ -73,7 +76,7 @@ pub(crate) fn request(
     ask: Ask,
     next_token: Option<String>,
 ) -> Request {
-    let Ask { action, desired, previous, callback } = ask;
+    let Ask { action, desired, previous, callback, is_undone } = ask;
     let model = |properties: Value| -> AccessKey { serde_json::from_value(properties).unwrap() };
     let (name, logical_id) = resource.split_once('/').unwrap_or((resource, resource));
     let arn = format!("arn:aws:cloudformation:{}:123456789012:stack/{name}/1", stack.region);
@@ -81,9 +84,10 @@ pub(crate) fn request(
         stack_id: Some(arn),
         logical_resource_id: Some(logical_id.to_owned()),
         client_request_token: Some(operation.map_or("look".to_owned(), |operation| format!("operation-{operation}"))),
-        stack_tags: [("stack".to_owned(), name.to_owned())].into(),
-        previous_stack_tags: [("stack".to_owned(), name.to_owned())].into(),
+        stack_tags: [stack_tag(resource)].into(),
+        previous_stack_tags: [stack_tag(resource)].into(),
         callback_context: callback,
+        rollback: is_undone.then_some(true),
         next_token,
         ..RequestContext::default()
     };

@@ -10,7 +10,7 @@ use crate::{
     life::{Verdict, play},
     plan::{
         Act, Deed, Fault, How, Interruption, Lag, OTHER_PREFIX, OTHER_REGION, PREFIX, Plan, REGION, Role, StackPlan,
-        Step, Trouble, When,
+        Step, Trouble, Undo, When,
     },
 };
 
@@ -190,6 +190,35 @@ fn a_person_does_something_to_the_key_of_a_stack() {
         for role in [Role::Wide, Role::Path] {
             let deeds = deed(30_000, act);
             goes_well(&Plan { lag: Lag::Usual, role, stacks: vec![stack(&steps)], deeds, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+fn the_user_of_a_key_is_renamed_before_it_is_updated() {
+    let steps = [
+        Step::Wait(Duration::from_mins(1)),
+        Step::StatusAndTag(Status::Inactive, "blue"),
+        Step::Status(Status::Active),
+        Step::Delete,
+    ];
+    for role in [Role::Wide, Role::Path] {
+        let deeds = deed(30_000, Act::RenameUser);
+        succeeds(&Plan { lag: Lag::Usual, role, stacks: vec![stack(&steps)], deeds, ..Plan::default() });
+    }
+}
+
+#[test]
+fn an_update_is_denied_and_undone_while_the_denial_stands() {
+    let steps = [Step::Tag("green"), Step::StatusAndTag(Status::Inactive, "blue"), Step::Delete];
+    for denied in ["TagResource", "UntagResource", "UpdateSecret", "UpdateAccessKey", "GetSecretValue"] {
+        for undo in [Undo::Failed, Undo::Old, Undo::OldWithHint] {
+            for from in [2, 40] {
+                let mut stack = stack(&[&[Step::Wait(Duration::from_secs(30))], &steps[..]].concat());
+                stack.steps.insert(2, Step::Wait(Duration::from_secs(30)));
+                let troubles = vec![between(denied, from, 300, Fault::Refuse)];
+                goes_well(&Plan { undo, stacks: vec![stack], troubles, ..Plan::default() });
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     pub(crate) gone_keys_are_denied: bool,
     /// How many seconds the function's clock is ahead of AWS's.
     pub(crate) clock_ahead: i64,
+    pub(crate) undo: Undo,
     pub(crate) stacks: Vec<StackPlan>,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) interruptions: Vec<Interruption>,
@@ -50,6 +51,18 @@ pub(crate) enum Role {
     Path,
 }
 
+/// What CloudFormation sends as previous properties where it undoes an UPDATE that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Undo {
+    /// Those that failed.
+    #[default]
+    Failed,
+    /// Those from before, which are to come back.
+    Old,
+    /// The same, with the hint that something is undone.
+    OldWithHint,
+}
+
 /// A stack with one user's keys, and what its owner does with it after its creation.
 #[derive(Clone, Debug)]
 pub(crate) struct StackPlan {
@@ -70,8 +83,10 @@ pub(crate) enum Step {
     Wait(Duration),
     /// UPDATE of the first key.
     Status(Status),
-    /// UPDATE of the first key to one tag with this value.
+    /// UPDATE of the first key to tags of this colour.
     Tag(&'static str),
+    /// UPDATE of both.
+    StatusAndTag(Status, &'static str),
     /// Replacement of the first key; with `rolls_back`, something else in the stack then fails.
     Rotate {
         rolls_back: bool,
@@ -170,7 +185,7 @@ pub(crate) const BYSTANDER: &str = "zoe";
 /// Users that stacks make.
 const NEW_USERS: [&str; 2] = ["app", "ci+deploy,1@example.com"];
 
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 17] = [
     "CreateAccessKey",
     "CreateAccessKey",
     "CreateAccessKey",
@@ -184,6 +199,9 @@ const OPERATIONS: [&str; 14] = [
     "DeleteAccessKey",
     "UpdateAccessKey",
     "DeleteSecret",
+    "UpdateSecret",
+    "TagResource",
+    "UntagResource",
     "*",
 ];
 
@@ -203,6 +221,7 @@ impl Plan {
             role: pick(dice, &[Role::Wide, Role::Path]),
             gone_keys_are_denied: dice.bool(),
             clock_ahead: if dice.u8(..4) == 0 { dice.i64(-8..=8) } else { 0 },
+            undo: pick(dice, &[Undo::Failed, Undo::Old, Undo::OldWithHint]),
             stacks: vec![StackPlan::draw(dice, size, 0)],
             ..Self::default()
         };
@@ -319,14 +338,15 @@ impl StackPlan {
 
 impl Step {
     fn draw(dice: &mut Rng) -> Self {
-        match dice.u8(..10) {
+        match dice.u8(..12) {
             0 => Self::Wait(Duration::from_secs(pick(dice, &[5, 60, 1000]))),
             1 => Self::Status(Status::Inactive),
             2 => Self::Status(Status::Active),
-            3 => Self::Tag(pick(dice, &["blue", "green"])),
+            3 | 10 => Self::Tag(pick(dice, &["blue", "green"])),
             4..7 => Self::Rotate { rolls_back: dice.u8(..3) == 0 },
             7 | 8 => Self::Read,
-            _ => Self::List,
+            9 => Self::List,
+            _ => Self::StatusAndTag(pick(dice, &[Status::Active, Status::Inactive]), pick(dice, &["blue", "green"])),
         }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Weather {
     calls: BTreeMap<String, u32>,
     /// The troubles of the plan, by number, that have befallen a call.
     struck: BTreeSet<usize>,
+    /// The operations that were called when one did, in this order.
+    pub(crate) hit: Vec<String>,
     /// The invocations that were interrupted.
     pub(crate) interrupted: BTreeSet<u32>,
 }
@@ -32,6 +34,7 @@ impl Weather {
         });
         let (number, trouble) = strikes?;
         self.struck.insert(number);
+        self.hit.push(operation.to_owned());
         Some(trouble.fault)
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct SecretsManager {
 pub(crate) struct SecretState {
     pub(crate) string: String,
     description: Option<String>,
-    tags: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
     /// The `ClientRequestToken` that made the current version.
     version: String,
     created: Duration,
@@ -45,19 +45,23 @@ impl SecretsManager {
             let message = format!("not authorized to perform: secretsmanager:{operation} on {name}");
             return Err(Refusal::new(400, "AccessDeniedException", message));
         }
-        let found = json!({"ARN": self.arn(&name), "Name": name});
+        let mut found = json!({"ARN": self.arn(&name), "Name": name});
         match operation {
             "CreateSecret" => self.create_secret(&name, input, moment)?,
             "GetSecretValue" => return self.get_secret_value(&name, found, moment),
             "DescribeSecret" => return self.describe_secret(&name, found, moment),
-            "PutSecretValue" | "UpdateSecret" => self.change(&name, moment, |state| {
-                if let Some(string) = text(input, "SecretString") {
-                    state.string = string;
-                    state.version = text(input, "ClientRequestToken").unwrap_or_default();
-                    state.kms_key_is_lost = false;
-                }
-                state.description = text(input, "Description").or(state.description.take());
-            })?,
+            "UpdateSecret" => {
+                let version = text(input, "ClientRequestToken").unwrap_or_default();
+                found["VersionId"] = json!(version);
+                self.change(&name, moment, |state| {
+                    if let Some(string) = text(input, "SecretString") {
+                        state.string = string;
+                        state.version = version;
+                        state.kms_key_is_lost = false;
+                    }
+                    state.description = text(input, "Description").or(state.description.take());
+                })?;
+            }
             "TagResource" => self.change(&name, moment, |state| state.tags.extend(tags(input)))?,
             "UntagResource" => self.change(&name, moment, |state| {
                 for key in input["TagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
