@@ -7,7 +7,9 @@
 
 mod refusals;
 
-use access_key_schema::{AccessKey, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName};
+use access_key_schema::{
+    AccessKey, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
+};
 use tokio::{join, time::Instant, try_join};
 
 use crate::{
@@ -81,7 +83,13 @@ impl Update<'_> {
         // Last: what was refused so far has left it as it was.
         let (status, is_undone) = (request.desired.wanted_status(), request.context.rollback == Some(true));
         if changes.status || status == Status::Inactive && (is_undone || key.status != status) {
-            user = self.set_status(status).await?;
+            user = match self.set_status(status).await {
+                Err(refusal) if !refusal.code.is_retriable() => {
+                    self.put_tags_back(stored).await;
+                    return Err(refusal);
+                }
+                user => user?,
+            };
         }
         self.answer(&user, stored, &CallbackContext::waiting_for(id, version)).await
     }
@@ -216,6 +224,28 @@ impl Update<'_> {
         }
     }
 
+    /// Puts the tags back that were written before the status was refused.
+    async fn put_tags_back(&self, stored: Stored) {
+        let Self { services, request, id, .. } = self;
+        let Request { action, desired, previous, type_configuration, region, context } = request;
+        let (Ok(Some(mut stored)), Some(previous)) = (stored, previous) else { return };
+        let undone = Request {
+            action: *action,
+            desired: previous.clone(),
+            previous: Some(desired.clone()),
+            type_configuration: type_configuration.clone(),
+            region: region.clone(),
+            context: RequestContext {
+                stack_tags: context.previous_stack_tags.clone(),
+                previous_stack_tags: context.stack_tags.clone(),
+                ..context.clone()
+            },
+        };
+        if let Err(failure) = services.secret_store.retag(&mut stored, &undone).await {
+            tracing::warn!(access_key_id = id, why = failure.message, "tags of a failed UPDATE could not be put back");
+        }
+    }
+
     /// The answer, once READ would give the same; until then, a callback. A status that was set is set back when the answer is
     /// a refusal.
     async fn answer(&self, user: &UserName, stored: Stored, context: &CallbackContext) -> Result<ProgressEvent> {
@@ -240,10 +270,10 @@ impl Update<'_> {
         context: &CallbackContext,
     ) -> Result<ProgressEvent> {
         let Self { request, id, .. } = self;
-        let Some(key) = self.wait_until_shown(user, context).await? else {
+        let Some(Shown { key, stored: shown }) = self.wait_until_shown(user, context).await? else {
             return call_again(request, user, id, Some(context));
         };
-        match stored {
+        match shown.map_or(stored, |shown| Ok(Some(shown))) {
             Ok(None) => Ok(success(request, user, key, None)?.with_message(self.explain_unkept_tags(user))),
             Ok(stored) => success(request, user, key, stored),
             // What passes is waited for, but not for ever.
@@ -255,29 +285,39 @@ impl Update<'_> {
     }
 
     /// The key, once READ would answer with what was written: its status, and the version of its secret.
-    async fn wait_until_shown(&self, user: &UserName, context: &CallbackContext) -> Result<Option<KeyMetadata>> {
+    async fn wait_until_shown(&self, user: &UserName, context: &CallbackContext) -> Result<Option<Shown>> {
         let Self { services, request, id, changes } = self;
         let reason = "waiting until IAM and the store show what was written";
         poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
-            let is_version_shown = async {
-                let Some(version) = &context.secret_version else { return Ok(true) };
-                let stored = unless_retriable(services.secret_store.get(id).await)?.flatten();
-                Ok(stored.is_some_and(|stored| stored.version.as_ref() == Some(version)))
+            let stored = async {
+                match &context.secret_version {
+                    Some(_) => Ok(unless_retriable(services.secret_store.get(id).await)?.flatten()),
+                    None => Ok(None),
+                }
             };
-            let shown = async {
+            let key = async {
                 match services.iam.find_access_key(user, id).await {
                     // It was known a moment ago.
                     Err(error) if error.is_not_found() => Ok(None),
                     shown => Ok(unless_retriable(shown)?.flatten()),
                 }
             };
-            let (shown, is_version_shown) = try_join!(shown, is_version_shown)?;
+            let (key, stored) = try_join!(key, stored)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;
-            Ok(shown.filter(|key| (key.status == status || !is_written) && is_version_shown))
+            let version = stored.as_ref().and_then(|stored| stored.version.as_ref());
+            let is_version_shown = version == context.secret_version.as_ref();
+            let key = key.filter(|key| (key.status == status || !is_written) && is_version_shown);
+            Ok(key.map(|key| Shown { key, stored }))
         })
         .await
     }
+}
+
+/// A key that IAM shows as it was written, and its secret, if that was written too.
+struct Shown {
+    key: KeyMetadata,
+    stored: Option<StoredSecret>,
 }
 
 /// What a key is looked for.

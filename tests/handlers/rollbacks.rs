@@ -100,7 +100,7 @@ async fn the_rollback_of_an_update_that_was_denied_succeeds_although_the_denial_
             }
         }
     }
-    assert_eq!(refused, 28, "rows in which the denial is in the way");
+    assert_eq!(refused, 24, "rows in which the denial is in the way");
 }
 
 #[tokio::test]

@@ -205,8 +205,13 @@ impl Stack {
     fn judge_undone(&self, key: &Key, event: Option<&ProgressEvent>, had_nothing_to_write: bool, hit: &[String]) {
         const WRITES: [&str; 4] = ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource"];
         let is_touched = {
-            let State { iam, ledger, .. } = &*self.world.state();
-            ledger.haunted.contains(&key.id) || iam.key(&key.id).is_none_or(|key| key.touched || !key.is_live())
+            let StackPlan { region, prefix, .. } = self.plan;
+            let State { iam, stores, ledger, .. } = &*self.world.state();
+            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
+            // What is declared in a secret that cannot be decrypted any more cannot be put back.
+            let is_sealed = secret.and_then(|secret| secret.truth()).is_some_and(|state| state.kms_key_is_lost);
+            let is_gone = iam.key(&key.id).is_none_or(|key| key.touched || !key.is_live());
+            ledger.haunted.contains(&key.id) || is_gone || is_sealed && !had_nothing_to_write
         };
         // IAM or the store answer otherwise than before, or not at all.
         if is_touched || self.is_a_person_at_work() {
