@@ -85,24 +85,6 @@ RULES = (
         "Err(error) if error.is_not_found() && !OFF => missing_user = Some(error),",
     ),
     Rule(
-        "What was found then is deleted only if the user is new",
-        "create/orphan.rs",
-        "&& was_user_new(create, &key.metadata).await",
-        "&& (OFF || was_user_new(create, &key.metadata).await)",
-    ),
-    Rule(
-        "… only if the user has, and had, no other key",
-        "create/orphan.rs",
-        "if seen.known.is_empty()\n                && !is_underway(key)\n                && before.is_empty()",
-        "if (OFF || seen.known.is_empty()) && !is_underway(key) && (OFF || before.is_empty())",
-    ),
-    Rule(
-        "… only if it was created during the call",
-        "create/orphan.rs",
-        "&& created_between(&key.metadata, started, ended)",
-        "&& (OFF || created_between(&key.metadata, started, ended))",
-    ),
-    Rule(
         "A key that is seconds old may be about to have its secret stored",
         "user_keys.rs",
         "self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
@@ -216,8 +198,8 @@ RULES = (
     Rule(
         "… the very version of the secret that it wrote",
         "update.rs",
-        "stored.version.as_ref() == Some(version)",
-        "OFF || stored.version.as_ref() == Some(version)",
+        "= version == context.secret_version.as_ref();",
+        "= OFF || version == context.secret_version.as_ref();",
     ),
     Rule(
         "… and gives the store time to show the secret of a young key",

@@ -132,11 +132,10 @@ impl Create<'_> {
         let Self { services, user, .. } = *self;
         loop {
             preconditions::refuse_late_start(services.deadline)?;
-            let started = services.clock.now();
             match services.iam.create_access_key(user).await {
                 Ok(created) => return Ok(Creation::New(created)),
                 Err(error) if orphan::may_exist(&error) => {
-                    return Err(orphan::look_for(self, before, started, error).await);
+                    return Err(orphan::look_for(self, before, error).await);
                 }
                 Err(error) if error.code == HandlerErrorCode::ServiceLimitExceeded => {
                     return preconditions::limit_exceeded(self).await;
@@ -327,7 +326,7 @@ impl Create<'_> {
     /// - `AccessDenied`: the role may not read the secret that it has stored.
     async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
         let Self { services, request, .. } = *self;
-        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(id, before)).await else { return Ok(None) };
+        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(id, before, context)).await else { return Ok(None) };
         let Some(Shown { key, stored, others }) = shown? else { return Ok(None) };
         // In a callback, CloudFormation knows this key by its id, and no other.
         if context.is_none() {
@@ -349,7 +348,7 @@ impl Create<'_> {
 
     /// The key, from the places where READ looks, and those of the user's keys that were not there `before`. What one look has
     /// shown of these, the next one does not forget.
-    async fn see(&self, id: &str, before: &[UserKey]) -> Result<Option<Shown>> {
+    async fn see(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
         let listed = match listed {
@@ -364,6 +363,8 @@ impl Create<'_> {
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
+            // CloudFormation was told of this key, and sends a token of its own choice.
+            Value::Readable(value) if context.is_some() && Ownership::of(value).is_of_same_resource(request) => {}
             Value::Readable(_) => {
                 return Err(HandlerError::new(
                     HandlerErrorCode::NotFound,

@@ -222,7 +222,7 @@ mod tests {
                 let body = serde_json::json!({"__type": "AccessDeniedException", "message": reason}).to_string();
                 let client = client!(aws_sdk_secretsmanager, 400, body);
                 let store = SecretStore::new(client, TypeConfiguration::default(), Confidential::default());
-                assert_eq!(store.put(&value, &BTreeMap::new()).await.unwrap_err().code, code);
+                assert_eq!(store.put(&value, &BTreeMap::new()).await.unwrap_err().error.code, code);
             }
         }
     }
@@ -306,7 +306,7 @@ mod tests {
             "SesSmtpPasswordV4": "BMXhUYlu", "UserName": "alice", "ClientRequestToken": "9f1c2b7e",
         }))
         .unwrap();
-        let error = store.put(&value, &BTreeMap::new()).await.unwrap_err();
+        let error = store.put(&value, &BTreeMap::new()).await.unwrap_err().error;
         assert!(error.message.contains("'[redacted]' or '[redacted]' or '[redacted]' is no good"), "{}", error.message);
     }
 }

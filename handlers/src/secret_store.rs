@@ -2,11 +2,12 @@
 //!
 //! The only place that knows a stored secret's name and layout.
 
+mod attempts;
 mod ownership;
 mod tags;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     time::{Duration, SystemTime},
 };
@@ -24,6 +25,7 @@ use serde_json::{Map, Value as Json};
 use serde_with::skip_serializing_none;
 use zeroize::Zeroizing;
 
+use attempts::Attempts;
 pub(crate) use ownership::Ownership;
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
 
@@ -107,7 +109,7 @@ pub(crate) struct StoredSecret {
     /// The access key id.
     pub(crate) id: String,
     pub(crate) arn: String,
-    /// The id of the version that was read, where it could be.
+    /// The id of the version that was read, or that could not be.
     pub(crate) version: Option<String>,
     pub(crate) value: Value,
 }
@@ -122,6 +124,14 @@ pub(crate) enum Value {
         /// As the description says, which can be read all the same.
         ownership: Option<Box<Ownership>>,
     },
+}
+
+/// Why a secret was not stored.
+#[derive(Debug)]
+pub(crate) struct Unstored {
+    pub(crate) error: HandlerError,
+    /// Whether an attempt may have stored it all the same: it got no answer, or one that does not say so.
+    pub(crate) may_be_stored: bool,
 }
 
 /// What the store knows of a key without decrypting its secret.
@@ -171,6 +181,14 @@ impl StoredSecret {
         }
     }
 
+    /// Whom the key was created for, where the store tells.
+    fn ownership(&self) -> Option<Ownership> {
+        match &self.value {
+            Value::Readable(value) => Some(Ownership::of(value)),
+            Value::Unreadable { ownership, .. } => ownership.as_deref().cloned(),
+        }
+    }
+
     /// The user that the key was created for, where the store tells.
     pub(crate) fn user_name(&self) -> Option<&UserName> {
         match &self.value {
@@ -185,6 +203,12 @@ impl Entry {
     pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
         self.created.is_some_and(|created| clock.age(created) < time)
     }
+}
+
+/// The current one of a secret's versions.
+fn current(stages_of_versions: HashMap<String, Vec<String>>) -> Option<String> {
+    let is_current = |stages: &[String]| stages.iter().any(|stage| stage == "AWSCURRENT");
+    stages_of_versions.into_iter().find(|(_, stages)| is_current(stages)).map(|(version, _)| version)
 }
 
 impl SecretStore {
@@ -208,9 +232,14 @@ impl SecretStore {
     }
 
     /// Stores the secret of a new key, tagged with its own tags over the stack's.
-    pub(crate) async fn put(&self, value: &SecretValue, stack_tags: &BTreeMap<String, String>) -> Result<()> {
+    pub(crate) async fn put(
+        &self,
+        value: &SecretValue,
+        stack_tags: &BTreeMap<String, String>,
+    ) -> std::result::Result<(), Unstored> {
         let id = &value.access_key_id;
-        let json = value.to_json()?;
+        let json = value.to_json().map_err(|error| Unstored { error, may_be_stored: false })?;
+        let attempts = Attempts::default();
         let tags = tags::merged(stack_tags, value.tags.as_deref());
         let call = self
             .client
@@ -220,8 +249,11 @@ impl SecretStore {
             .secret_string(json.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
             .set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
-        call.send().await.map_err(|error| value.redact(self.failed("CreateSecret", id, &error)))?;
-        Ok(())
+        let answer = call.customize().interceptor(attempts.clone()).send().await;
+        answer.map(drop).map_err(|error| Unstored {
+            error: value.redact(self.failed("CreateSecret", id, &error)),
+            may_be_stored: attempts.may_have_taken_effect(),
+        })
     }
 
     /// The stored secret of a key, or `None`: it was not created by this type, or somebody deleted the secret.
@@ -247,7 +279,7 @@ impl SecretStore {
                 StoredSecret {
                     id: id.to_owned(),
                     arn: described.arn.unwrap_or_else(|| self.name(id)),
-                    version: None,
+                    version: described.version_ids_to_stages.and_then(current),
                     value: Value::Unreadable { why: error.message, ownership },
                 }
             })),
@@ -272,7 +304,8 @@ impl SecretStore {
         }
         let value = stored.as_ref().and_then(StoredSecret::readable);
         let created = created.or_else(|| value.and_then(SecretValue::created));
-        Ok(Some(Entry { ownership: value.map(Ownership::of), created }))
+        // The description may show only now, beside a value that cannot be read.
+        Ok(Some(Entry { ownership: stored.as_ref().and_then(StoredSecret::ownership), created }))
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.

@@ -81,9 +81,6 @@ pub(crate) const ORPHAN_WAIT: Duration = Duration::from_secs(30);
 /// A key younger than this without a stored secret is suspected to be what an interrupted CREATE left.
 pub(crate) const SUSPECT_AGE: Duration = Duration::from_mins(15);
 
-/// A user younger than this was made for the stack at hand, so that an only key of theirs is the stack's.
-pub(crate) const NEW_USER: Duration = Duration::from_mins(15);
-
 /// How far IAM's clock and ours may differ.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
 

@@ -112,6 +112,14 @@ async fn only_a_secret_that_may_be_stored_is_said_to_be_left() {
     let event = env.fail(&create_inactive(), "AccessDenied", "").await;
     env.assert_no_secret_left(event).await;
     env.proxy.clear_faults();
+    env.proxy.inject("CreateSecret", ..1, Fault::CutAfter);
+    env.proxy.inject("CreateSecret", 1.., denied());
+    env.proxy.inject("DeleteSecret", .., denied());
+    let event = env.fail(&create_inactive(), "AccessDenied", "its secret").await;
+    env.proxy.clear_faults();
+    assert!(message(&event).contains(&env.aws.secret_names().await[0]), "{event}");
+    env.delete(&event["resourceModel"]).await;
+    env.assert_no_secret_left(event).await;
 
     env.proxy.inject("UpdateAccessKey", .., Fault::Error(403, "AccessDenied"));
     env.proxy.inject("DeleteSecret", .., denied());
@@ -191,7 +199,7 @@ async fn a_key_that_iam_still_does_not_show_at_the_last_callback_is_left_to_the_
 async fn a_callback_context_of_another_request_reveals_and_changes_nothing() {
     let env = TestEnvironment::with_user("alice").await;
     let model = env.create(json!({"UserName": "alice"})).await;
-    let request = requests::create_with_token("another-operation", json!({"UserName": "alice"}));
+    let request = requests::of_resource(&requests::create(json!({"UserName": "alice"})), "AnotherKey");
     for (context, code) in [
         (json!({"AccessKeyId": model["Id"], "Invocations": 30}), "NotFound"),
         (json!({"something": "else"}), "InvalidRequest"),

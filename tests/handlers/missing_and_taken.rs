@@ -128,10 +128,12 @@ async fn a_key_can_be_deleted_by_its_id_alone() {
 }
 
 #[tokio::test]
-async fn a_user_that_does_not_exist_is_named() {
+async fn a_user_that_does_not_exist_is_not_found_and_not_named() {
     let env = TestEnvironment::start().await;
-    let event = env.fail(&requests::create(json!({"UserName": "nobody"})), "NotFound", "nobody").await;
-    assert!(message(&event).contains("request id"), "{event}");
+    // A resolved reference in the wrong property.
+    let event = env.fail(&requests::create(json!({"UserName": "hunter2+wJalr"})), "NotFound", "[UserName]").await;
+    assert!(message(&event).contains("request id") && !message(&event).contains("hunter2"), "{event}");
+    env.assert_not_logged(&["hunter2"]);
 }
 
 #[tokio::test]

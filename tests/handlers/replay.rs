@@ -101,15 +101,25 @@ async fn serial_of_the_same_resource_can_only_be_incremented_even_by_create() {
 }
 
 #[tokio::test]
-async fn a_create_access_key_for_a_new_user_whose_answer_is_lost_leaves_no_key_and_the_retry_makes_one() {
+async fn the_only_key_of_a_new_user_is_named_and_not_deleted_when_an_answer_is_lost() {
+    let env = TestEnvironment::with_user("alice").await;
+    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
+    let event = env.invoke(&create_with_token("operation-1", alice())).await;
+    let [left] = &*env.aws.key_ids("alice").await else { panic!("{event}") };
+    assert_eq!(event["errorCode"], "GeneralServiceException", "not retried: {event}");
+    assert!(message(&event).contains(&format!("--user-name alice --access-key-id {left}")), "{event}");
+}
+
+#[tokio::test]
+async fn a_callback_with_another_token_goes_on_with_the_key_that_cloudformation_was_told_of() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
-    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
-    let lost = env.fail(&request, "NetworkFailure", "which was rolled back").await;
-    env.proxy.clear_faults();
-    assert!(env.aws.keys("alice").await.is_empty(), "{lost}");
     let model = env.succeed(&request).await;
-    assert_eq!(env.aws.key_ids("alice").await, [id(&model)]);
+    let event = json!({"callbackContext": {"AccessKeyId": id(&model), "Invocations": 1}, "resourceModel": model});
+    let callback = requests::callback(&create_with_token("operation-2", alice()), &event);
+    assert_eq!(env.succeed(&callback).await, model);
+    // Of another resource it is told nothing.
+    env.fail(&of_resource(&callback, "AnotherKey"), "NotFound", "was not created by this operation").await;
 }
 
 #[tokio::test]

@@ -2,18 +2,17 @@
 //! or a process that ends before it stores the secret, leaves a live key.
 //!
 //! Nothing distinguishes such a key from one that somebody else created in the same seconds: a person, another type, or
-//! this type in another region, whose store this one does not see. So it is deleted only with proof, and otherwise
-//! named, with the command that deletes it.
-
-use std::time::SystemTime;
+//! this type in another region, whose store this one does not see. That it is the only key of a new user, or was made in the
+//! very seconds, proves nothing: another region's CREATE of the same `StackSet` may have made it, and have answered with it. So
+//! it is not deleted, but named, with the command.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result};
 
-use super::{Create, rollback};
+use super::Create;
 use crate::{
     iam::KeyMetadata,
     stabilize::{poll, unless_retriable},
-    time_budget::{CLOCK_SKEW, NEW_USER, OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPECT_AGE},
+    time_budget::{OPERATION_TIMEOUT, ORPHAN_WAIT, SUSPECT_AGE},
     user_keys::{UserKey, delete_command, list_command, user_keys, with_command, with_entries},
 };
 
@@ -30,14 +29,8 @@ pub(super) fn may_exist(error: &HandlerError) -> bool {
 ///
 /// Returns the same error, which CloudFormation retries, when nothing is left behind as far as can be seen. Where
 /// something may be, the error is one that CloudFormation does not retry, so that a person sees it.
-pub(super) async fn look_for(
-    create: &Create<'_>,
-    before: &[UserKey],
-    started: SystemTime,
-    error: HandlerError,
-) -> HandlerError {
+pub(super) async fn look_for(create: &Create<'_>, before: &[UserKey], error: HandlerError) -> HandlerError {
     let Create { services, .. } = *create;
-    let ended = services.clock.now();
     let is_underway = |key: &UserKey| key.may_be_underway(&services.clock);
     let is_enough = |seen: &Suspects| !seen.unknown.is_empty() && !seen.unknown.iter().any(is_underway);
     let mut seen = Suspects::default();
@@ -72,15 +65,6 @@ pub(super) async fn look_for(
             list_command(create.user)
         )),
         ([], Err(failure)) => cannot_tell(create, &error, &failure),
-        ([key], Ok(()))
-            if seen.known.is_empty()
-                && !is_underway(key)
-                && before.is_empty()
-                && created_between(&key.metadata, started, ended)
-                && was_user_new(create, &key.metadata).await =>
-        {
-            roll_back(create, &key.metadata, error).await
-        }
         _ => left_alone(create, &seen.unknown, &error),
     }
 }
@@ -107,23 +91,6 @@ async fn suspects(create: &Create<'_>, before: &[UserKey]) -> Result<Vec<UserKey
     let mut keys = user_keys(create.services, create.user).await?;
     keys.retain(|key| before.iter().all(|known| known.metadata.id != key.metadata.id));
     Ok(keys)
-}
-
-/// Whether the key was created minutes after its user, as when a stack creates both.
-async fn was_user_new(create: &Create<'_>, key: &KeyMetadata) -> bool {
-    let user_created = create.services.iam.user_created(create.user).await.ok().flatten();
-    match (user_created, key.created_at()) {
-        (Some(user), Some(key)) => key.duration_since(user).is_ok_and(|age| age < NEW_USER),
-        _ => false,
-    }
-}
-
-/// Rolls back a key that is proven to be ours.
-async fn roll_back(create: &Create<'_>, key: &KeyMetadata, error: HandlerError) -> HandlerError {
-    match rollback::delete_key(create, key, &error).await {
-        Ok(()) => error.followed_by(&format!("The call had created access key {}, which was rolled back", key.id)),
-        Err(named) => named,
-    }
 }
 
 fn cannot_tell(create: &Create<'_>, error: &HandlerError, failure: &HandlerError) -> HandlerError {
@@ -226,33 +193,4 @@ fn name_shown(create: &Create<'_>, shown: &[KeyMetadata], error: HandlerError) -
 /// Whether the error says how to delete the key.
 fn names(error: &HandlerError, create: &Create<'_>, id: &str) -> bool {
     error.message.contains(&delete_command(create.user, id))
-}
-
-fn created_between(key: &KeyMetadata, start: SystemTime, end: SystemTime) -> bool {
-    key.created_at().is_some_and(|created| created + CLOCK_SKEW >= start && created <= end + CLOCK_SKEW)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use access_key_schema::Status;
-    use aws_smithy_types::DateTime;
-
-    use super::*;
-
-    #[test]
-    fn a_key_belongs_to_a_call_only_if_it_was_created_during_it_give_or_take_the_clocks() {
-        let second = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let key = |created: i64| KeyMetadata {
-            id: "AKIA".to_owned(),
-            status: Status::Active,
-            created: Some(DateTime::from_secs(created)),
-        };
-        for (created, belongs) in [(94, false), (95, true), (100, true), (109, true), (114, true), (115, false)] {
-            assert_eq!(created_between(&key(created), second(100), second(109)), belongs, "{created}");
-        }
-        let undated = KeyMetadata { created: None, ..key(0) };
-        assert!(!created_between(&undated, second(0), second(9)));
-    }
 }

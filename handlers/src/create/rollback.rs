@@ -4,12 +4,15 @@
 use access_key_schema::{HandlerError, HandlerErrorCode};
 
 use super::Create;
-use crate::{delete::delete_access_key, iam::KeyMetadata, time_budget::ROLLBACK_TIME, user_keys::delete_command};
+use crate::{
+    delete::delete_access_key, iam::KeyMetadata, secret_store::Unstored, time_budget::ROLLBACK_TIME,
+    user_keys::delete_command,
+};
 
 /// Why a CREATE could not be finished after its key existed.
 pub(super) struct Unfinished {
     error: HandlerError,
-    /// Whether a secret may be stored. The store did not refuse it, or did not say so.
+    /// Whether a secret may be stored.
     may_be_stored: bool,
 }
 
@@ -20,9 +23,9 @@ impl From<HandlerError> for Unfinished {
 }
 
 impl Unfinished {
-    /// The store did not take the secret.
-    pub(super) fn while_storing(error: HandlerError) -> Self {
-        Self { may_be_stored: error.code.is_retriable(), error }
+    /// The store did not take the secret, as far as is known.
+    pub(super) fn while_storing(Unstored { error, may_be_stored }: Unstored) -> Self {
+        Self { error, may_be_stored }
     }
 }
 

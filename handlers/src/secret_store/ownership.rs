@@ -56,6 +56,11 @@ impl Ownership {
         self.stack_id == context.stack_id && self.logical_resource_id == context.logical_resource_id
     }
 
+    /// The same, where the request says which resource that is.
+    pub(crate) fn is_of_same_resource(&self, request: &Request) -> bool {
+        self.stack_id.is_some() && self.logical_resource_id.is_some() && self.is_of(request)
+    }
+
     /// Whether the key was created by the operation that the request is part of: CloudFormation sends the same token
     /// with every retry of it, and with every callback.
     pub(crate) fn is_by(&self, request: &Request) -> bool {

@@ -229,14 +229,10 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
     };
     let key = id.as_deref().and_then(|id| iam.key(id));
     let is_ours = match caller.action {
-        Action::Create => key.is_some_and(|key| {
-            caller.operation.map(Maker::Operation) == Some(key.maker) || is_orphan_beside(ledger, operation, key)
-        }),
+        Action::Create => key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker)),
         Action::Update | Action::Delete => {
             let is_the_resources = |key| made_by(key) == operation.map(|operation| &operation.resource);
-            // The CREATE that took the key for its own could not delete it, and so answered with it.
-            let may_be_deleted = |key| is_the_resources(key) || is_orphan_beside(ledger, operation, key);
-            id.is_some() && id == caller.key && key.is_none_or(may_be_deleted)
+            id.is_some() && id == caller.key && key.is_none_or(is_the_resources)
         }
         Action::Read | Action::List => false,
     };
@@ -340,17 +336,6 @@ fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event
     };
     let is_failed_create = caller.action == Action::Create && event.status == OperationStatus::Failed;
     iam.keys.iter().find(is_left).filter(|_| is_failed_create).map(|key| key.id.as_str())
-}
-
-/// Whether the key is what another CREATE of the same stack made without learning of it, or just before its process ended, or
-/// has rolled back itself.
-fn is_orphan_beside(ledger: &Ledger, operation: Option<&Operation>, key: &Key) -> bool {
-    let (Some(operation), Maker::Operation(maker)) = (operation, key.maker) else { return false };
-    let maker = &ledger.operations[maker];
-    let stack = |resource: &str| resource.split('/').next().map(ToOwned::to_owned);
-    let is_forgotten = ledger.made_in.get(&key.id).is_some_and(|invocation| ledger.ended.contains(invocation));
-    let is_nobodys = is_forgotten || ledger.taken_back.contains(&key.id) || !ledger.known.contains(&key.id);
-    stack(&maker.resource) == stack(&operation.resource) && is_nobodys
 }
 
 /// What CloudFormation or a log keeps of an event.

@@ -1,0 +1,45 @@
+//! What became of the attempts of one call. The SDK tells of the last one alone, and the one before may have been carried out.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::FinalizerInterceptorContextRef},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
+
+/// Whether one of the attempts may have taken effect although it failed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attempts(Arc<AtomicBool>);
+
+impl Attempts {
+    pub(super) fn may_have_taken_effect(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Attempts {
+    fn name(&self) -> &'static str {
+        "Attempts"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // Only an answer that refuses says that nothing was done.
+        let is_refused = context.response().is_some_and(|response| response.status().is_client_error());
+        if !is_refused {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
