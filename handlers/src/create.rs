@@ -4,8 +4,10 @@
 //! - `orphan.rs`: a key that was created without an answer
 //! - `concurrent.rs`: a key that another invocation of the same operation created
 //! - `rollback.rs`: the way back
+//! - `failure.rs`: what failed, and what is left
 
 mod concurrent;
+mod failure;
 mod orphan;
 mod preconditions;
 mod rollback;
@@ -35,8 +37,12 @@ use crate::{
     user_keys::{UserKey, user_keys, with_entries},
 };
 
+use failure::{Failure, Left};
 use preconditions::Creation;
 use rollback::Unfinished;
+
+/// What a step of a CREATE comes to.
+type Outcome<T = ProgressEvent> = std::result::Result<T, Failure>;
 
 /// One CREATE: what every step of it needs.
 #[derive(Clone, Copy)]
@@ -56,16 +62,17 @@ struct Shown {
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let create = Create { services, request, user: request.user_name()? };
-    let event = match CallbackContext::of(request)? {
+    let outcome = match CallbackContext::of(request)? {
         None => {
             let pgp_key = create.validate()?;
             create.begin(pgp_key).await
         }
         Some(context) => create.go_on(&context.access_key_id, Some(&context)).await,
     };
-    match event {
-        Err(error) if !error.code.is_retriable() => Err(orphan::name_suspects(&create, error).await),
-        event => event,
+    match outcome {
+        Err(failure) if failure.is_retriable() => Err(failure.tell(&create)),
+        Err(failure) => Err(orphan::with_suspects(&create, failure).await.tell(&create)),
+        Ok(event) => Ok(event),
     }
 }
 
@@ -81,13 +88,13 @@ impl Create<'_> {
         self.request.desired.pgp_key.as_deref().map(PgpKey::parse).transpose()
     }
 
-    async fn begin(&self, pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
+    async fn begin(&self, pgp_key: Option<PgpKey>) -> Outcome {
         let before = self.keys_of_user().await.map_err(preconditions::explain_missing_user)?;
         self.replay_or_create(&before, pgp_key).await
     }
 
     /// Goes on with the key that an earlier invocation of this operation created, or creates one.
-    async fn replay_or_create(&self, before: &[UserKey], pgp_key: Option<PgpKey>) -> Result<ProgressEvent> {
+    async fn replay_or_create(&self, before: &[UserKey], pgp_key: Option<PgpKey>) -> Outcome {
         let Self { services, request, .. } = self;
         if let Some(existing) = concurrent::first_of_this_operation(request, before) {
             return self.go_on(&existing.metadata.id, None).await;
@@ -128,7 +135,7 @@ impl Create<'_> {
     }
 
     /// Creates the key, or finds the one that this operation created before.
-    async fn create_access_key(&self, before: &[UserKey]) -> Result<Creation> {
+    async fn create_access_key(&self, before: &[UserKey]) -> Outcome<Creation> {
         let Self { services, user, .. } = *self;
         loop {
             preconditions::refuse_late_start(services.deadline)?;
@@ -151,28 +158,22 @@ impl Create<'_> {
                 {
                     pause("waiting until IAM takes more requests").await;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// Everything after the key exists. Whatever fails, a panic included, it is rolled back here and nowhere else.
-    async fn finish(
-        &self,
-        before: &[UserKey],
-        created: CreatedKey,
-        encryption_key: Option<&EncryptionKey>,
-    ) -> Result<ProgressEvent> {
+    async fn finish(&self, before: &[UserKey], created: CreatedKey, encryption_key: Option<&EncryptionKey>) -> Outcome {
         let CreatedKey { metadata, secret_access_key } = created;
         let outcome = contain_panics(self.store_and_show(before, &metadata, secret_access_key, encryption_key)).await;
-        let error = match outcome {
+        let failure = match outcome {
             Ok(event) => return Ok(event),
             Err(unfinished) => rollback::roll_back(self, &metadata, unfinished).await,
         };
-        match error.resource_model.as_ref().and_then(|model| model.id.as_deref()) {
-            // It gave way to this one.
-            Some(id) if id != metadata.id => self.go_on(id, None).await,
-            _ => Err(error),
+        match failure.stays() {
+            Some(id) => self.go_on(id, None).await,
+            None => Err(failure),
         }
     }
 
@@ -261,7 +262,7 @@ impl Create<'_> {
 
     /// Goes on with a key whose secret is stored already: in a callback, or after an invocation that timed out, died, or
     /// whose answer was lost. CloudFormation learns the key's id from every answer, and its rollback deletes the key.
-    async fn go_on(&self, id: &str, context: Option<&CallbackContext>) -> Result<ProgressEvent> {
+    async fn go_on(&self, id: &str, context: Option<&CallbackContext>) -> Outcome {
         let event = async {
             if context.is_none() {
                 self.prove_that_it_lives(id).await?;
@@ -269,8 +270,8 @@ impl Create<'_> {
             self.show(id, &[], context).await
         };
         match event.await {
-            Err(error) if !error.is_not_found() => {
-                Err(rollback::left_behind(self, id, &error, "it was not rolled back"))
+            Err(failure) if !failure.is_not_found() => {
+                Err(failure.leaving(Left::Key { id: id.to_owned(), why: "it was not rolled back".to_owned() }))
             }
             event => event,
         }
@@ -306,15 +307,17 @@ impl Create<'_> {
     }
 
     /// The answer for a key whose secret is stored, once READ would give the same; until then, a callback.
-    async fn show(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<ProgressEvent> {
+    async fn show(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Outcome {
         let Self { services, request, user } = *self;
         let look = async || self.look(id, before, context).await;
         let reason = "waiting until IAM and the store show the new key";
         let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await?;
-        let Some(Shown { key, stored, others }) = shown else { return call_again(request, user, id, context) };
+        let Some(Shown { key, stored, mut others }) = shown else { return Ok(call_again(request, user, id, context)?) };
         // Of a key that was looked at again, what the later look has shown.
-        let before = before.iter().filter(|key| others.iter().all(|other| other.metadata.id != key.metadata.id));
-        let warning = orphan::warning(self, before.chain(&others));
+        let is_new = |key: &&UserKey| others.iter().all(|other| other.metadata.id != key.metadata.id);
+        let before: Vec<_> = before.iter().filter(is_new).cloned().collect();
+        others.splice(..0, before);
+        let warning = orphan::suspects_among(self, others).map(|left| left.tell(self));
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
@@ -324,7 +327,7 @@ impl Create<'_> {
     /// - `NotFound`: the key is another operation's.
     /// - `ResourceConflict` with a key that another invocation of this operation created before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
-    async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
+    async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Outcome<Option<Shown>> {
         let Self { services, request, .. } = *self;
         let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(id, before, context)).await else { return Ok(None) };
         let Some(Shown { key, stored, others }) = shown? else { return Ok(None) };

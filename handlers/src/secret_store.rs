@@ -135,7 +135,7 @@ pub(crate) struct Unstored {
 }
 
 /// What the store knows of a key without decrypting its secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     /// `None` where neither the description nor the value tells: somebody changed both, or the secret has an older layout and
     /// cannot be read.

@@ -62,14 +62,14 @@ pub(crate) async fn pause(reason: &str) {
 
 /// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left of the
 /// invocation beside one more look. Returns what was seen last.
-pub(crate) async fn poll<T>(
+pub(crate) async fn poll<T, E>(
     services: &Services,
     reason: &str,
     wait: Duration,
     reserve: Duration,
     is_enough: impl Fn(&T) -> bool,
-    mut look: impl AsyncFnMut() -> Result<T>,
-) -> Result<T> {
+    mut look: impl AsyncFnMut() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     let start = Instant::now();
     loop {
         let seen = look().await?;

@@ -13,7 +13,7 @@ use crate::{
 
 /// A key of a user. Without an entry in the store, this type did not create it under this prefix in this region, or did
 /// not get to store its secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct UserKey {
     pub(crate) metadata: KeyMetadata,
     pub(crate) entry: Option<Entry>,

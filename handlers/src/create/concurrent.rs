@@ -7,7 +7,7 @@
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
 
-use super::Create;
+use super::{Create, failure::Failure};
 use crate::{clock::Clock, delete::delete_access_key, iam::KeyMetadata, user_keys::UserKey};
 
 /// The first of the keys that this operation created.
@@ -18,14 +18,18 @@ pub(super) fn first_of_this_operation<'a>(request: &Request, keys: &'a [UserKey]
 /// Gives way to a key that another invocation of this operation created before this one.
 ///
 /// # Errors
-/// `ResourceConflict` with the key that stays.
-pub(super) fn give_way(create: &Create<'_>, ours: &KeyMetadata, others: &[UserKey]) -> Result<()> {
+/// `ResourceConflict`, and the key that stays.
+pub(super) fn give_way(
+    create: &Create<'_>,
+    ours: &KeyMetadata,
+    others: &[UserKey],
+) -> std::result::Result<(), Failure> {
     match first_of_this_operation(create.request, others) {
         Some(first) if order(&first.metadata) < order(ours) => {
             let (id, user) = (&first.metadata.id, create.user);
             let message =
                 format!("Another invocation of this operation has created access key {id} for user {user} already");
-            Err(HandlerError::new(HandlerErrorCode::ResourceConflict, message).about(Some(create.model_of(id))))
+            Err(Failure::giving_way(HandlerError::new(HandlerErrorCode::ResourceConflict, message), id))
         }
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
 
-use super::Create;
+use super::{Create, failure::Failure};
 use crate::{
     iam::{CreatedKey, KEYS_PER_USER},
     stabilize::poll,
@@ -41,7 +41,7 @@ pub(super) fn explain_missing_user(error: HandlerError) -> HandlerError {
 ///
 /// # Errors
 /// `InvalidRequest` that names the highest number and its key.
-pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Result<()> {
+pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> std::result::Result<(), Failure> {
     let context = &request.context;
     if context.stack_id.is_none() || context.logical_resource_id.is_none() {
         return Ok(());
@@ -51,15 +51,18 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> Resu
         Some((ownership.serial?, ownership.user_name.clone(), &key.metadata.id))
     });
     match serials.max_by_key(|(serial, ..)| *serial) {
-        Some((highest, user, id)) if Some(highest) > request.desired.serial => Err(HandlerError::new(
-            HandlerErrorCode::InvalidRequest,
-            format!(
-                "Serial can only be incremented, and would be lower than {highest}, that of access key {id}. Nothing was \
-                 created. If that key was retained from an earlier resource of this name, give Serial {highest} or more, or \
-                 delete the key with: {}",
-                delete_command(&user, id)
-            ),
-        )),
+        Some((highest, user, id)) if Some(highest) > request.desired.serial => {
+            let refusal = HandlerError::new(
+                HandlerErrorCode::InvalidRequest,
+                format!(
+                    "Serial can only be incremented, and would be lower than {highest}, that of access key {id}. Nothing was \
+                     created. If that key was retained from an earlier resource of this name, give Serial {highest} or more, \
+                     or delete the key with: {}",
+                    delete_command(&user, id)
+                ),
+            );
+            Err(Failure::from(refusal).naming([id.clone()]))
+        }
         _ => Ok(()),
     }
 }
@@ -87,7 +90,7 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
 ///
 /// # Errors
 /// `ServiceLimitExceeded` that names the keys in the way.
-pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
+pub(super) async fn limit_exceeded(create: &Create<'_>) -> std::result::Result<Creation, Failure> {
     let Create { services, request, user } = *create;
     let is_enough = |keys: &Vec<UserKey>| {
         keys.iter().any(|key| key.is_by(request))
@@ -103,7 +106,8 @@ pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
         Ok(is_enough(&keys))
     };
     let reason = "waiting until IAM and the store show whose the user's two keys are";
-    let looked = poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, |is_enough| *is_enough, look).await;
+    let looked: Result<bool> =
+        poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, |is_enough| *is_enough, look).await;
     if let Some(existing) = super::concurrent::first_of_this_operation(request, &keys) {
         return Ok(Creation::Existing(existing.metadata.id.clone()));
     }
@@ -111,20 +115,21 @@ pub(super) async fn limit_exceeded(create: &Create<'_>) -> Result<Creation> {
     Err(quota_full(user, &keys))
 }
 
-fn quota_full(user: &UserName, keys: &[UserKey]) -> HandlerError {
+fn quota_full(user: &UserName, keys: &[UserKey]) -> Failure {
     let in_the_way: Vec<String> = keys.iter().map(|key| key.describe_with_command(user)).collect();
     let in_the_way = match in_the_way.as_slice() {
         [] => "IAM does not list them yet".to_owned(),
         keys => format!("Delete one that is not in use: {}", keys.join("; ")),
     };
-    HandlerError::new(
+    let refusal = HandlerError::new(
         HandlerErrorCode::ServiceLimitExceeded,
         format!(
             "User {user} already has {KEYS_PER_USER} access keys, as many as IAM allows. {in_the_way}. Rotation by Serial needs \
              room for a second key, because the new key is created before the old one is deleted. List the keys with: {}",
             list_command(user)
         ),
-    )
+    );
+    Failure::from(refusal).naming(keys.iter().map(|key| key.metadata.id.clone())).listing()
 }
 
 #[cfg(test)]
