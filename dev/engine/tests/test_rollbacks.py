@@ -69,10 +69,10 @@ class Row(NamedTuple):
     stack_tags: tuple[Properties, Properties] = ({}, {})
 
     def untold(self) -> set[str]:
-        """What stays where an UPDATE that succeeded is undone, and the request has the old properties as previous ones.
+        """What stays where an UPDATE that succeeded is undone with the old properties as previous ones.
 
-        Then it changes nothing by its own words. The secret's value tells which tags it had, and nothing tells whether it
-        was a person who deactivated the key.
+        Then the request changes nothing by its own words. The secret's value tells which tags it had. Nothing tells
+        whether it was a person who deactivated the key.
         """
         of_status = {"Status", "keys"} if "Status" in self.after else set()
         return of_status | ({"tags of the secret"} if len(set(map(str, self.stack_tags))) > 1 else set())
