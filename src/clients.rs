@@ -8,7 +8,7 @@ use std::{
 
 use access_key_handlers::{
     ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, DELIVERY_TIME, Deadline, Iam, Keybase, OPERATION_TIMEOUT,
-    SecretStore, Services, retry_quota,
+    SecretStore, Services, app_name, retry_quota,
 };
 use access_key_schema::{CallerCredentials, ProviderCredentials, Request, Secret};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{
     SdkConfig,
+    app_name::AppName,
     region::Region,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
@@ -113,14 +114,14 @@ impl Clients {
         let CallerCredentials { access_key_id, secret_access_key, session_token } = caller;
         let credentials = credentials(access_key_id, secret_access_key, session_token.as_ref(), "callerCredentials");
         let config = self.config(credentials, &request.region);
-        let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_quota());
-        let iam = iam.interceptor(AwsCalls).build();
+        let mut iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(retry_quota()).interceptor(AwsCalls);
+        iam.set_app_name(app_name(request).and_then(|name| AppName::new(name).ok()));
         let store = aws_sdk_secretsmanager::config::Builder::from(&config).retry_partition(retry_quota());
         let store = store.interceptor(AwsCalls).build();
         let clock = Clock::starting_at(SystemTime::now());
         let confidential = Confidential::of(caller, request);
         Services {
-            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam), clock, confidential.clone()),
+            iam: Iam::new(aws_sdk_iam::Client::from_conf(iam.build()), clock, confidential.clone()),
             secret_store: SecretStore::new(
                 aws_sdk_secretsmanager::Client::from_conf(store),
                 request.type_configuration.clone(),

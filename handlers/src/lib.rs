@@ -4,6 +4,7 @@
 //! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate
 //! knows no Lambda.
 
+mod app_name;
 mod clock;
 mod confidential;
 mod create;
@@ -26,6 +27,7 @@ mod user_keys;
 
 use access_key_schema::{AccessKey, Action, ProgressEvent, Request, Result};
 
+pub use app_name::app_name;
 pub use clock::Clock;
 pub use confidential::Confidential;
 pub use iam::Iam;

@@ -111,6 +111,24 @@ async fn the_only_key_of_a_new_user_is_named_and_not_deleted_when_an_answer_is_l
 }
 
 #[tokio::test]
+async fn cloudtrail_tells_which_operation_has_made_a_key_whose_answer_was_lost() {
+    let env = TestEnvironment::with_user("alice").await;
+    let named = async |token: &str| {
+        env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
+        env.proxy.take_calls();
+        let event = env.invoke(&create_with_token(token, alice())).await;
+        env.proxy.clear_faults();
+        let calls = env.proxy.take_calls().into_iter().filter(|call| call.operation == "CreateAccessKey");
+        let agents: Vec<_> = calls.map(|call| call.user_agent).collect();
+        let [agent] = &*agents else { panic!("{agents:?}") };
+        let app = agent.split(' ').find(|part| part.starts_with("app/")).unwrap().to_owned();
+        assert!(app.starts_with("app/access-key-") && message(&event).contains(&app), "{agent}: {event}");
+        app
+    };
+    assert_ne!(named("operation-1").await, named("operation-2").await);
+}
+
+#[tokio::test]
 async fn a_callback_with_another_token_goes_on_with_the_key_that_cloudformation_was_told_of() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());

@@ -51,6 +51,8 @@ pub struct Call {
     pub service: String,
     pub access_key_id: String,
     pub operation: String,
+    /// What CloudTrail keeps as `userAgent`.
+    pub user_agent: String,
     /// As text: JSON from CloudWatch, which is sent in CBOR.
     pub body: String,
 }
@@ -212,7 +214,10 @@ impl State {
         let text = String::from_utf8_lossy(&body).into_owned();
         let operation = operation(&head.headers, &text);
         let (access_key_id, service) = signer(&head.headers);
-        lock(&self.calls).push(Call { service, access_key_id, operation: operation.clone(), body: text.clone() });
+        let user_agent =
+            head.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
+        let (called, body_text) = (operation.clone(), text.clone());
+        lock(&self.calls).push(Call { service, access_key_id, operation: called, user_agent, body: body_text });
         let fault = self.fault_for(&operation);
         match fault {
             Some(Fault::Error(status, code)) => {

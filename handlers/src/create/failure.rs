@@ -5,13 +5,10 @@ use access_key_schema::{HandlerError, HandlerErrorCode};
 
 use super::Create;
 use crate::{
+    app_name::app_name,
     iam::KeyMetadata,
     user_keys::{UserKey, delete_command, list_command, with_command},
 };
-
-/// What to do about a key of which this type cannot tell whose it is, before the command that deletes it.
-const FIND_OUT: &str = "CloudTrail tells who made a key (event CreateAccessKey, by its role and user agent). Only if it is \
-                        nobody's, delete it";
 
 /// A CREATE that failed.
 pub(super) struct Failure {
@@ -128,6 +125,15 @@ impl Failure {
     }
 }
 
+/// What to do about keys of which this type cannot tell whose they are, before the commands that delete them.
+fn find_out(create: &Create<'_>) -> String {
+    let own =
+        app_name(create.request).map(|name| format!(": this operation's calls have app/{name}")).unwrap_or_default();
+    format!(
+        "CloudTrail tells who made a key, by role and user agent of CreateAccessKey{own}. Only if it is nobody's, delete it"
+    )
+}
+
 impl Left {
     fn id(&self) -> Option<&str> {
         match self {
@@ -176,8 +182,9 @@ impl Left {
                 tracing::warn!(user = name, keys, "key of a CREATE without an answer may be left");
                 format!(
                     "It may have created one of these keys of user {user}. Each may as well be another region's, another \
-                     stack's or a person's, so none was deleted. {FIND_OUT}: {keys}. IAM may show a key late: list them \
-                     again with: {list}"
+                     stack's or a person's, so none was deleted. {}: {keys}. IAM may show a key late: list them \
+                     again with: {list}",
+                    find_out(create)
                 )
             }
             Self::Unknown(None) => {
@@ -195,8 +202,9 @@ impl Left {
                 tracing::warn!(user = name, keys, "key without a stored secret may be left by an interrupted CREATE");
                 format!(
                     "User {user} also has a key that was created minutes ago and has no secret stored here. It may be \
-                     another region's, another stack's or a person's, or what an interrupted CREATE has left. {FIND_OUT}: \
-                     {keys}"
+                     another region's, another stack's or a person's, or what an interrupted CREATE has left. {}: \
+                     {keys}",
+                    find_out(create)
                 )
             }
             Self::Own(keys) => {
@@ -209,7 +217,8 @@ impl Left {
                 tracing::warn!(user = name, keys, "key may be left by an interrupted CREATE");
                 format!(
                     "If an attempt of this operation was interrupted, it may have left one of these keys, and the store does \
-                     not say whose they are. {FIND_OUT}: {keys}"
+                     not say whose they are. {}: {keys}",
+                    find_out(create)
                 )
             }
             Self::Unlisted => format!(
