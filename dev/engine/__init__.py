@@ -6,9 +6,10 @@ r"""A CloudFormation engine for this machine that calls a resource type's handle
 
 It is moto's CloudFormation API (stacks, change sets, events, templates, and moto's own resource types) with two parts
 replaced: registered resource types, whose operations become handler requests to a Lambda API (`registry`), and the
-order in which CloudFormation creates, updates, replaces, cleans up, rolls back and deletes (`stack`). Four things are
-added: AWS::SecretsManager::Secret (`secret`), alarms and what else watches the handlers (`monitoring`), that no user is
-deleted who still has access keys (`backend`), and an account of what the handlers call (`calls`).
+order in which CloudFormation creates, updates, replaces, cleans up, rolls back and deletes (`stack`). Six things are
+added: dynamic references (`references`), AWS::SecretsManager::Secret (`secret`), schedules (`schedule`), alarms and
+what else watches the handlers (`monitoring`), that no user is deleted who still has access keys (`backend`), and an
+account of what the handlers call (`calls`).
 
 What it does not imitate:
 
@@ -16,6 +17,9 @@ What it does not imitate:
 - Permissions: handlers get made-up caller credentials, and, with `--log-group`, made-up provider credentials. What is
   denied is what a test has asked for (`calls`).
 - No alarm is ever evaluated, no metric filter counts, and no rule of AWS Config looks at anything.
+- Dynamic references: no `ssm-secure`. A resource's text alone decides whether its references are resolved again. On
+  AWS, an update that changes anything may also get the newest version for each `ssm` reference that names none.
+- No schedule ever fires.
 - Registration (RegisterType, SetTypeConfiguration): options of this program stand for it. Properties are not checked
   against the schema before the handlers get them, and references to names that no template part has are found late.
 - `replacementStrategy` is always create-then-delete. `conditionalCreateOnlyProperties`, hooks, stack policies, stack

@@ -11,6 +11,7 @@ from moto.iam.models import IAMBackend
 
 from . import monitoring
 from .registry import Registration, RegistryResource
+from .schedule import Schedule
 from .secret import Secret
 from .stack import Resources, Stack, clean_json
 
@@ -129,7 +130,7 @@ def install(registrations: list[Registration], endpoint: str) -> None:
     CloudFormationResponse._validate_different_update = lambda *_: None  # type: ignore[method-assign]
     IAMBackend.delete_user = delete_user  # type: ignore[method-assign]
     kinds: dict[str, Any] = parsing.get_model_map()
-    added: list[Any] = [Secret, *monitoring.install(endpoint)]
+    added: list[Any] = [Secret, Schedule, *monitoring.install(endpoint)]
     for kind in added:
         kinds[kind.cloudformation_type()] = kind
         parsing.get_name_type_map()[kind.cloudformation_type()] = kind.cloudformation_name_type()

@@ -7,7 +7,7 @@ or rollback, is replaced by what follows.
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -16,6 +16,7 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import cloudformation_backends
 
+from .references import resolved
 from .registry import HandlerFailed, Properties, RegistryResource, Scope, as_strings
 
 # How long an API call waits for the operation it started. Longer ones go on behind it, as in AWS all do.
@@ -132,10 +133,12 @@ class Member:
     name: str
     declaration: Properties
     model: Any
+    # The properties as they were sent, with the values of dynamic references: those who ask see the declaration.
+    sent: Properties = field(default_factory=dict, repr=False)
 
     @property
     def properties(self) -> Properties:
-        """The properties, with every reference and function worked out."""
+        """The properties, with every reference and function worked out, but for dynamic references."""
         properties: Properties = self.declaration["Properties"]
         return properties
 
@@ -173,30 +176,39 @@ class Operation:
         event = models.Event(stack.stack_id, stack.name, member.name, physical_id, kind, status, reason, None)
         stack.events.append(event)
 
-    def create(self, name: str, declaration: Properties) -> Any:
+    def ready(self, member: Member) -> Member:
+        """The resource with its dynamic references resolved, for a CREATE or an UPDATE: nothing else resolves them."""
+        return replace(member, sent=resolved(member.properties, self.scope.account, self.scope.region))
+
+    def create(self, member: Member) -> Member:
         """Makes the physical resource."""
-        kind = parsing.resource_class_from_type(declaration["Type"])
+        kind = parsing.resource_class_from_type(member.declaration["Type"])
         if kind and issubclass(kind, RegistryResource):
-            return kind.create(self.scope, name, declaration["Properties"])
-        unconditional = {key: value for key, value in declaration.items() if key != "Condition"}
+            return replace(member, model=kind.create(self.scope, member.name, member.sent))
+        unconditional = {key: value for key, value in member.declaration.items() if key != "Condition"}
         model: Any = parsing.parse_and_create_resource(
-            name, unconditional, self.target, self.scope.account, self.scope.region
+            member.name,
+            {**unconditional, "Properties": member.sent},
+            self.target,
+            self.scope.account,
+            self.scope.region,
         )
         if model is None:
-            raise ValidationError(message=f"Resource type {declaration['Type']} is not supported on this engine")
-        return model
+            raise ValidationError(message=f"Resource type {member.declaration['Type']} is not supported on this engine")
+        return replace(member, model=model)
 
-    def update(self, member: Member, declaration: Properties) -> Any:
+    def update(self, previous: Member, member: Member) -> Member:
         """Changes the physical resource in place."""
-        if isinstance(member.model, RegistryResource):
-            return member.model.update(self.scope, declaration["Properties"], member.properties)
-        self.target.put(member.name, member.model)
+        if isinstance(previous.model, RegistryResource):
+            return replace(member, model=previous.model.update(self.scope, member.sent, previous.sent))
+        self.target.put(previous.name, previous.model)
+        declaration = {**member.declaration, "Properties": member.sent}
         model: Any = parsing.parse_and_update_resource(
             member.name, declaration, self.target, self.scope.account, self.scope.region
         )
         if model is None:
             raise ValidationError(message=f"moto cannot update resources of type {declaration['Type']}")
-        return model
+        return replace(member, model=model)
 
     def delete(self, member: Member, retained: bool = False) -> bool:
         """Deletes the physical resource, or leaves it be. False when it could not be deleted."""
@@ -206,9 +218,9 @@ class Operation:
         self.report(member, "DELETE_IN_PROGRESS")
         try:
             if isinstance(member.model, RegistryResource):
-                member.model.delete(self.scope, member.properties)
+                member.model.delete(self.scope, member.sent)
             else:
-                self.target._delete_resource(member.model, member.declaration)
+                self.target._delete_resource(member.model, {**member.declaration, "Properties": member.sent})
         except Exception as error:
             self.report(member, "DELETE_FAILED", reason_of(error))
             return False
@@ -261,12 +273,14 @@ class Deployment(Operation):
         member = current or Member(name, self.target._resource_json_map[name], None)
         try:
             declaration = self.target.resolve(name)
-            member = Member(name, declaration, current and current.model)
+            member = Member(name, declaration, current and current.model, current.sent if current else {})
             if current is None:
                 self.report(member, f"{verb}_IN_PROGRESS")
+                member = self.ready(member)
                 member = self.add(member)
             elif self.differs(current, declaration):
-                member = self.change(current, declaration)
+                member = self.ready(member)
+                member = self.change(current, member)
             else:
                 self.keep(member)
                 return
@@ -293,7 +307,7 @@ class Deployment(Operation):
         if identifier is not None:
             kind: Any = parsing.resource_class_from_type(member.declaration["Type"])
             return replace(member, model=kind.adopt(self.scope, member.name, identifier))
-        member = replace(member, model=self.create(member.name, member.declaration))
+        member = self.create(member)
         self.made.append(member)
         return member
 
@@ -304,22 +318,22 @@ class Deployment(Operation):
         same_type = current.declaration["Type"] == declaration["Type"]
         return retagged or not same_type or as_strings(current.properties) != as_strings(declaration["Properties"])
 
-    def change(self, current: Member, declaration: Properties) -> Member:
+    def change(self, current: Member, member: Member) -> Member:
         """A resource that is to be another: in place, or by a new one whose predecessor goes at the very end."""
-        if current.declaration["Type"] != declaration["Type"]:
+        if current.declaration["Type"] != member.declaration["Type"]:
             raise ValidationError(message=f"Update of resource type is not permitted: {current.name}")
-        pointers = create_only(declaration["Type"])
-        old, new = as_strings(current.properties), as_strings(declaration["Properties"])
+        pointers = create_only(member.declaration["Type"])
+        old, new = as_strings(current.properties), as_strings(member.properties)
         if any(at(old, pointer) != at(new, pointer) for pointer in pointers):
             self.report(current, "UPDATE_IN_PROGRESS", REPLACING)
-            member = Member(current.name, declaration, self.create(current.name, declaration))
+            member = self.create(member)
             self.made.append(member)
             self.outdated[current.name] = current, "UpdateReplacePolicy"
             return member
         self.report(current, "UPDATE_IN_PROGRESS")
         # Undone even when it fails: it may have come half the way.
-        self.changed.append((current, Member(current.name, declaration, current.model)))
-        member = Member(current.name, declaration, self.update(current, declaration))
+        self.changed.append((current, member))
+        member = self.update(current, member)
         self.changed[-1] = current, member
         return member
 
@@ -362,7 +376,7 @@ class Deployment(Operation):
         self.report(after, "UPDATE_IN_PROGRESS")
         previous = after if ROLLBACKS.failed_as_previous else replace(before, model=after.model)
         try:
-            restored = replace(before, model=self.update(previous, before.declaration))
+            restored = self.update(previous, self.ready(before))
         except Exception as error:
             self.report(after, "UPDATE_FAILED", reason_of(error))
             return False
