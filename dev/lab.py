@@ -189,10 +189,11 @@ class Lab:
 
 
 @contextlib.contextmanager
-def laboratory(logs: Path, *type_names: str) -> Iterator[Lab]:
+def laboratory(logs: Path, *type_names: str, configuration: Mapping[str, Any] | None = None) -> Iterator[Lab]:
     """The engine with the built handlers behind it, under these type names; by default also Amazon's own."""
-    names = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
+    options = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
+    options += [f"--type-configuration={json.dumps(configuration)}"] if configuration else []
     with reserved_port() as aws_port, function(built_binary(), aws_port) as api:
         url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        with engine(url, aws_port, logs / "engine.log", *names, "--log-group", LOG_GROUP):
+        with engine(url, aws_port, logs / "engine.log", *options, "--log-group", LOG_GROUP):
             yield Lab(aws_port, logs / "engine.log", url)

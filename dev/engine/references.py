@@ -29,7 +29,7 @@ def resolved(node: Any, account: str, region: str) -> Any:
 def value(reference: str, service: str, key: str, account: str, region: str) -> str:
     """What one reference stands for now."""
     if service == "secretsmanager" and (secret := SECRET.fullmatch(key)):
-        return secret_value(*secret.groups(), account, region)
+        return secret_value(secret[1], secret[2], secret[3], secret[4], account, region)
     if service == "ssm" and (parameter := PARAMETER.fullmatch(key)):
         return parameter_value(parameter[1], parameter[2], account, region)
     if service == "ssm-secure":

@@ -9,12 +9,15 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
-from lab import EXAMPLES, LOG_GROUP, Failed, Lab
+from lab import EXAMPLES, LOG_GROUP, Failed, Lab, laboratory
+from surroundings import REGION
 
 
 def edited(template: Path, directory: Path, old: str, new: str) -> Path:
@@ -187,6 +190,268 @@ def test_ses_smtp_hands_on_the_smtp_credentials_of_the_region(lab: Lab, name: st
     assert lab.secret_of(keys[0]) is None and lab.secret_of(keys[1]) is None
     with pytest.raises(lab.secrets.exceptions.ResourceNotFoundException):
         lab.stored(outputs["SmtpSecretArn"])
+
+
+@pytest.fixture(scope="session")
+def lab_without_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """An account that has set `ReturnSecrets` to false."""
+    with laboratory(tmp_path_factory.mktemp("logs"), configuration={"ReturnSecrets": False}) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize(("account", "source"), [("lab", "Attribute"), ("lab_without_secrets", "StoredSecret")])
+def test_published_secret_keeps_its_name_while_the_key_behind_it_changes(
+    request: pytest.FixtureRequest, name: str, account: str, source: str
+) -> None:
+    lab: Lab = request.getfixturevalue(account)
+    template, keys, arns = EXAMPLES / "published-secret.yml", [], set()
+    for serial in (1, 2, 3):
+        outputs = lab.deploy(name, template, Serial=serial, PasswordFrom=source)
+        keys.append(key := outputs["SmtpUserName"])
+        arns.add(outputs["SecretArn"])
+        password = smtp_password(lab.stored(str(lab.secret_of(key)))["SecretAccessKey"], REGION)
+        host = f"email-smtp.{REGION}.amazonaws.com"
+        smtp = {"host": host, "port": 587, "username": key, "password": password}
+        assert lab.stored(f"{name}/smtp") == smtp
+        told = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name)
+        assert password not in json.dumps(told, default=str)
+    user = lab.resource(name, "User")
+    assert len(set(keys)) == 3 and len(arns) == 1, "three keys under one name"
+    assert lab.keys(user) == {keys[-1]: "Active"}
+
+    lab.deny("CreateSecret", times=9)
+    with pytest.raises(Failed):
+        lab.deploy(name, template, Serial=4)
+    assert lab.stored(f"{name}/smtp") == smtp, "what fails publishes nothing"
+    lab.deny()
+
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+    assert left(lab, name, keys) == []
+
+
+def left(lab: Lab, stack: str, keys: Iterable[str]) -> list[str]:
+    """The secrets that are left of a stack and of its keys."""
+    pages = lab.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+    secrets = [secret["Name"] for page in pages for secret in page["SecretList"]]
+    return [secret for secret in secrets if secret.startswith(f"{stack}/") or secret.rpartition("/")[2] in keys]
+
+
+STAGES = ("BlueToGreen", "Green", "GreenToBlue", "Blue")
+
+
+class Reader:
+    """Reads the published secret all the time, and uses what it has read until the next but one deployment begins."""
+
+    def __init__(self, lab: Lab, stack: str) -> None:
+        self.lab, self.stack, self.user = lab, stack, lab.resource(stack, "User")
+        # By key id, all those that the cache may still have.
+        self.held: dict[str, str] = {}
+        self.every: set[str] = set()
+        self.faults: list[str] = []
+
+    def read(self) -> str:
+        """Reads once, and looks whether everything that was read still works."""
+        credentials = self.lab.stored(f"{self.stack}/access-key")
+        assert credentials["Version"] == 1, "the layout of credential_process"
+        self.held[credentials["AccessKeyId"]] = credentials["SecretAccessKey"]
+        self.every.add(credentials["AccessKeyId"])
+        keys = self.lab.keys(self.user)
+        self.faults += [f"{key} is gone or inactive" for key in self.held if keys.get(key) != "Active"]
+        stored = {key: self.lab.secret_of(key) for key in self.held}
+        self.faults += [f"{key} has another secret" for key, arn in stored.items()
+                        if not arn or self.lab.stored(arn)["SecretAccessKey"] != self.held[key]]  # fmt: skip
+        return str(credentials["AccessKeyId"])
+
+    def during(self, deploy: Callable[[], object]) -> None:
+        """Reads before, during and after a deployment. What it read before the one before is no longer used."""
+        self.held.clear()
+        self.read()
+        with ThreadPoolExecutor(1) as pool:
+            deployment = pool.submit(deploy)
+            while not deployment.done():
+                self.read()
+        deployment.exception()
+        self.read()
+        assert not self.faults
+
+    def previous(self) -> str:
+        """The key that the secret's AWSPREVIOUS names."""
+        secret = {"SecretId": f"{self.stack}/access-key", "VersionStage": "AWSPREVIOUS"}
+        return str(json.loads(self.lab.secrets.get_secret_value(**secret)["SecretString"])["AccessKeyId"])
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["each step", "each step, after it has failed"])
+def test_overlap_hands_no_reader_a_key_that_stops_working_before_the_next_but_one_step(
+    lab: Lab, name: str, tmp_path: Path, failing: bool
+) -> None:
+    template = EXAMPLES / "overlap.yml"
+    # It comes after the keys, and before the secret that publishes one.
+    broken = (
+        "  Broken:\n    Type: Acme::No::Type\n    DependsOn: [Blue, Green]\n  Credentials:\n    DependsOn: Broken\n"
+    )
+    breaks = edited(template, tmp_path, "  Credentials:\n", broken)
+    arn = lab.deploy(name, template)["SecretArn"]
+    reader = Reader(lab, name)
+    live = reader.read()
+    for stage in STAGES * 2:
+        if failing:
+            before = lab.keys(reader.user), reader.read()
+            made = lab.calls()
+            reader.during(lambda: pytest.raises(Failed, lab.deploy, name, breaks, Stage=stage))  # noqa: B023
+            assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+            assert (lab.keys(reader.user), reader.read()) == before
+            called = [call.operation for call in lab.calls()[len(made) :]]
+            assert ("CreateAccessKey" in called) == ("To" in stage), "it fails after the new key"
+        lab.forget_calls()
+        reader.during(lambda: lab.deploy(name, template, Stage=stage))  # noqa: B023
+        outputs, old = lab.outputs(name), live
+        live = outputs["AccessKeyId"]
+        assert reader.read() == live and outputs["SecretArn"] == arn
+        assert reader.previous() != live
+        if "To" in stage:
+            assert lab.keys(reader.user) == {old: "Active", live: "Active"}
+            assert reader.previous() == old, "AWSPREVIOUS still works"
+        else:
+            assert old == live and lab.keys(reader.user) == {live: "Active"}
+    assert len(reader.every) == 5, "two turns are four rotations"
+    told = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name)
+    assert reader.held[live] not in json.dumps(told, default=str)
+
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert reader.user not in lab.users()
+    assert left(lab, name, reader.every) == []
+
+
+@pytest.mark.parametrize("account", ["lab", "lab_without_secrets"])
+def test_overlap_out_of_turn_is_a_rotation_at_once_or_none(
+    request: pytest.FixtureRequest, name: str, account: str
+) -> None:
+    lab: Lab = request.getfixturevalue(account)
+    template = EXAMPLES / "overlap.yml"
+    blue = lab.deploy(name, template)["AccessKeyId"]
+    user = lab.resource(name, "User")
+    assert lab.deploy(name, template, Stage="GreenToBlue")["AccessKeyId"] == blue, "nothing new is published"
+    keys = lab.keys(user)
+    [green] = keys.keys() - {blue}
+    assert keys == {blue: "Active", green: "Active"}
+    assert lab.deploy(name, template, Stage="BlueToGreen")["AccessKeyId"] == green, "the key that was there already"
+    published, stored = lab.stored(f"{name}/access-key"), lab.stored(str(lab.secret_of(green)))
+    assert published["SecretAccessKey"] == stored["SecretAccessKey"]
+    assert lab.deploy(name, template, Stage="GreenToBlue")["AccessKeyId"] == blue, "back to the old key"
+    assert lab.keys(user) == keys
+    lab.deploy(name, template, Stage="Blue")
+    assert lab.keys(user) == {blue: "Active"}
+
+    next_green = lab.deploy(name, template, Stage="Green")["AccessKeyId"]
+    assert next_green != green
+    assert lab.keys(user) == {next_green: "Active"}, "no overlap"
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+    assert left(lab, name, {blue, green, next_green}) == []
+
+
+def test_overlap_with_another_resource_that_fails_takes_back_a_key_that_was_published(
+    lab: Lab, name: str, tmp_path: Path
+) -> None:
+    template = EXAMPLES / "overlap.yml"
+    broken = "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Credentials\nOutputs:\n"
+    breaks = edited(template, tmp_path, "Outputs:\n", broken)
+    before = lab.deploy(name, template)
+    reader = Reader(lab, name)
+    with pytest.raises(Failed):
+        lab.deploy(name, breaks, Stage="BlueToGreen")
+    assert lab.outputs(name) == before
+    assert reader.read() == before["AccessKeyId"] and not reader.faults
+    assert reader.previous() not in lab.keys(reader.user), "why nothing else should be in the stack"
+    lab.delete(name)
+
+
+def test_overlap_names_the_key_that_a_clean_up_left(lab: Lab, name: str) -> None:
+    template = EXAMPLES / "overlap.yml"
+    blue = lab.deploy(name, template)["AccessKeyId"]
+    green = lab.deploy(name, template, Stage="BlueToGreen")["AccessKeyId"]
+    # Without GetUser, nothing tells that the user is seconds old, which would make it a denial that passes.
+    lab.deny("DeleteAccessKey", "GetUser")
+    lab.deploy(name, template, Stage="Green")
+    user = lab.resource(name, "User")
+    assert lab.keys(user) == {blue: "Active", green: "Active"}
+    with pytest.raises(Failed):
+        lab.deploy(name, template, Stage="GreenToBlue")
+    reason = lab.reasons(name, "CREATE_FAILED")["Blue"]
+    assert "ServiceLimitExceeded" in reason and blue in reason
+    assert lab.stored(f"{name}/access-key")["AccessKeyId"] == green
+    lab.iam.delete_access_key(UserName=user, AccessKeyId=blue)
+    lab.deploy(name, template, Stage="GreenToBlue")
+    lab.delete(name)
+    lab.secrets.delete_secret(SecretId=lab.secret_of(blue), ForceDeleteWithoutRecovery=True)
+
+
+def scheduled(lab: Lab, stack: str) -> dict[str, dict[str, Any]]:
+    """The schedules of a stack, by logical id, as EventBridge Scheduler has them."""
+    resources = lab.cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    schedules = [each for each in resources if each["ResourceType"] == "AWS::Scheduler::Schedule"]
+    scheduler = lab.client("scheduler")
+    return {each["LogicalResourceId"]: scheduler.get_schedule(Name=each["PhysicalResourceId"]) for each in schedules}
+
+
+def fire(lab: Lab, schedule: dict[str, Any]) -> None:
+    """Calls what the schedule does, with what it sends."""
+    assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:cloudformation:updateStack"
+    lab.cloudformation.update_stack(**json.loads(schedule["Target"]["Input"]))
+
+
+def test_scheduled_rotation_goes_through_the_stages_in_the_order_of_the_year(lab: Lab, name: str) -> None:
+    template, rotation = EXAMPLES / "scheduled-rotation.yml", f"{name}-rotation"
+    first = lab.deploy(name, EXAMPLES / "overlap.yml")["AccessKeyId"]
+    role = lab.deploy(rotation, template, StackName=name)["RoleArn"]
+    schedules = scheduled(lab, rotation)
+    # cron(minute hour days months weekday year)
+    when = {stage: schedule["ScheduleExpression"].split(" ") for stage, schedule in schedules.items()}
+    assert {fields[2] for fields in when.values()} == {"1-7", "8-14"}
+    days = sorted((int(month), fields[2], stage) for stage, fields in when.items() for month in fields[3].split(","))
+    assert tuple(stage for _, _, stage in days) == STAGES * 2
+    assert all(schedule["Target"]["RoleArn"] == role for schedule in schedules.values())
+
+    published = [first]
+    for stage in STAGES * 2:
+        fire(lab, schedules[stage])
+        assert lab.stack(name)["Parameters"] == [{"ParameterKey": "Stage", "ParameterValue": stage}]
+        published.append(lab.outputs(name)["AccessKeyId"])
+        with pytest.raises(lab.cloudformation.exceptions.ClientError, match="No updates are to be performed"):
+            fire(lab, schedules[stage])
+    assert len(set(published)) == 5
+
+    policy = lab.iam.get_role_policy(RoleName=role.rpartition("/")[2], PolicyName="rotate")["PolicyDocument"]
+    on_stack, on_secret, on_keys = policy["Statement"]
+    arns = [lab.stack(name)["StackId"], lab.outputs(name)["SecretArn"], str(lab.secret_of(published[-1]))]
+    for statement, arn in zip(policy["Statement"], arns, strict=True):
+        assert fnmatch.fnmatchcase(arn, statement["Resource"])
+    tags = lab.secrets.describe_secret(SecretId=arns[2])["Tags"]
+    assert {"Key": "stack", "Value": on_keys["Condition"]["StringEquals"]["aws:ResourceTag/stack"]} in tags
+    other = lab.stack(rotation)["StackId"]
+    assert not any(fnmatch.fnmatchcase(other, statement["Resource"]) for statement in (on_stack, on_secret))
+
+    assert lab.delete(rotation) == "DELETE_COMPLETE"
+    assert lab.client("scheduler").list_schedules()["Schedules"] == []
+    assert role.rpartition("/")[2] not in {each["RoleName"] for each in lab.iam.list_roles()["Roles"]}
+    assert lab.delete(name) == "DELETE_COMPLETE"
+    assert left(lab, name, published) == []
+
+
+def test_scheduled_rotation_by_serial_raises_it(lab: Lab, name: str) -> None:
+    rotation = f"{name}-rotation"
+    published = [lab.deploy(name, EXAMPLES / "published-secret.yml")["SmtpUserName"]]
+    lab.deploy(rotation, EXAMPLES / "scheduled-rotation.yml", StackName=name, RotatesBy="Serial")
+    schedules = scheduled(lab, rotation)
+    for schedule in sorted(schedules.values(), key=lambda each: str(each["ScheduleExpression"].split(" ")[-1])):
+        fire(lab, schedule)
+        published.append(lab.outputs(name)["SmtpUserName"])
+        assert lab.stored(f"{name}/smtp")["username"] == published[-1]
+    assert len(set(published)) == len(schedules) + 1 == 3
+    assert lab.delete(rotation) == lab.delete(name) == "DELETE_COMPLETE"
+    assert lab.client("scheduler").list_schedules()["Schedules"] == []
+    assert left(lab, name, published) == []
 
 
 def watched(expression: str) -> tuple[str, str, frozenset[str]]:
