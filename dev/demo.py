@@ -14,7 +14,7 @@ from lab import EXAMPLES, Failed, Lab, laboratory
 from schema_rules import read
 from surroundings import ROOT, SCHEMA, SECRETS, isolate, stop_on_signals
 
-STACK = "demo"
+STACK, OVERLAP = "demo", "demo-overlap"
 SECRET = "SecretAccessKey"
 TABLE = "   {:<22}{:<27}{:<23}{:<19}{:<11}{}"
 
@@ -123,6 +123,18 @@ class Story:
         check("the user had two keys on the way, never more", new.most_keys == 2, self.counts())
         return new
 
+    def overlap(self, stage: str, *others: str) -> str:
+        """Takes a stack with two keys in turn to a stage, and returns the key that its secret hands on."""
+        options = f"--template-file examples/overlap.yml \\\n       --parameter-overrides Stage={stage}"
+        self.begin(f"overlap: {stage}", f"$ aws cloudformation deploy --stack-name {OVERLAP} {options}")
+        self.lab.deploy(OVERLAP, EXAMPLES / "overlap.yml", Stage=stage)
+        published = self.lab.stored(f"{OVERLAP}/access-key")
+        for name in ("AccessKeyId", SECRET):
+            row(f"published {name}", published[name])
+        live, keys = str(published["AccessKeyId"]), self.lab.keys(self.lab.resource(OVERLAP, "User"))
+        check(f"{' and '.join(keys)} can be used", keys == dict.fromkeys((live, *others), "Active"), keys)
+        return live
+
     def look(self, state: State) -> None:
         """What the handlers themselves answer to those who have only the key's id, or nothing."""
         schema = read(SCHEMA)
@@ -158,9 +170,14 @@ class Story:
         check("and deleted the new one that there had been", key.most_keys == 2, self.counts())
         self.look(key)
 
-        self.begin("delete", f"deleting the stack {STACK}")
+        blue = self.overlap("Blue")
+        green = self.overlap("BlueToGreen", blue)
+        check("the secret has a new key under the same name, and who has read the old one can go on", green != blue)
+        check("the old key is gone", self.overlap("Green") == green)
+
+        self.begin("delete", f"deleting the stacks {STACK} and {OVERLAP}")
         result = self.lab.delete(STACK)
-        check(f"the stack is {result}", result == "DELETE_COMPLETE")
+        check(f"both are {result}", result == self.lab.delete(OVERLAP) == "DELETE_COMPLETE")
         self.states.append(State("delete", result, most_keys=max(self.counts(), default=0)))
         left = self.keys(), self.secrets(), self.lab.users()
         check(f"left are {len(left[0])} keys, {len(left[1])} secrets, {len(left[2])} users", not any(left), left)

@@ -12,7 +12,7 @@ from surroundings import ROOT
 PICTURE = ROOT / "docs/demo.svg"
 COLUMNS = 120
 # The steps that show most, and what comes after the last.
-SHOWN = ("== rotate: Serial is 2", "== break", "== nothing")
+SHOWN = ("== rotate: Serial is 2", "== break", "== overlap: BlueToGreen", "== overlap: Green", "== nothing")
 STYLES = {r"^== .*": "bold", r"^ +\$ .*": "cyan", r"\bok: .*": "green"}
 
 
