@@ -410,7 +410,7 @@ def test_scheduled_rotation_goes_through_the_stages_in_the_order_of_the_year(lab
     when = {stage: schedule["ScheduleExpression"].split(" ") for stage, schedule in schedules.items()}
     assert {fields[2] for fields in when.values()} == {"1-7", "8-14"}
     days = sorted((int(month), fields[2], stage) for stage, fields in when.items() for month in fields[3].split(","))
-    assert tuple(stage for _, _, stage in days) == STAGES * 2
+    assert tuple(stage for _, _, stage in days) == STAGES * 3
     assert all(schedule["Target"]["RoleArn"] == role for schedule in schedules.values())
 
     published = [first]
@@ -444,7 +444,7 @@ def test_scheduled_rotation_by_serial_raises_it(lab: Lab, name: str) -> None:
     published = [lab.deploy(name, EXAMPLES / "published-secret.yml")["SmtpUserName"]]
     lab.deploy(rotation, EXAMPLES / "scheduled-rotation.yml", StackName=name, RotatesBy="Serial")
     schedules = scheduled(lab, rotation)
-    for schedule in sorted(schedules.values(), key=lambda each: str(each["ScheduleExpression"].split(" ")[-1])):
+    for schedule in sorted(schedules.values(), key=lambda each: int(each["ScheduleExpression"].split(" ")[3])):
         fire(lab, schedule)
         published.append(lab.outputs(name)["SmtpUserName"])
         assert lab.stored(f"{name}/smtp")["username"] == published[-1]
