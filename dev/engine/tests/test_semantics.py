@@ -78,13 +78,9 @@ def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_delet
     assert lab.stored(second["SecretArn"])["SecretAccessKey"] == second["SecretAccessKey"]
 
 
-@pytest.mark.parametrize(
-    ("lowered", "number"),
-    [("Serial: 1", "1"), ("", "none")],
-    ids=["lowered", "removed"],
-)
+@pytest.mark.parametrize("lowered", ["Serial: 1", ""], ids=["lowered", "removed"])
 def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_rotates(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str, number: str
+    lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user, Serial=2)
     changed = tmp_path / "changed.yml"
@@ -94,7 +90,7 @@ def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_r
         lab.deploy(name, changed)
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
-    words = f"would go from 2, that of access key {before['Key']}, to {number}. Nothing was created."
+    words = f"would be lower than 2, that of access key {before['Key']}. Nothing was created."
     assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
     assert "CreateAccessKey" not in operations(lab)
     assert lab.keys(user) == {before["Key"]: "Active"}
@@ -158,7 +154,8 @@ def test_an_update_that_cannot_create_the_new_key_leaves_the_old_one_and_says_wh
         lab.deploy(name, template, UserName=f"{name}-nobody")
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert "HandlerErrorCode: NotFound" in lab.reasons(name, "UPDATE_FAILED")["Key"]
-    assert f"{name}-nobody" in lab.reasons(name, "UPDATE_FAILED")["Key"]
+    assert "Create the user first" in lab.reasons(name, "UPDATE_FAILED")["Key"]
+    assert f"{name}-nobody" not in lab.reasons(name, "UPDATE_FAILED")["Key"], "what IAM does not know may be a secret"
     assert lab.outputs(name) == before
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stored(before["SecretArn"])["SecretAccessKey"] == before["SecretAccessKey"]
