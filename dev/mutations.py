@@ -56,7 +56,7 @@ RULES = (
         "create.rs",
         "        preconditions::refuse_lowered_serial(request, before)?;",
         "        if OFF && before.len() >= crate::iam::KEYS_PER_USER {\n"
-        '            return Err(HandlerError::new(HandlerErrorCode::ServiceLimitExceeded, "Two keys"));\n'
+        '            return Err(HandlerError::new(HandlerErrorCode::ServiceLimitExceeded, "Two keys").into());\n'
         "        }\n"
         "        preconditions::refuse_lowered_serial(request, before)?;",
     ),
