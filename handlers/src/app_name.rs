@@ -1,4 +1,4 @@
-//! The name of an operation in the user agent of its calls to IAM. CloudTrail keeps the user agent of each call, so a person can
+//! The name of an operation in the user agent of its calls to IAM. `CloudTrail` keeps the user agent of each call, so a person can
 //! find out which operation created a key. No handler decides anything by it.
 
 use access_key_schema::Request;

@@ -8,7 +8,7 @@
 mod refusals;
 
 use access_key_schema::{
-    AccessKey, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
 };
 use tokio::{join, time::Instant, try_join};
 
@@ -201,13 +201,25 @@ impl Update<'_> {
         poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
     }
 
-    /// The stored secret of a key that the store does not show at once.
+    /// The stored secret of a key that the store does not show at once. Where IAM does not show the key either, it may be young.
     async fn find_late_secret(&self, user: &UserName) -> Stored {
+        let Self { services, id, .. } = self;
+        let look = async || {
+            let (stored, key) = try_join!(services.secret_store.get(id), self.shown(user))?;
+            let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
+            Ok::<_, HandlerError>((stored, is_old))
+        };
+        let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| stored.is_some() || *is_old;
+        let reason = "waiting until the store shows the secret of the key, or IAM that it is old";
+        let (stored, _) = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, is_enough, look).await?;
+        Ok(stored)
+    }
+
+    /// The key, if IAM shows it now: it was known a moment ago.
+    async fn shown(&self, user: &UserName) -> Result<Option<KeyMetadata>> {
         match self.services.iam.find_access_key(user, self.id).await {
-            Ok(Some(key)) => self.wait_for_secret(&key, Ok(None)).await,
-            // IAM knew the key a moment ago.
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
+            shown => shown,
         }
     }
 
@@ -295,13 +307,7 @@ impl Update<'_> {
                     None => Ok(None),
                 }
             };
-            let key = async {
-                match services.iam.find_access_key(user, id).await {
-                    // It was known a moment ago.
-                    Err(error) if error.is_not_found() => Ok(None),
-                    shown => Ok(unless_retriable(shown)?.flatten()),
-                }
-            };
+            let key = async { Ok(unless_retriable(self.shown(user).await)?.flatten()) };
             let (key, stored) = try_join!(key, stored)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;
