@@ -15,6 +15,7 @@ mod rollback;
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
 };
+use aws_smithy_types::DateTime;
 use tokio::{
     join,
     time::{Instant, timeout},
@@ -29,10 +30,10 @@ use crate::{
     resource_model::success,
     secret_store::{Ownership, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
+    stabilize::{CallbackContext, ShownKey, call_again, pause, poll, unless_retriable},
     time_budget::{
         LOOK_TIME, NEW_USER_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME,
-        TIME_TO_CREATE, TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
+        SUSPECT_AGE, TIME_TO_CREATE, TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
     },
     user_keys::{UserKey, user_keys, with_entries},
 };
@@ -67,7 +68,10 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
             let pgp_key = create.validate()?;
             create.begin(pgp_key).await
         }
-        Some(context) => create.go_on(&context.access_key_id, Some(&context)).await,
+        Some(context) => {
+            create.remember(&context.shown);
+            create.go_on(&context.access_key_id, Some(&context)).await
+        }
     };
     match outcome {
         Err(failure) if failure.is_retriable() => Err(failure.tell(&create)),
@@ -80,6 +84,33 @@ impl Create<'_> {
     /// What a failed CREATE answers with of a key, by whose `Id` CloudFormation's rollback deletes it.
     fn model_of(&self, id: &str) -> AccessKey {
         AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
+    }
+
+    /// The event that makes CloudFormation call again, with what IAM has shown of the user's other young keys: one of them may be
+    /// what an attempt of this operation has left.
+    fn call_again(&self, id: &str, context: Option<&CallbackContext>) -> Result<ProgressEvent> {
+        let Self { services, request, user } = *self;
+        let young = services
+            .iam
+            .shown_keys(user)
+            .into_iter()
+            .filter(|key| key.id != id && key.is_younger_than(SUSPECT_AGE, &services.clock));
+        let shown = young.filter_map(|key| {
+            Some(ShownKey { access_key_id: key.id, status: key.status, created: key.created?.secs() })
+        });
+        let first = CallbackContext::waiting_for(id, None);
+        let context = CallbackContext { shown: shown.collect(), ..context.cloned().unwrap_or(first) };
+        call_again(request, user, id, Some(&context))
+    }
+
+    /// Takes over what an earlier invocation was shown.
+    fn remember(&self, shown: &[ShownKey]) {
+        let key = |shown: &ShownKey| KeyMetadata {
+            id: shown.access_key_id.clone(),
+            status: shown.status,
+            created: Some(DateTime::from_secs(shown.created)),
+        };
+        self.services.iam.remember_keys(self.user, &shown.iter().map(key).collect::<Vec<_>>());
     }
 
     /// Refuses what is wrong with the request itself, before anything is called.
@@ -312,7 +343,7 @@ impl Create<'_> {
         let look = async || self.look(id, before, context).await;
         let reason = "waiting until IAM and the store show the new key";
         let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await?;
-        let Some(Shown { key, stored, mut others }) = shown else { return Ok(call_again(request, user, id, context)?) };
+        let Some(Shown { key, stored, mut others }) = shown else { return Ok(self.call_again(id, context)?) };
         // Of a key that was looked at again, what the later look has shown.
         let is_new = |key: &&UserKey| others.iter().all(|other| other.metadata.id != key.metadata.id);
         let before: Vec<_> = before.iter().filter(is_new).cloned().collect();

@@ -131,6 +131,11 @@ impl Iam {
         self.shown.of(user)
     }
 
+    /// Takes note of keys that IAM has shown to an invocation before.
+    pub(crate) fn remember_keys(&self, user: &UserName, keys: &[KeyMetadata]) {
+        self.shown.listed(user, keys);
+    }
+
     /// Takes note that a key is gone, whatever IAM goes on showing.
     pub(crate) fn forget_key(&self, id: &str) {
         self.shown.forget(id);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use access_key_schema::{
-    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName, WholeNumber,
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName, WholeNumber,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,23 +21,38 @@ use crate::{
 
 /// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
 #[serde_as]
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CallbackContext {
     pub(crate) access_key_id: String,
     /// How many invocations have waited. CloudFormation may bring it back as a string.
     #[serde_as(deserialize_as = "WholeNumber")]
-    invocations: u32,
+    pub(crate) invocations: u32,
     /// The version of the secret that UPDATE has written, and READ has to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret_version: Option<String>,
+    /// The user's other young keys that IAM has shown to an invocation of CREATE. It may not show them to the next one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) shown: Vec<ShownKey>,
+}
+
+/// A key that IAM has shown to an invocation.
+#[serde_as]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ShownKey {
+    pub(crate) access_key_id: String,
+    pub(crate) status: Status,
+    /// When it was created, in seconds since 1970.
+    #[serde_as(deserialize_as = "WholeNumber")]
+    pub(crate) created: i64,
 }
 
 impl CallbackContext {
     /// What an operation's first invocation waits for: IAM, and the store to show this version of the secret, if one was
     /// written.
     pub(crate) fn waiting_for(id: &str, secret_version: Option<String>) -> Self {
-        Self { access_key_id: id.to_owned(), invocations: 0, secret_version }
+        Self { access_key_id: id.to_owned(), invocations: 0, secret_version, shown: vec![] }
     }
 
     /// The context that the request carries; none in an operation's first invocation.
@@ -112,8 +127,9 @@ pub(crate) fn call_again(
     }
     tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
     let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.declared() };
-    let secret_version = context.and_then(|context| context.secret_version.clone());
-    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version });
+    let (secret_version, shown) =
+        context.map(|context| (context.secret_version.clone(), context.shown.clone())).unwrap_or_default();
+    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version, shown });
     Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
 }
 
