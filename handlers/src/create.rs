@@ -74,7 +74,9 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         }
     };
     match outcome {
-        Err(failure) if failure.is_retriable() => Err(failure.tell(&create)),
+        Err(failure) if failure.is_retriable() => {
+            Err(orphan::with_shown_suspects(&create, failure).await.tell(&create))
+        }
         Err(failure) => Err(orphan::with_suspects(&create, failure).await.tell(&create)),
         Ok(event) => Ok(event),
     }

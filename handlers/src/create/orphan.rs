@@ -95,6 +95,16 @@ pub(super) fn suspects_among(create: &Create<'_>, keys: impl IntoIterator<Item =
     (!suspects.is_empty()).then_some(Left::Suspects(suspects))
 }
 
+/// The failure of a CREATE that CloudFormation calls again, with what IAM has shown that an attempt before may have left: it may
+/// not show it to the next invocation.
+pub(super) async fn with_shown_suspects(create: &Create<'_>, failure: Failure) -> Failure {
+    let Create { services, user, .. } = *create;
+    let mut shown = services.iam.shown_keys(user);
+    shown.retain(|key| !failure.names(&key.id) && key.is_younger_than(SUSPECT_AGE, &services.clock));
+    let keys = services.deadline.bound(with_entries(services, shown)).await.unwrap_or_default();
+    suspects_among(create, keys).into_iter().fold(failure, Failure::leaving)
+}
+
 /// The failure of a CREATE that CloudFormation does not call again, with those of the user's keys that this operation has left,
 /// or may have left, and that are not told of yet. What IAM does not show now, it may have shown before.
 pub(super) async fn with_suspects(create: &Create<'_>, failure: Failure) -> Failure {
