@@ -111,6 +111,19 @@ async fn the_only_key_of_a_new_user_is_named_and_not_deleted_when_an_answer_is_l
 }
 
 #[tokio::test]
+async fn a_repeated_create_whose_secret_shows_late_and_cannot_be_read_makes_no_second_key() {
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    let model = env.succeed(&request).await;
+    env.proxy.take_calls();
+    env.proxy.inject("DescribeSecret", ..1, Fault::Error(400, "ResourceNotFoundException"));
+    env.proxy.inject("GetSecretValue", .., Fault::Error(400, "AccessDeniedException"));
+    let event = env.invoke(&request).await;
+    assert_eq!(event["resourceModel"]["Id"], model["Id"], "the rollback finds the key: {event}");
+    assert_eq!(env.aws.key_ids("alice").await, [id(&model)], "{event}");
+}
+
+#[tokio::test]
 async fn cloudtrail_tells_which_operation_has_made_a_key_whose_answer_was_lost() {
     let env = TestEnvironment::with_user("alice").await;
     let named = async |token: &str| {

@@ -209,6 +209,16 @@ fn the_user_of_a_key_is_renamed_before_it_is_updated() {
 }
 
 #[test]
+fn an_update_is_undone_while_a_late_read_shows_what_was_before_it() {
+    let wait = Step::Wait(Duration::from_secs(30));
+    let nth = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::Refuse };
+    // The tags are refused, and so is declaring the old ones again.
+    let troubles = vec![nth("TagResource", 2), nth("UpdateSecret", 3)];
+    let stacks = vec![stack(&[wait, Step::Tag("green"), wait, Step::Tag("blue"), wait])];
+    goes_well(&Plan { lag: Lag::Usual, stacks, troubles, ..Plan::default() });
+}
+
+#[test]
 fn an_update_is_denied_and_undone_while_the_denial_stands() {
     let steps = [Step::Tag("green"), Step::StatusAndTag(Status::Inactive, "blue"), Step::Delete];
     for denied in ["TagResource", "UntagResource", "UpdateSecret", "UpdateAccessKey", "GetSecretValue"] {
@@ -484,6 +494,16 @@ fn a_key_that_could_not_be_deleted_is_deleted_while_iam_may_not_tell_whose_it_is
 fn iam_forgets_the_user_for_a_moment_when_an_answer_is_lost() {
     let troubles = first("CreateAccessKey", Fault::CutAfter);
     goes_well(&Plan { lag: Lag::Flapping, stacks: vec![stack_with_user(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn the_secret_is_stored_at_the_first_attempt_and_refused_at_the_second() {
+    for fault in [Fault::FailAfter, Fault::CutAfter, Fault::BreakOff, Fault::HangAndReach(1)] {
+        let refused = Trouble { operation: "CreateSecret", when: When::Nth(2), fault: Fault::Refuse };
+        let troubles =
+            [first("CreateSecret", fault), vec![refused, between("DeleteSecret", 0, 60, Fault::Refuse)]].concat();
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    }
 }
 
 #[test]
