@@ -79,12 +79,6 @@ RULES = (
         "Err(error) if !OFF && orphan::may_exist(&error)",
     ),
     Rule(
-        "… although IAM forgets the user for a moment",
-        "create/orphan.rs",
-        "Err(error) if error.is_not_found() => missing_user = Some(error),",
-        "Err(error) if error.is_not_found() && !OFF => missing_user = Some(error),",
-    ),
-    Rule(
         "A key that is seconds old may be about to have its secret stored",
         "user_keys.rs",
         "self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
@@ -149,8 +143,9 @@ RULES = (
     Rule(
         "… nor when a failed CREATE names what it has seen",
         "create/orphan.rs",
-        "let mut shown = services.iam.shown_keys(user);",
-        "let mut shown = if OFF { listed.clone().unwrap_or_default() } else { services.iam.shown_keys(user) };",
+        "shown.retain(|key| !failure.names(&key.id));",
+        "if OFF {\n        shown = listed.clone().unwrap_or_default();\n    }\n"
+        "    shown.retain(|key| !failure.names(&key.id));",
     ),
     Rule(
         "Where the store does not tell whose a user's keys are, a failed CREATE names all young ones",
@@ -203,8 +198,8 @@ RULES = (
     Rule(
         "… and gives the store time to show the secret of a young key",
         "update.rs",
-        "if !matches!(stored, Ok(None)) || !key.is_younger_than(",
-        "if OFF || !matches!(stored, Ok(None)) || !key.is_younger_than(",
+        "stored.is_some() || *is_old;",
+        "OFF || stored.is_some() || *is_old;",
     ),
     Rule(
         "… and fails for no secret once it has set the status",
@@ -229,12 +224,6 @@ RULES = (
         "update.rs",
         "Ok((user, key)) if key.status == status => Ok(user),",
         "Ok((user, key)) if !OFF && key.status == status => Ok(user),",
-    ),
-    Rule(
-        "Before the first of two writes of tags it is known that the second one is allowed",
-        "secret_store/tags.rs",
-        "if !gone.is_empty() && wanted.iter().any(",
-        "if !OFF && !gone.is_empty() && wanted.iter().any(",
     ),
     Rule(
         "A user who was renamed is found by the name that the store has",

@@ -51,7 +51,7 @@ pub struct Call {
     pub service: String,
     pub access_key_id: String,
     pub operation: String,
-    /// What CloudTrail keeps as `userAgent`.
+    /// What `CloudTrail` keeps as `userAgent`.
     pub user_agent: String,
     /// As text: JSON from CloudWatch, which is sent in CBOR.
     pub body: String,

@@ -629,6 +629,13 @@ fn a_role_limited_to_a_path_is_denied_a_user_who_is_seconds_old() {
 }
 
 #[test]
+fn neither_the_secret_nor_the_key_is_shown_once_when_the_status_is_updated() {
+    let not_shown = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::NotShown };
+    let troubles = vec![not_shown("GetSecretValue", 2), not_shown("GetSecretValue", 3), not_shown("ListAccessKeys", 3)];
+    goes_well(&Plan { stacks: vec![stack(&[Step::Status(Status::Inactive)])], troubles, ..Plan::default() });
+}
+
+#[test]
 fn the_secret_of_a_key_is_hidden_again_when_the_key_is_updated() {
     let tag = || StackPlan { user: "ci+deploy,1@example.com", ..stack_with_user(&[Step::Tag("green")]) };
     let two = |steps: &[Step]| StackPlan { keys: 2, ..stack(steps) };

@@ -131,6 +131,8 @@ pub(crate) enum Fault {
     Hang,
     /// No answer; done after so many seconds, when nobody may be waiting any more.
     HangAndReach(u64),
+    /// A read is told that there is nothing, as by a replica that lags. For written lives.
+    NotShown,
 }
 
 /// What happens to the nth invocation of the life, from 1.

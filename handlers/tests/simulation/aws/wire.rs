@@ -115,6 +115,10 @@ impl Wire {
                 sleep(CONNECT_TIMEOUT).await;
                 Err(ConnectorError::timeout("no connection".into()))
             }
+            Some(Fault::NotShown) => {
+                sleep(there + back).await;
+                Ok(instead(if is_query { 404 } else { 400 }, "NoSuchEntity", "ResourceNotFoundException"))
+            }
             Some(Fault::Hang) => pending().await,
             Some(Fault::HangAndReach(seconds)) => {
                 self.arrive(call, there + Duration::from_secs(seconds), Heard::No).await;
