@@ -61,12 +61,12 @@ impl Confidential {
 ///
 /// What a template gives as a user's name may be a secret, as long as IAM does not know it.
 pub(crate) fn without_name(text: &str, name: &str) -> String {
-    let is_of_name = |character: char| character.is_ascii_alphanumeric() || "_+=,@-".contains(character);
+    // Names may hold punctuation, but texts put it around them.
+    let is_of_name = |character: char| character.is_ascii_alphanumeric();
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(start) = rest.find(name) {
         let (before, found) = rest.split_at(start);
         let after = &found[name.len()..];
-        // A dot is of a name, and ends a sentence.
         let begins = before.chars().next_back().or(shown.chars().next_back()).is_none_or(|before| !is_of_name(before));
         let ends = after.chars().next().is_none_or(|after| !is_of_name(after));
         shown.push_str(before);
@@ -91,6 +91,7 @@ mod tests {
         for (text, name, shown) in [
             ("user hunter2 cannot be found.", "hunter2", "user [UserName] cannot be found."),
             ("hunter2: user/hunter2, hunter2", "hunter2", "[UserName]: user/[UserName], [UserName]"),
+            ("UserName=hunter2&a 'hunter2'", "hunter2", "UserName=[UserName]&a '[UserName]'"),
             ("The user u. User u", "u", "The user [UserName]. User [UserName]"),
             ("hunter22 and xhunter2", "hunter2", "hunter22 and xhunter2"),
             ("aa", "a", "aa"),
