@@ -8,7 +8,7 @@
 mod refusals;
 
 use access_key_schema::{
-    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
+    AccessKey, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
 };
 use tokio::{join, time::Instant, try_join};
 
@@ -19,7 +19,7 @@ use crate::{
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again, poll, unless_retriable},
-    time_budget::{OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, UNKNOWN_WAIT},
+    time_budget::{OPERATION_TIMEOUT, PROPAGATION, SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT},
 };
 
 /// One UPDATE: what every step of it needs.
@@ -119,7 +119,10 @@ impl Update<'_> {
     /// Sets the status of the key. Returns the user who has it by now.
     async fn set_status(&self, status: Status) -> Result<UserName> {
         let Self { services, id, .. } = self;
-        let set = async |user: &UserName| services.iam.update_access_key(user, id, status).await.map(Some);
+        let set = async |user: &UserName| {
+            services.deadline.refuse_late_write()?;
+            services.iam.update_access_key(user, id, status).await.map(Some)
+        };
         match self.until_known(Purpose::Write, set).await {
             Ok((user, ())) => Ok(user),
             Err(refusal) if refusal.code.is_retriable() || refusal.is_not_found() => Err(refusal),
@@ -134,7 +137,8 @@ impl Update<'_> {
     /// The key, as IAM shows it, and the user who has it by now.
     async fn find(&self) -> Result<(UserName, KeyMetadata)> {
         let Self { services, id, .. } = self;
-        self.until_known(Purpose::Read, async |user: &UserName| services.iam.find_access_key(user, id).await).await
+        let find = async |user: &UserName| services.deadline.bound(services.iam.find_access_key(user, id)).await;
+        self.until_known(Purpose::Read, find).await
     }
 
     /// What IAM answers to `ask` when it knows the key, which it may not do everywhere yet. The user may have been renamed: then
@@ -157,7 +161,7 @@ impl Update<'_> {
                 Err(error) if error.is_not_found() => {}
                 known => return Ok(known?.map(|known| (user.clone(), known))),
             }
-            match whereabouts(services, &user, id).await? {
+            match services.deadline.bound(whereabouts(services, &user, id)).await? {
                 Whereabouts::Here => {}
                 Whereabouts::Elsewhere(owner) => {
                     if purpose == Purpose::Write && !self.was_made_for(&user).await? {
@@ -179,14 +183,14 @@ impl Update<'_> {
 
     /// Whether the store says that the key was created for this user.
     async fn was_made_for(&self, user: &UserName) -> Result<bool> {
-        let entry = self.services.secret_store.entry(self.id).await?;
+        let entry = self.services.deadline.bound(self.services.secret_store.entry(self.id)).await?;
         Ok(entry.and_then(|entry| entry.ownership).is_some_and(|ownership| ownership.user_name == *user))
     }
 
     /// Whether the key is so young that IAM may not show it yet.
     async fn is_young(&self) -> bool {
         let Self { services, id, .. } = self;
-        let entry = services.secret_store.entry(id).await.ok().flatten();
+        let entry = services.deadline.bound(services.secret_store.entry(id)).await.ok().flatten();
         entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
     }
 
@@ -197,7 +201,7 @@ impl Update<'_> {
             return stored;
         }
         let reason = "waiting until the store shows the secret of the key, which is seconds old";
-        let look = async || services.secret_store.get(id).await;
+        let look = async || services.deadline.bound(services.secret_store.get(id)).await;
         poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
     }
 
@@ -205,9 +209,10 @@ impl Update<'_> {
     async fn find_late_secret(&self, user: &UserName) -> Stored {
         let Self { services, id, .. } = self;
         let look = async || {
-            let (stored, key) = try_join!(services.secret_store.get(id), self.shown(user))?;
+            let seen = async { try_join!(services.secret_store.get(id), self.shown(user)) };
+            let (stored, key) = services.deadline.bound(seen).await?;
             let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
-            Ok::<_, HandlerError>((stored, is_old))
+            Ok((stored, is_old))
         };
         let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| stored.is_some() || *is_old;
         let reason = "waiting until the store shows the secret of the key, or IAM that it is old";
@@ -229,7 +234,8 @@ impl Update<'_> {
         match stored {
             // Of a secret that cannot be read, only the stack's tags can change.
             Ok(Some(mut stored)) if stored.readable().is_some() || self.changes.own_tags == Some(false) => {
-                let version = self.services.secret_store.retag(&mut stored, self.request).await?;
+                let version =
+                    self.services.secret_store.retag(&mut stored, self.request, self.services.deadline).await?;
                 Ok((Ok(Some(stored)), version))
             }
             stored => Ok((stored, None)),
@@ -253,7 +259,7 @@ impl Update<'_> {
                 ..context.clone()
             },
         };
-        if let Err(failure) = services.secret_store.retag(&mut stored, &undone).await {
+        if let Err(failure) = services.secret_store.retag(&mut stored, &undone, services.deadline).await {
             tracing::warn!(access_key_id = id, why = failure.message, "tags of a failed UPDATE could not be put back");
         }
     }
@@ -303,16 +309,23 @@ impl Update<'_> {
         poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
             let stored = async {
                 match &context.secret_version {
-                    Some(_) => Ok(unless_retriable(services.secret_store.get(id).await)?.flatten()),
+                    Some(_) => {
+                        let stored = services.deadline.bound(services.secret_store.get(id)).await;
+                        Ok(unless_retriable(stored)?.flatten())
+                    }
                     None => Ok(None),
                 }
             };
-            let key = async { Ok(unless_retriable(self.shown(user).await)?.flatten()) };
+            let key = async { Ok(unless_retriable(services.deadline.bound(self.shown(user)).await)?.flatten()) };
             let (key, stored) = try_join!(key, stored)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;
             let version = stored.as_ref().and_then(|stored| stored.version.as_ref());
-            let is_version_shown = version == context.secret_version.as_ref();
+            let value = stored.as_ref().and_then(StoredSecret::readable);
+            // By then every read shows the truth: another invocation has written the same.
+            let is_overwritten = context.invocations >= SETTLED_AFTER_INVOCATIONS
+                && value.is_some_and(|value| are_same(value.tags.as_deref(), request.desired.tags.as_deref()));
+            let is_version_shown = version == context.secret_version.as_ref() || is_overwritten;
             let key = key.filter(|key| (key.status == status || !is_written) && is_version_shown);
             Ok(key.map(|key| Shown { key, stored }))
         })

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result, Tag};
-use aws_sdk_secretsmanager::types::Tag as SdkTag;
+use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag as SdkTag};
+use tokio::time::Instant;
 
 use super::{SecretStore, StoredSecret, Value};
+use crate::{
+    stabilize::pause,
+    time_budget::{Deadline, LOOK_TIME, STABILIZE_WAIT},
+};
 
 /// How many tags a secret may carry ([Secrets Manager quotas]).
 ///
@@ -72,8 +77,14 @@ impl SecretStore {
     /// update that was refused.
     ///
     /// # Errors
-    /// `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
-    pub(crate) async fn retag(&self, stored: &mut StoredSecret, request: &Request) -> Result<Option<String>> {
+    /// - `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
+    /// - `NetworkFailure`: the `deadline` comes before everything is written. The whole can be done again.
+    pub(crate) async fn retag(
+        &self,
+        stored: &mut StoredSecret,
+        request: &Request,
+        deadline: Deadline,
+    ) -> Result<Option<String>> {
         let retagging = Retagging::of(request, stored);
         // The value first: whatever comes between, the next UPDATE finds in it what this one was about to write.
         let mut replaced = None;
@@ -81,9 +92,12 @@ impl SecretStore {
         if let Value::Readable(value) = &mut stored.value
             && retagging.changes_value
         {
+            deadline.refuse_late_write()?;
             replaced = Some(std::mem::replace(&mut value.tags, request.desired.tags.clone()));
             version = match self.replace(value).await {
-                Err(refusal) if retagging.is_declared && self.stands(&stored.id, &retagging, &refusal).await => {
+                Err(refusal)
+                    if retagging.is_declared && self.stands(&stored.id, &retagging, &refusal, deadline).await =>
+                {
                     return Ok(None);
                 }
                 version => version?,
@@ -92,11 +106,12 @@ impl SecretStore {
         if !retagging.changes {
             return Ok(version);
         }
-        match self.write_tags(&stored.id, &retagging).await {
-            Err(refusal) if self.stands(&stored.id, &retagging, &refusal).await => Ok(version),
+        match self.write_tags(&stored.id, &retagging, deadline).await {
+            Err(refusal) if self.stands(&stored.id, &retagging, &refusal, deadline).await => Ok(version),
             Err(refusal) => {
-                if let Some(declared) = replaced.filter(|_| !retagging.is_declared) {
-                    self.declare_again(stored, declared).await;
+                // What passes is tried again with the same tags.
+                if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !refusal.code.is_retriable()) {
+                    self.declare_again(stored, declared, deadline).await;
                 }
                 Err(refusal)
             }
@@ -105,17 +120,27 @@ impl SecretStore {
     }
 
     /// Whether the secret carries the tags that the request wants, and none that it takes away, as `DescribeSecret` shows it.
-    pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request) -> bool {
-        self.carries(&stored.id, &Retagging::of(request, stored)).await
+    pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request, deadline: Deadline) -> bool {
+        self.carries(&stored.id, &Retagging::of(request, stored), deadline).await
     }
 
     /// Whether it does, so that a write that was refused for good had nothing to write.
-    async fn stands(&self, id: &str, retagging: &Retagging, refusal: &HandlerError) -> bool {
-        !refusal.code.is_retriable() && self.carries(id, retagging).await
+    async fn stands(&self, id: &str, retagging: &Retagging, refusal: &HandlerError, deadline: Deadline) -> bool {
+        !refusal.code.is_retriable() && self.carries(id, retagging, deadline).await
     }
 
-    async fn carries(&self, id: &str, Retagging { wanted, before, .. }: &Retagging) -> bool {
-        let Ok(tags) = self.tags(id).await else { return false };
+    async fn carries(&self, id: &str, Retagging { wanted, before, .. }: &Retagging, deadline: Deadline) -> bool {
+        let start = Instant::now();
+        let tags = loop {
+            match deadline.bound(self.describe(id)).await {
+                Ok(Some(described)) => break tags_of(described),
+                // The secret was read: it is young.
+                Ok(None) if start.elapsed() < STABILIZE_WAIT && deadline.leaves(LOOK_TIME) => {
+                    pause("waiting until the store describes the secret whose tags were refused").await;
+                }
+                _ => return false,
+            }
+        };
         // Others may be there: somebody else put them on the secret.
         wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
             && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
@@ -123,58 +148,69 @@ impl SecretStore {
 
     /// Writes the tags. A refusal halfway could not be undone, so where both permissions are needed, a call that changes nothing
     /// shows first whether the second one is there.
-    async fn write_tags(&self, id: &str, Retagging { wanted, before, .. }: &Retagging) -> Result<()> {
+    async fn write_tags(&self, id: &str, retagging: &Retagging, deadline: Deadline) -> Result<()> {
+        let Retagging { wanted, before, .. } = retagging;
         let is_gone = |key: &&String| !wanted.contains_key(*key);
         let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
         if wanted.len() + gone.len() > MAX_TAGS {
             // There is no room for the new ones beside the old ones.
             let one = self.tags(id).await?.into_iter().take(1).collect();
-            self.tag(id, &one).await?;
-            self.untag(id, gone).await?;
-            return self.tag(id, wanted).await;
+            self.tag(id, &one, deadline).await?;
+            self.untag(id, gone, deadline).await?;
+            return self.tag(id, wanted, deadline).await;
         }
         if !gone.is_empty() && wanted.iter().any(|(key, value)| before.get(key) != Some(value)) {
-            self.untag(id, vec![NO_TAG.to_owned()]).await?;
+            self.untag(id, vec![NO_TAG.to_owned()], deadline).await?;
         }
-        self.tag(id, wanted).await?;
-        self.untag(id, gone).await
+        self.tag(id, wanted, deadline).await?;
+        self.untag(id, gone, deadline).await
     }
 
     /// The tags that the secret carries, as `DescribeSecret` shows them; none where there is no secret.
     async fn tags(&self, id: &str) -> Result<BTreeMap<String, String>> {
-        let tags = self.describe(id).await?.and_then(|described| described.tags).unwrap_or_default().into_iter();
-        Ok(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+        Ok(self.describe(id).await?.map(tags_of).unwrap_or_default())
     }
 
     /// Declares the tags again that the secret still carries, because others were refused. If that fails too, the next UPDATE
     /// finds the difference.
-    async fn declare_again(&self, stored: &mut StoredSecret, declared: Option<Vec<Tag>>) {
+    async fn declare_again(&self, stored: &mut StoredSecret, declared: Option<Vec<Tag>>, deadline: Deadline) {
         if let Value::Readable(value) = &mut stored.value {
             value.tags = declared;
-            if let Err(failure) = self.replace(value).await {
+            let replaced = match deadline.refuse_late_write() {
+                Ok(()) => self.replace(value).await.map(drop),
+                late => late,
+            };
+            if let Err(failure) = replaced {
                 let (secret, why) = (self.name(&stored.id), failure.message);
                 tracing::warn!(secret, why, "tags that were refused are declared in the secret");
             }
         }
     }
 
-    async fn tag(&self, id: &str, tags: &BTreeMap<String, String>) -> Result<()> {
+    async fn tag(&self, id: &str, tags: &BTreeMap<String, String>, deadline: Deadline) -> Result<()> {
         if tags.is_empty() {
             return Ok(());
         }
+        deadline.refuse_late_write()?;
         let call = self.client.tag_resource().secret_id(self.name(id)).set_tags(Some(sdk(tags)));
         call.send().await.map_err(|error| self.failed("TagResource", id, &error))?;
         Ok(())
     }
 
-    async fn untag(&self, id: &str, keys: Vec<String>) -> Result<()> {
+    async fn untag(&self, id: &str, keys: Vec<String>, deadline: Deadline) -> Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
+        deadline.refuse_late_write()?;
         let call = self.client.untag_resource().secret_id(self.name(id)).set_tag_keys(Some(keys));
         call.send().await.map_err(|error| self.failed("UntagResource", id, &error))?;
         Ok(())
     }
+}
+
+fn tags_of(described: DescribeSecretOutput) -> BTreeMap<String, String> {
+    let tags = described.tags.unwrap_or_default().into_iter();
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }
 
 /// Whether two declarations of tags are the same, in whatever order. None is not an empty one: READ answers what is declared.

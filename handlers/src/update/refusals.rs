@@ -45,7 +45,9 @@ impl Update<'_> {
         let changes_own = changes.own_tags.unwrap_or_else(|| has_tags(&request.desired));
         match stored {
             Ok(Some(unreadable @ StoredSecret { value: Value::Unreadable { why, .. }, .. }))
-                if changes_own && !is_undone && !services.secret_store.is_tagged(unreadable, request).await =>
+                if changes_own
+                    && !is_undone
+                    && !services.secret_store.is_tagged(unreadable, request, services.deadline).await =>
             {
                 Err(HandlerError::new(
                     HandlerErrorCode::AccessDenied,
