@@ -8,19 +8,24 @@ use super::{
     Answer, Refusal,
     replica::{Moment, Read, Replicated},
 };
-use crate::world;
+use crate::{plan::Lag, world};
+
+const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(crate) struct SecretsManager {
     region: &'static str,
     /// By name; deleted ones stay.
     pub(crate) secrets: BTreeMap<String, Replicated<SecretState>>,
+    /// Until when the name of a secret that was deleted by force is taken: it is deleted in the background.
+    taken: BTreeMap<String, Duration>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SecretState {
+    /// Empty for a secret without a value.
     pub(crate) string: String,
-    description: Option<String>,
+    pub(crate) description: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     /// The `ClientRequestToken` that made the current version.
     version: String,
@@ -31,11 +36,13 @@ pub(crate) struct SecretState {
     pub(crate) kms_key_is_lost: bool,
     /// Whether a person has changed it.
     pub(crate) touched: bool,
+    /// Since when and until when it is scheduled for deletion.
+    pub(crate) scheduled: Option<(Duration, Duration)>,
 }
 
 impl SecretsManager {
     pub(crate) fn new(region: &'static str) -> Self {
-        Self { region, secrets: BTreeMap::new() }
+        Self { region, secrets: BTreeMap::new(), taken: BTreeMap::new() }
     }
 
     /// What the handlers' role, limited to secrets whose name starts with `prefix`, is answered.
@@ -45,6 +52,7 @@ impl SecretsManager {
             let message = format!("not authorized to perform: secretsmanager:{operation} on {name}");
             return Err(Refusal::new(400, "AccessDeniedException", message));
         }
+        self.let_go(&name, moment);
         let mut found = json!({"ARN": self.arn(&name), "Name": name});
         match operation {
             "CreateSecret" => self.create_secret(&name, input, moment)?,
@@ -52,9 +60,13 @@ impl SecretsManager {
             "DescribeSecret" => return self.describe_secret(&name, found, moment),
             "UpdateSecret" => {
                 let version = text(input, "ClientRequestToken").unwrap_or_default();
-                found["VersionId"] = json!(version);
+                let string = text(input, "SecretString");
+                // Without a value, there is no new version.
+                if string.is_some() {
+                    found["VersionId"] = json!(version);
+                }
                 self.change(&name, moment, |state| {
-                    if let Some(string) = text(input, "SecretString") {
+                    if let Some(string) = string {
                         state.string = string;
                         state.version = version;
                         state.kms_key_is_lost = false;
@@ -78,31 +90,45 @@ impl SecretsManager {
         Ok(found.to_string())
     }
 
-    /// The same token with the same content is the same call, sent again.
+    /// The same token with the same value is the same call, sent again. The token belongs to the version, so that without a
+    /// value no call is the same as another.
     fn create_secret(&mut self, name: &str, input: &Value, moment: &mut Moment<'_>) -> Result<(), Refusal> {
+        let string = text(input, "SecretString");
+        let version = text(input, "ClientRequestToken").filter(|_| string.is_some());
         let state = SecretState {
-            string: text(input, "SecretString").unwrap_or_default(),
+            string: string.unwrap_or_default(),
             description: text(input, "Description"),
             tags: tags(input).collect(),
-            version: text(input, "ClientRequestToken").unwrap_or_default(),
+            version: version.unwrap_or_default(),
             created: moment.now,
             ..SecretState::default()
         };
+        let is_taken = self.taken.get(name).is_some_and(|until| moment.now < *until);
         let secret = self.secrets.entry(name.to_owned()).or_insert_with(Replicated::nothing);
         match secret.truth() {
-            None => secret.write(Some(state), moment),
-            Some(there) if there.version == state.version && there.string == state.string => {}
+            None if is_taken => Err(already_scheduled()),
+            None => {
+                secret.write(Some(state), moment);
+                Ok(())
+            }
+            Some(there) if there.scheduled.is_some() => Err(already_scheduled()),
+            Some(there) if there.has_value() && there.version == state.version && there.string == state.string => {
+                Ok(())
+            }
             Some(_) => {
                 let message = format!("The operation failed because the secret {name} already exists.");
-                return Err(Refusal::new(400, "ResourceExistsException", message));
+                Err(Refusal::new(400, "ResourceExistsException", message))
             }
         }
-        Ok(())
     }
 
     fn get_secret_value(&self, name: &str, mut answer: Value, moment: &mut Moment<'_>) -> Answer {
         let seen = self.secrets.get(name).and_then(|secret| secret.seen(Read::GetSecretValue, moment));
-        let state = seen.ok_or_else(|| not_found(name))?;
+        let state = seen.ok_or_else(|| not_found(name))?.unless_scheduled()?;
+        if !state.has_value() {
+            let message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";
+            return Err(Refusal::new(400, "ResourceNotFoundException", message));
+        }
         // A lost KMS key is lost at once, for whatever version a replica knows.
         if self.secrets[name].truth().is_some_and(|truth| truth.kms_key_is_lost) {
             return Err(Refusal::new(400, "AccessDeniedException", "Access to KMS is not allowed"));
@@ -120,7 +146,12 @@ impl SecretsManager {
         let tags: Vec<_> = state.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         answer["Tags"] = json!(tags);
         answer["CreatedDate"] = json!(world::epoch_seconds(state.created));
-        answer["VersionIdsToStages"] = json!({&state.version: ["AWSCURRENT"]});
+        if state.has_value() {
+            answer["VersionIdsToStages"] = json!({&state.version: ["AWSCURRENT"]});
+        }
+        if let Some((since, _)) = state.scheduled {
+            answer["DeletedDate"] = json!(world::epoch_seconds(since));
+        }
         if let Some(description) = &state.description {
             answer["Description"] = json!(description);
         }
@@ -131,22 +162,38 @@ impl SecretsManager {
         Ok(answer.to_string())
     }
 
-    /// Forcibly deleting what is not there is no error, as the API reference says.
+    /// By force, or with a recovery window. Forcibly deleting what is not there is no error, as the API reference says.
     fn delete_secret(&mut self, name: &str, input: &Value, moment: &mut Moment<'_>) -> Result<(), Refusal> {
-        if input["ForceDeleteWithoutRecovery"] != json!(true) {
-            return Err(Refusal::new(400, "InvalidParameterException", "a recovery window is not modelled"));
+        let is_forced = input["ForceDeleteWithoutRecovery"] == json!(true);
+        let there = self.secrets.get_mut(name).and_then(|secret| Some((secret.truth()?.clone(), secret)));
+        let Some((state, secret)) = there else { return if is_forced { Ok(()) } else { Err(not_found(name)) } };
+        if state.replica.is_some() {
+            let message = "You can't delete secret that still has replica regions.";
+            return Err(Refusal::new(400, "InvalidParameterException", message));
         }
-        let Some(secret) = self.secrets.get_mut(name) else { return Ok(()) };
-        match secret.truth() {
-            Some(state) if state.replica.is_some() => {
-                let message = "You can't delete secret that still has replica regions.";
-                Err(Refusal::new(400, "InvalidParameterException", message))
-            }
-            Some(_) => {
-                secret.write(None, moment);
-                Ok(())
-            }
-            None => Ok(()),
+        if is_forced {
+            secret.write(None, moment);
+            self.taken.insert(name.to_owned(), moment.now + time_taken(moment));
+            return Ok(());
+        }
+        let days = input["RecoveryWindowInDays"].as_u64().unwrap_or(30);
+        if !(7..=30).contains(&days) {
+            let message = "RecoveryWindowInDays value must be between 7 and 30 days (inclusive).";
+            return Err(Refusal::new(400, "InvalidParameterException", message));
+        }
+        if state.scheduled.is_none() {
+            let goes = moment.now + DAY * u32::try_from(days).unwrap_or_default();
+            secret.write(Some(SecretState { scheduled: Some((moment.now, goes)), ..state }), moment);
+        }
+        Ok(())
+    }
+
+    /// Removes a secret whose recovery window is over.
+    fn let_go(&mut self, name: &str, moment: &mut Moment<'_>) {
+        let Some(secret) = self.secrets.get_mut(name) else { return };
+        let goes = secret.truth().and_then(|state| state.scheduled).map(|(_, goes)| goes);
+        if goes.is_some_and(|goes| goes <= moment.now) {
+            secret.write(None, moment);
         }
     }
 
@@ -158,7 +205,7 @@ impl SecretsManager {
         change: impl FnOnce(&mut SecretState),
     ) -> Result<(), Refusal> {
         let secret = self.secrets.get_mut(name).ok_or_else(|| not_found(name))?;
-        let mut state = secret.truth().cloned().ok_or_else(|| not_found(name))?;
+        let mut state = secret.truth().ok_or_else(|| not_found(name))?.unless_scheduled()?.clone();
         change(&mut state);
         secret.write(Some(state), moment);
         Ok(())
@@ -176,6 +223,24 @@ impl SecretsManager {
     }
 }
 
+impl SecretState {
+    fn has_value(&self) -> bool {
+        !self.string.is_empty()
+    }
+
+    fn unless_scheduled(&self) -> Result<&Self, Refusal> {
+        let message = "You can't perform this operation on the secret because it was marked for deletion.";
+        if self.scheduled.is_none() { Ok(self) } else { Err(Refusal::new(400, "InvalidRequestException", message)) }
+    }
+}
+
+/// How long the name of a secret that was deleted by force stays taken: seconds at times. The dice are looked at and not
+/// rolled, so that the same life goes on alike.
+fn time_taken(moment: &Moment<'_>) -> Duration {
+    let mut dice = moment.dice.clone();
+    if moment.lag == Lag::None || dice.u8(..4) > 0 { Duration::ZERO } else { Duration::from_millis(dice.u64(..10_000)) }
+}
+
 fn text(input: &Value, name: &str) -> Option<String> {
     input[name].as_str().map(ToOwned::to_owned)
 }
@@ -187,4 +252,9 @@ fn tags(input: &Value) -> impl Iterator<Item = (String, String)> {
 fn not_found(name: &str) -> Refusal {
     let message = format!("Secrets Manager can't find the specified secret {name}.");
     Refusal::new(400, "ResourceNotFoundException", message)
+}
+
+fn already_scheduled() -> Refusal {
+    let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+    Refusal::new(400, "InvalidRequestException", message)
 }
