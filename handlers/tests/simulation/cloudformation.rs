@@ -1,5 +1,7 @@
 //! A model of CloudFormation: stacks, the order of their operations, and how it calls the handlers.
 
+mod settled;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use access_key_handlers::handle;
@@ -20,6 +22,7 @@ use crate::{
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step, Undo},
+    story::speaking_as,
     world::{Caller, State, World},
 };
 
@@ -111,8 +114,9 @@ impl Stack {
                     self.update(&mut keys[0], json!({"Status": status, "Tags": tags(colour)})).await;
                 }
                 Step::Rotate { rolls_back } => self.rotate(&mut keys[0], rolls_back).await,
-                Step::Read => drop(self.look(Action::Read, json!({"Id": keys[0].id}), None).await),
-                Step::List => drop(self.list().await),
+                // Something may go wrong with these, so that what they say is not judged.
+                Step::Read => drop(self.look(Action::Read, json!({"Id": keys[0].id}), None, false).await),
+                Step::List => drop(self.list(false).await),
                 Step::Delete => return self.delete(keys).await,
             }
         }
@@ -356,7 +360,7 @@ impl Stack {
             let Some(event) = event else {
                 tries += 1;
                 if tries > 3 * TRIES {
-                    self.world.state().ledger.operations[operation].is_over = true;
+                    self.world.state().ledger.operations[operation].ends(self.world.now().saturating_sub(started));
                     return (None, id);
                 }
                 continue;
@@ -382,12 +386,13 @@ impl Stack {
                 }
                 sleep(Duration::from_secs(1 << (tries % TRIES))).await;
             } else {
-                self.world.state().ledger.operations[operation].is_over = true;
+                self.world.state().ledger.operations[operation].ends(self.world.now().saturating_sub(started));
                 let message = event.message.as_deref().unwrap_or_default();
                 let says_what_to_do = id.as_deref().is_some_and(|id| message.contains(id) && message.contains("aws "));
                 if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
+                self.expect(action, undo, &event, id.as_deref());
                 // Without a hint it changes nothing, while what the failed one wrote may still be on its way.
                 if undo != Some(Undo::Old) {
                     self.judge_agreement(action, resource, &event, id.as_deref()).await;
@@ -402,29 +407,31 @@ impl Stack {
         let is_disturbed = self.world.plan.lag == Lag::Flapping
             || self.is_a_person_at_work()
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
-            // It says that the secret could not be read, which a READ a moment later may do.
-            || event.message.as_ref().is_some_and(|message| message.contains("cannot be read, and the properties from it are empty"))
+            || lacks_its_secret(event)
             || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0)
             // IAM may show it for the first time when it is deleted.
             || id.is_some_and(|id| action == Action::Delete && !self.world.state().ledger.succeeded.contains(id));
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
-        let read = self.look(Action::Read, json!({"Id": id}), None).await;
+        let read = self.look(Action::Read, json!({"Id": id}), None, true).await;
         if action == Action::Delete {
-            let user_is_gone = !self.world.state().iam.has_user(self.plan.user);
-            let is_gone = match read.and_then(|read| read.error_code) {
-                Some(HandlerErrorCode::NotFound) => true,
-                // Of a user whom another stack has just deleted, IAM may say no more.
-                Some(HandlerErrorCode::AccessDenied) => user_is_gone,
-                _ => false,
-            };
-            if !is_gone {
+            if !self.says_gone(read.as_ref()) {
                 self.world.violated(format!("3: DELETE of {id} succeeds, and READ still finds it"));
             }
-            if self.list().await.iter().any(|key| key.id.as_deref() == Some(id)) {
+            if self.list(true).await.iter().any(|key| key.id.as_deref() == Some(id)) {
                 self.world.violated(format!("3: DELETE of {id} succeeds, and LIST still names it"));
             }
         } else if read.and_then(|read| read.resource_model) != event.resource_model {
             self.world.violated(format!("3: {action} of {id} succeeds, and READ does not say the same"));
+        }
+    }
+
+    /// Whether READ says that the key is gone.
+    fn says_gone(&self, read: Option<&ProgressEvent>) -> bool {
+        match read.and_then(|read| read.error_code) {
+            Some(HandlerErrorCode::NotFound) => true,
+            // Of a user who was just deleted, IAM may say no more.
+            Some(HandlerErrorCode::AccessDenied) => !self.world.state().iam.has_user(self.plan.user),
+            _ => false,
         }
     }
 
@@ -437,10 +444,10 @@ impl Stack {
     }
 
     /// All pages of a LIST.
-    async fn list(&self) -> Vec<AccessKey> {
+    async fn list(&self, is_calm: bool) -> Vec<AccessKey> {
         let (mut keys, mut token) = (vec![], None);
         for _ in 0..20 {
-            let Some(page) = self.look(Action::List, json!({}), token).await else { break };
+            let Some(page) = self.look(Action::List, json!({}), token, is_calm).await else { break };
             keys.extend(page.resource_models.unwrap_or_default());
             token = page.next_token;
             if token.is_none() {
@@ -451,9 +458,15 @@ impl Stack {
     }
 
     /// READ or LIST.
-    async fn look(&self, action: Action, desired: Value, token: Option<String>) -> Option<ProgressEvent> {
+    async fn look(
+        &self,
+        action: Action,
+        desired: Value,
+        token: Option<String>,
+        is_calm: bool,
+    ) -> Option<ProgressEvent> {
         let ask = Ask { action, desired, previous: None, callback: None, is_undone: false };
-        self.invoke(None, "nothing", ask, token, true).await
+        self.invoke(None, "nothing", ask, token, is_calm).await
     }
 
     /// One invocation: its event, unless it is interrupted.
@@ -471,8 +484,9 @@ impl Stack {
             ledger.invocations += u32::from(operation.is_some());
             ledger.invocations
         };
+        let is_interruptible = !is_calm && operation.is_some();
         let interruption = world.plan.interruptions.iter().copied();
-        let interruption = interruption.into_iter().find(|each| !is_calm && each.invocation == invocation);
+        let interruption = interruption.into_iter().find(|each| is_interruptible && each.invocation == invocation);
         let caller = Caller {
             invocation,
             is_calm,
@@ -487,7 +501,7 @@ impl Stack {
         let name = caller.name();
         world.story.line(format!("{name} {}{callback} {resource} {key}", ask.action));
         let services = services(&world, &caller);
-        let request = request(&self.plan, resource, operation, ask, token);
+        let request = request(&self.plan, resource, operation, world.plan.tokens, ask, token);
         let user = self.plan.user;
         let started = world.now();
         let answering = {
@@ -499,7 +513,7 @@ impl Stack {
                 event
             }
         };
-        let mut running = spawn_local(answering);
+        let mut running = spawn_local(speaking_as(operation, answering));
         let limit = if matches!(caller.action, Action::Read | Action::List) { PATIENCE_TO_READ } else { PATIENCE };
         let patience = interruption.map_or(limit, |interruption| interruption.after);
         let interrupted = match timeout(patience, &mut running).await {
@@ -573,6 +587,12 @@ fn tags(colour: &str) -> Value {
 pub(crate) fn stack_tag(resource: &str) -> (String, String) {
     let name = resource.split('/').next().unwrap_or_default();
     ("stack".to_owned(), name.to_owned())
+}
+
+/// Whether the event says that the secret could not be read, which a READ later may do.
+fn lacks_its_secret(event: &ProgressEvent) -> bool {
+    let words = "cannot be read, and the properties from it are empty";
+    event.message.as_ref().is_some_and(|message| message.contains(words))
 }
 
 fn text(value: &Value) -> String {

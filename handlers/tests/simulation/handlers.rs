@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{
     aws::wire::Wire,
     cloudformation::stack_tag,
-    plan::StackPlan,
+    plan::{StackPlan, Tokens},
     world::{Caller, World},
 };
 
@@ -73,6 +73,7 @@ pub(crate) fn request(
     stack: &StackPlan,
     resource: &str,
     operation: Option<usize>,
+    tokens: Tokens,
     ask: Ask,
     next_token: Option<String>,
 ) -> Request {
@@ -80,10 +81,16 @@ pub(crate) fn request(
     let model = |properties: Value| -> AccessKey { serde_json::from_value(properties).unwrap() };
     let (name, logical_id) = resource.split_once('/').unwrap_or((resource, resource));
     let arn = format!("arn:aws:cloudformation:{}:123456789012:stack/{name}/1", stack.region);
+    let own = operation.map_or("look".to_owned(), |operation| format!("operation-{operation}"));
+    let token = match tokens {
+        Tokens::None => None,
+        Tokens::AnotherInCallbacks if callback.is_some() => Some(format!("{own}-again")),
+        Tokens::One | Tokens::AnotherInCallbacks => Some(own),
+    };
     let context = RequestContext {
         stack_id: Some(arn),
         logical_resource_id: Some(logical_id.to_owned()),
-        client_request_token: Some(operation.map_or("look".to_owned(), |operation| format!("operation-{operation}"))),
+        client_request_token: token,
         stack_tags: [stack_tag(resource)].into(),
         previous_stack_tags: [stack_tag(resource)].into(),
         callback_context: callback,

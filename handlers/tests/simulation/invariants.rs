@@ -4,6 +4,8 @@
 //! [`judge_life`] when everything has come to rest. The [`Ledger`] is the truth about who did what, which no handler
 //! ever sees.
 
+mod record;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -19,7 +21,9 @@ use crate::{
         replica::LONGEST_DELAY,
         wire::{Call, Heard, Input},
     },
-    plan::Lag,
+    plan::{Lag, Tokens},
+    record::operation_in,
+    story::Logged,
     world::{Caller, Maker, State, World},
 };
 
@@ -54,8 +58,12 @@ pub(crate) struct Ledger {
     made_late: BTreeSet<String>,
     /// When people did what the plan has.
     pub(crate) deeds: Vec<Duration>,
-    /// The keys that a warning in the log names.
-    warned_of: BTreeSet<String>,
+    /// The warnings in the log.
+    warnings: Vec<Logged>,
+    /// Who made which record.
+    records: record::Makers,
+    /// What READ has to say of each key in the end.
+    pub(crate) answers: BTreeMap<String, Answered>,
     pub(crate) violations: Vec<String>,
 }
 
@@ -65,6 +73,14 @@ pub(crate) struct Resource {
     pub(crate) id: String,
     pub(crate) region: &'static str,
     pub(crate) secret: String,
+}
+
+/// What the last operation on a key has answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) stack: usize,
+    /// `None`: the key is gone.
+    pub(crate) model: Option<AccessKey>,
 }
 
 /// An operation of CloudFormation on a resource: all the invocations with one token.
@@ -80,11 +96,35 @@ pub(crate) struct Operation {
     pub(crate) answered: BTreeSet<u32>,
     /// Whether CloudFormation is done with it, although an invocation that it gave up on may still run.
     pub(crate) is_over: bool,
+    /// How long it took.
+    pub(crate) took: Duration,
 }
 
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
-        Self { resource, user, last: None, told: BTreeSet::new(), answered: BTreeSet::new(), is_over: false }
+        let (told, answered) = (BTreeSet::new(), BTreeSet::new());
+        Self { resource, user, last: None, told, answered, is_over: false, took: Duration::ZERO }
+    }
+
+    pub(crate) fn ends(&mut self, took: Duration) {
+        (self.is_over, self.took) = (true, took);
+    }
+
+    /// Whether its last event tells a person how to delete the key or its secret, or a rollback deletes it by its id.
+    fn names(&self, id: &str) -> bool {
+        let commands = [format!("--access-key-id {id}"), format!("{id} --force-delete-without-recovery")];
+        self.last.as_ref().is_some_and(|event| {
+            let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
+            commands.iter().any(|command| message(event).contains(command))
+                || model == Some(id) && event.status == OperationStatus::Failed
+        })
+    }
+
+    /// Whether its last event says how to list the user's keys.
+    fn says_how_to_list(&self) -> bool {
+        // Where IAM does not say that it knows the user, the event does not name them.
+        let hints = [&self.user, "[UserName]"].map(|user| format!("list-access-keys --user-name {user}"));
+        self.last.as_ref().is_some_and(|event| hints.iter().any(|hint| message(event).contains(hint)))
     }
 
     /// With what it ended, if it failed.
@@ -104,14 +144,7 @@ impl Ledger {
 
     /// Whether a person is told how to delete the key or its secret, or the rollback of a stack deletes it by its id.
     fn is_named(&self, id: &str) -> bool {
-        let commands = [format!("--access-key-id {id}"), format!("{id} --force-delete-without-recovery")];
-        let in_event = |event: &ProgressEvent| {
-            let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
-            commands.iter().any(|command| message(event).contains(command))
-                || model == Some(id) && event.status == OperationStatus::Failed
-        };
-        self.left_behind.contains(id)
-            || self.operations.iter().filter_map(|operation| operation.last.as_ref()).any(in_event)
+        self.left_behind.contains(id) || self.operations.iter().any(|operation| operation.names(id))
     }
 
     /// Whether the invocation that made this key was told of a key that the caller made.
@@ -128,15 +161,19 @@ impl Ledger {
     /// That one must say that there may be a key, and how to see the user's keys. When one that made a key
     /// ended without an answer, another cannot know, unless the user's quota is full.
     fn could_not_know(&self, operation: usize, id: &str) -> bool {
-        let Operation { user, last, told, answered, .. } = &self.operations[operation];
+        let Operation { last, told, answered, .. } = &self.operations[operation];
+        let is_hinted_at = self.operations[operation].says_how_to_list();
         let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
         let was_last_told = answered.last().is_some_and(|last| told.contains(&(*last, id.to_owned())));
-        // Where IAM does not say that it knows the user, the event does not name them.
-        let hints = [user, "[UserName]"].map(|user| format!("list-access-keys --user-name {user}"));
-        let is_hinted_at = last.as_ref().is_some_and(|event| hints.iter().any(|hint| message(event).contains(hint)));
         let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
-        let maker_answered = self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation));
-        self.made_late.contains(id) || !was_last_told && is_hinted_at || !was_told && !maker_answered && !is_full
+        let is_unanswered = self.is_unanswered(operation, id);
+        self.made_late.contains(id) || !was_last_told && is_hinted_at || !was_told && is_unanswered && !is_full
+    }
+
+    /// Whether the invocation of the operation that made the key has not answered `CloudFormation`.
+    fn is_unanswered(&self, operation: usize, id: &str) -> bool {
+        let answered = &self.operations[operation].answered;
+        !self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation))
     }
 
     /// Whether all that could be done about a secret that is left was done: CloudFormation had given up on the
@@ -146,7 +183,18 @@ impl Ledger {
         let maker = self.made_in.get(id);
         let is_heard = |maker: &u32| self.operations.iter().any(|operation| operation.answered.contains(maker));
         let has_ended = maker.is_some_and(|maker| self.ended.contains(maker)) && self.taken_back.contains(id);
-        has_ended || self.warned_of.contains(id) && !maker.is_some_and(is_heard)
+        let is_warned_of = self.warnings.iter().any(|warning| warning.line.contains(id));
+        has_ended || is_warned_of && !maker.is_some_and(is_heard)
+    }
+
+    /// Whether an operation has said so in the log.
+    fn warns_of(&self, operation: usize, what: &str) -> bool {
+        self.warnings.iter().any(|warning| warning.operation == Some(operation) && warning.line.contains(what))
+    }
+
+    /// Keeps the warnings of a log.
+    fn keep_warnings(&mut self, log: Vec<Logged>) {
+        self.warnings.extend(log.into_iter().filter(|logged| logged.line.starts_with("WARN")));
     }
 }
 
@@ -160,8 +208,8 @@ impl World {
 
 /// After a call to AWS: nothing that is not provably ours was touched.
 pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &Answer, heard: Heard) {
-    let verdict = {
-        let State { iam, ledger, .. } = &mut *world.state();
+    let (verdict, of_records) = {
+        let State { iam, stores, ledger, .. } = &mut *world.state();
         if let (Some(operation), Ok(body), Heard::Yes) = (caller.operation, answer, heard) {
             let told = ids(body).into_iter().map(|id| (caller.invocation, id));
             ledger.operations[operation].told.extend(told);
@@ -191,10 +239,13 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             ledger.taken_back.extend(taken_back);
         }
         let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
-        if is_late && call.operation != "CreateAccessKey" {
+        let is_read = ["Describe", "Get", "List"].iter().any(|read| call.operation.starts_with(read));
+        if is_late && !is_read && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
-        match answer {
+        ledger.records.note(caller, call, answer, is_late);
+        let of_records = record::judge_call(world.plan.tokens, iam, stores, ledger, caller, call);
+        let verdict = match answer {
             Err(refusal) if ["Bug", "InvalidAction", "UnknownOperationException"].contains(&refusal.code) => {
                 Some(format!("{}: {}", refusal.code, refusal.message))
             }
@@ -203,14 +254,18 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             }
             Err(_) => None,
             Ok(_) => touched(iam, ledger, caller, call),
-        }
+        };
+        (verdict, of_records)
     };
-    if let Some(violation) = verdict {
+    for violation in verdict.into_iter().chain(of_records) {
         world.violated(violation);
     }
 }
 
 fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<String> {
+    if call.secret().is_some_and(|name| operation_in(name).is_some()) {
+        return None;
+    }
     let id = match (&*call.operation, &call.input) {
         ("CreateAccessKey" | "CreateSecret", _) if caller.action == Action::Create => return None,
         ("UpdateAccessKey" | "DeleteAccessKey", Input::Iam(form)) => {
@@ -259,12 +314,11 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
     let log = world.story.take_log();
     {
         let State { iam, ledger, .. } = &mut *world.state();
-        let warnings = log.iter().filter(|line| line.starts_with("WARN"));
-        ledger.warned_of.extend(warnings.flat_map(|line| ids(line)));
         if let Some(id) = left_without_its_id(iam, ledger, caller, event) {
             violations.push(format!("2: CREATE knows that it leaves {id}, and does not answer with it"));
         }
         let shown = shown(caller.action, event, &log);
+        ledger.keep_warnings(log);
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
         }
@@ -304,11 +358,11 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
 /// After an event that CloudFormation was still waiting for: it is the truth.
 pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent) {
     let succeeded = event.status == OperationStatus::Success;
-    let violation = {
-        let State { iam, ledger, .. } = &*world.state();
+    let (violation, of_records) = {
+        let State { iam, stores, ledger, .. } = &*world.state();
         let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
         let key = caller.key.as_deref().or(model).and_then(|id| iam.key(id));
-        match caller.action {
+        let violation = match caller.action {
             Action::Create if succeeded => {
                 let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
                 let is_there = key.is_some_and(|key| key.is_live() || key.touched || ledger.haunted.contains(&key.id));
@@ -318,9 +372,10 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
                 key.is_some_and(Key::is_live).then_some("3: DELETE says that the key is gone, and it lives")
             }
             _ => None,
-        }
+        };
+        (violation, record::judge_heard(iam, stores, ledger, caller, event))
     };
-    if let Some(violation) = violation {
+    for violation in violation.map(ToOwned::to_owned).into_iter().chain(of_records) {
         world.violated(violation);
     }
 }
@@ -339,10 +394,11 @@ fn left_without_its_id<'a>(iam: &'a Iam, ledger: &Ledger, caller: &Caller, event
 }
 
 /// What CloudFormation or a log keeps of an event.
-fn shown(action: Action, event: &ProgressEvent, log: &[String]) -> String {
+fn shown(action: Action, event: &ProgressEvent, log: &[Logged]) -> String {
     let may_hold_secret = event.status == OperationStatus::Success && action != Action::List;
     let model = event.resource_model.as_ref().filter(|_| !may_hold_secret);
     let event = json!([event.message, event.callback_context, event.next_token, model, event.resource_models]);
+    let log: Vec<_> = log.iter().map(|logged| &*logged.line).collect();
     format!("{event} {}", log.join(" "))
 }
 
@@ -390,14 +446,23 @@ fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
 
 /// When everything has come to rest: nothing is lost.
 pub(crate) fn judge_life(world: &World) {
+    world.state().ledger.keep_warnings(world.story.take_log());
     let mut violations = vec![];
     {
         let State { iam, stores, ledger, .. } = &*world.state();
+        violations.extend(record::judge_life(world.plan.tokens, iam, stores, ledger));
         for key in iam.keys.iter().filter(|key| key.is_live()) {
             let Maker::Operation(operation) = key.maker else { continue };
             let id = &key.id;
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
-            if !is_resource && !ledger.is_named(id) && !ledger.could_not_know(operation, id) {
+            // Without a token, no invocation knows that it is a retry.
+            let is_unrecognizable = world.plan.tokens == Tokens::None && ledger.is_unanswered(operation, id);
+            let is_accounted_for = if record::HAS_RECORD {
+                record::is_accounted_for(world.plan.tokens, stores, ledger, operation, id)
+            } else {
+                ledger.is_named(id) || ledger.could_not_know(operation, id)
+            };
+            if !is_resource && !is_unrecognizable && !is_accounted_for {
                 let resource = &ledger.operations[operation].resource;
                 violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
             }

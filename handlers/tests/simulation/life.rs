@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     pub(crate) violations: Vec<String>,
     /// The operations that failed in the end, which most lives may have.
     pub(crate) failures: Vec<String>,
+    /// How long the longest operation took.
+    pub(crate) longest: Duration,
     /// What was planned and never happened.
     pub(crate) missed: Vec<String>,
 }
@@ -42,11 +44,15 @@ pub(crate) fn play(plan: Plan) -> Verdict {
         let deeds = world.plan.deeds.iter().map(|deed| act(Arc::clone(&world), *deed));
         join(join_all(stacks), join_all(deeds)).await;
         sleep(REST).await;
+        for number in 0..world.plan.stacks.len() {
+            Stack::new(&world, number).judge_settled().await;
+        }
         judge_life(&world);
         let State { weather, ledger: Ledger { violations, operations, .. }, .. } = &*world.state();
         let failures = operations.iter().filter_map(Operation::failure).collect();
         let missed = weather.missed(&world.plan);
-        Verdict { story: world.story.tell(), violations: violations.clone(), failures, missed }
+        let longest = operations.iter().map(|operation| operation.took).max().unwrap_or_default();
+        Verdict { story: world.story.tell(), violations: violations.clone(), failures, longest, missed }
     })
 }
 

@@ -18,6 +18,7 @@ mod many;
 mod named_lives;
 mod others;
 mod plan;
+mod record;
 mod story;
 mod weather;
 mod world;

@@ -14,7 +14,6 @@ use crate::{
 pub(crate) async fn act(world: Arc<World>, deed: Deed) {
     sleep(deed.at).await;
     let Deed { user, act, .. } = deed;
-    // What a CREATE made for a user who is renamed while it runs cannot be found again under the user's name.
     while act == Act::RenameUser && world.state().ledger.is_busy_with(user) {
         sleep(Duration::from_secs(1)).await;
     }
@@ -25,11 +24,15 @@ pub(crate) async fn act(world: Arc<World>, deed: Deed) {
         let exists = iam.has_user(user);
         let id = match act {
             Act::CreateKey if exists => iam.create_access_key(user, Maker::Person, moment).ok()?.id.clone(),
-            Act::RenameUser if exists => {
+            Act::RenameUser | Act::RenameUserAtOnce if exists => {
                 iam.rename(user, &format!("{user}.old"), moment);
                 return Some(format!("{user}.old"));
             }
-            Act::CreateKey | Act::RenameUser => return None,
+            Act::DeleteUser if exists && iam.keys_of(user).next().is_none() => {
+                iam.users.get_mut(user)?.write(None, moment);
+                return Some(user.to_owned());
+            }
+            Act::CreateKey | Act::RenameUser | Act::RenameUserAtOnce | Act::DeleteUser => return None,
             Act::DeleteOwnKey => own?,
             _ => of_stack?,
         };
@@ -68,7 +71,7 @@ pub(crate) async fn act(world: Arc<World>, deed: Deed) {
                 key.touched = true;
                 iam.delete_access_key(&id, moment);
             }
-            Act::CreateKey | Act::RenameUser => {}
+            Act::CreateKey | Act::RenameUser | Act::RenameUserAtOnce | Act::DeleteUser => {}
         }
         Some(id)
     });

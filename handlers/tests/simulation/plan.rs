@@ -25,6 +25,7 @@ pub(crate) struct Plan {
     /// How many seconds the function's clock is ahead of AWS's.
     pub(crate) clock_ahead: i64,
     pub(crate) undo: Undo,
+    pub(crate) tokens: Tokens,
     pub(crate) stacks: Vec<StackPlan>,
     pub(crate) troubles: Vec<Trouble>,
     pub(crate) interruptions: Vec<Interruption>,
@@ -63,6 +64,18 @@ pub(crate) enum Undo {
     OldWithHint,
 }
 
+/// Which tokens the requests of an operation carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Tokens {
+    /// Its own, the same in each.
+    #[default]
+    One,
+    /// Another one in each callback.
+    AnotherInCallbacks,
+    /// None.
+    None,
+}
+
 /// A stack with one user's keys, and what its owner does with it after its creation.
 #[derive(Clone, Debug)]
 pub(crate) struct StackPlan {
@@ -99,7 +112,7 @@ pub(crate) enum Step {
 /// Something wrong on the way to AWS, or in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trouble {
-    /// The operation, or `*`.
+    /// The operation, or `*`. Those on a record of a CREATE are named apart, as "`UpdateSecret` of a record".
     pub(crate) operation: &'static str,
     pub(crate) when: When,
     pub(crate) fault: Fault,
@@ -131,6 +144,8 @@ pub(crate) enum Fault {
     Hang,
     /// No answer; done after so many seconds, when nobody may be waiting any more.
     HangAndReach(u64),
+    /// The answer takes so many seconds, fewer than an attempt may take.
+    Slow(u64),
     /// A read is told that there is nothing, as by a replica that lags. For written lives.
     NotShown,
 }
@@ -170,7 +185,12 @@ pub(crate) enum Act {
     DeactivateStackKey,
     DeleteStackKey,
     UseKey,
+    /// When no operation on the user's keys is under way.
     RenameUser,
+    /// Whatever is under way.
+    RenameUserAtOnce,
+    /// A user without keys, which is all that IAM allows, and whatever is under way.
+    DeleteUser,
     DeleteSecret,
     ReplicateSecret,
     LoseKmsKey,
@@ -187,7 +207,7 @@ pub(crate) const BYSTANDER: &str = "zoe";
 /// Users that stacks make.
 const NEW_USERS: [&str; 2] = ["app", "ci+deploy,1@example.com"];
 
-const OPERATIONS: [&str; 17] = [
+const OPERATIONS: [&str; 25] = [
     "CreateAccessKey",
     "CreateAccessKey",
     "CreateAccessKey",
@@ -204,11 +224,22 @@ const OPERATIONS: [&str; 17] = [
     "UpdateSecret",
     "TagResource",
     "UntagResource",
+    "GetUser",
+    "GetAccessKeyLastUsed",
+    "RemoveRegionsFromReplication",
+    "ListUsers",
+    "CreateSecret of a record",
+    "UpdateSecret of a record",
+    "DescribeSecret of a record",
+    "DeleteSecret of a record",
     "*",
 ];
 
 /// How many things go wrong, or happen beside, in the largest lives.
 const SIZES: usize = 6;
+
+/// How many troubles such a thing is at most.
+const TROUBLES_AT_ONCE: usize = 4;
 
 impl Plan {
     /// The life of this seed. Small seeds are short lives with one thing going wrong, large ones of all sizes: rare rolls
@@ -224,18 +255,24 @@ impl Plan {
             gone_keys_are_denied: dice.bool(),
             clock_ahead: if dice.u8(..4) == 0 { dice.i64(-8..=8) } else { 0 },
             undo: pick(dice, &[Undo::Failed, Undo::Old, Undo::OldWithHint]),
-            stacks: vec![StackPlan::draw(dice, size, 0)],
+            tokens: match dice.u8(..20) {
+                0 => Tokens::AnotherInCallbacks,
+                1 => Tokens::None,
+                _ => Tokens::One,
+            },
+            stacks: vec![StackPlan::draw(dice, size)],
             ..Self::default()
         };
         for _ in 0..size {
             match dice.u8(..8) {
-                0..3 => plan.troubles.push(Trouble::draw(dice)),
+                0..3 => {
+                    let count = dice.usize(1..=size.min(TROUBLES_AT_ONCE));
+                    plan.troubles.extend((0..count).map(|_| Trouble::draw(dice)));
+                }
                 3..5 => plan.interruptions.push(Interruption::draw(dice)),
                 5 | 6 => {
                     let user = plan.stacks[0].user;
-                    // A person acts on users older than a quarter of an hour.
-                    let from = if plan.stacks[0].makes_user { 900 } else { 0 };
-                    plan.deeds.push(Deed::draw(dice, user, from));
+                    plan.deeds.push(Deed::draw(dice, user));
                 }
                 _ if plan.stacks.len() == 1 && size > 1 => {
                     let beside = StackPlan::draw_beside(dice, size, &plan.stacks[0]);
@@ -300,6 +337,9 @@ impl Plan {
                 plans.push(without(self, |plan| plan.lag = lag));
             }
         }
+        if self.tokens != Tokens::One {
+            plans.push(without(self, |plan| plan.tokens = Tokens::One));
+        }
         if self.clock_ahead != 0 {
             plans.push(without(self, |plan| plan.clock_ahead = 0));
         }
@@ -314,11 +354,11 @@ fn without(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Plan {
 }
 
 impl StackPlan {
-    fn draw(dice: &mut Rng, size: usize, starts: u64) -> Self {
+    fn draw(dice: &mut Rng, size: usize) -> Self {
         let makes_user = dice.bool();
         let steps = (0..dice.usize(..=size)).map(|_| Step::draw(dice)).collect();
         Self {
-            starts: Duration::from_secs(starts),
+            starts: Duration::ZERO,
             region: REGION,
             prefix: PREFIX,
             user: if makes_user { pick(dice, &NEW_USERS) } else { pick(dice, &OLD_USERS) },
@@ -329,12 +369,13 @@ impl StackPlan {
         }
     }
 
-    /// Another region's stack, or another type's, on the same user: at once if that user has been there for long, else
-    /// when it has been there for a quarter of an hour.
+    /// Another region's stack, or another type's, on the same user.
     fn draw_beside(dice: &mut Rng, size: usize, first: &Self) -> Self {
-        let starts = if first.makes_user { 950 } else { dice.u64(..20) };
+        let latest = if dice.bool() { 4_000 } else { 20_000 };
+        let starts = dice.u64(..latest);
         let (region, prefix) = if dice.bool() { (OTHER_REGION, PREFIX) } else { (REGION, OTHER_PREFIX) };
-        Self { region, prefix, user: first.user, makes_user: false, keys: 1, ..Self::draw(dice, size, starts) }
+        let starts = Duration::from_millis(starts);
+        Self { starts, region, prefix, user: first.user, makes_user: false, keys: 1, ..Self::draw(dice, size) }
     }
 }
 
@@ -356,7 +397,7 @@ impl Step {
 impl Trouble {
     fn draw(dice: &mut Rng) -> Self {
         let from = dice.u64(..120);
-        let fault = match dice.u8(..10) {
+        let fault = match dice.u8(..11) {
             0 => Fault::Refuse,
             1 => Fault::Throttle,
             2 => Fault::Fail,
@@ -366,12 +407,13 @@ impl Trouble {
             6 => Fault::BreakOff,
             7 => Fault::NoConnection,
             8 => Fault::Hang,
+            9 => Fault::Slow(dice.u64(1..=3)),
             _ => Fault::HangAndReach(dice.u64(..15)),
         };
         let when = if dice.u8(..3) == 0 {
             When::Between(from, from + pick(dice, &[5, 20, 60, 300]))
         } else {
-            When::Nth(dice.u32(1..=3))
+            When::Nth(if dice.bool() { dice.u32(1..=3) } else { dice.u32(1..=12) })
         };
         Self { operation: pick(dice, &OPERATIONS), when, fault }
     }
@@ -389,12 +431,12 @@ impl Interruption {
 }
 
 impl Deed {
-    fn draw(dice: &mut Rng, user: &'static str, from: u64) -> Self {
+    fn draw(dice: &mut Rng, user: &'static str) -> Self {
         let milliseconds = if dice.bool() { dice.u64(..4_000) } else { dice.u64(..120_000) };
         Self {
-            at: Duration::from_secs(from) + Duration::from_millis(milliseconds),
+            at: Duration::from_millis(milliseconds),
             user,
-            act: match dice.u8(..12) {
+            act: match dice.u8(..14) {
                 0..4 => Act::CreateKey,
                 4 => Act::DeleteOwnKey,
                 5 => Act::DeactivateStackKey,
@@ -403,6 +445,8 @@ impl Deed {
                 8 => Act::RenameUser,
                 9 => Act::DeleteSecret,
                 10 => Act::ReplicateSecret,
+                11 => Act::RenameUserAtOnce,
+                12 => Act::DeleteUser,
                 _ => Act::LoseKmsKey,
             },
         }

@@ -5,12 +5,30 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::time::Instant;
+use tokio::{task_local, time::Instant};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
+
+task_local! {
+    /// The operation that an invocation is part of.
+    static SPEAKER: Option<usize>;
+}
+
+/// Does this work as part of an operation, so that what it logs is that operation's.
+pub(crate) async fn speaking_as<T>(operation: Option<usize>, work: impl Future<Output = T>) -> T {
+    SPEAKER.scope(operation, work).await
+}
+
+/// A line of the log, with its level.
+#[derive(Debug)]
+pub(crate) struct Logged {
+    /// The operation that said so.
+    pub(crate) operation: Option<usize>,
+    pub(crate) line: String,
+}
 
 /// The lines of a life, the first first.
 #[derive(Debug)]
@@ -22,8 +40,8 @@ pub(crate) struct Story {
 #[derive(Debug, Default)]
 struct Told {
     lines: Vec<String>,
-    /// What the handlers have logged, with its level, for the search for secrets.
-    log: Vec<String>,
+    /// What the handlers have logged, for the search for secrets.
+    log: Vec<Logged>,
 }
 
 impl Story {
@@ -42,7 +60,7 @@ impl Story {
     }
 
     /// What was logged since this was asked last.
-    pub(crate) fn take_log(&self) -> Vec<String> {
+    pub(crate) fn take_log(&self) -> Vec<Logged> {
         std::mem::take(&mut self.told.lock().unwrap().log)
     }
 
@@ -63,7 +81,8 @@ impl<S: Subscriber> Layer<S> for Listener {
         event.record(&mut line);
         let line = format!("{}:{}", event.metadata().level(), line.0);
         self.0.line(format!("     log {line}"));
-        self.0.told.lock().unwrap().log.push(line);
+        let operation = SPEAKER.try_with(|operation| *operation).ok().flatten();
+        self.0.told.lock().unwrap().log.push(Logged { operation, line });
     }
 }
 

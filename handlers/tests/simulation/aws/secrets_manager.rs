@@ -258,3 +258,49 @@ fn already_scheduled() -> Refusal {
     let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
     Refusal::new(400, "InvalidRequestException", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_without_a_value_is_made_once_and_keeps_its_name_until_its_recovery_window_is_over() {
+        let mut store = SecretsManager::new("us-east-1");
+        let mut dice = Rng::with_seed(0);
+        let mut ask = |day: u64, operation: &str, more: Value| {
+            let mut input = json!({"Name": "a/b", "ClientRequestToken": "token"});
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let now = Duration::from_hours(24 * day + 1);
+            let moment = &mut Moment { now, lag: Lag::None, dice: &mut dice };
+            match store.answer(operation, &input, "a/", moment) {
+                Ok(answer) => serde_json::from_str::<Value>(&answer).unwrap(),
+                Err(refusal) => json!(refusal.code),
+            }
+        };
+        let window = json!({"RecoveryWindowInDays": 7});
+        assert_eq!(ask(0, "DeleteSecret", window.clone()), "ResourceNotFoundException");
+        assert_eq!(ask(0, "CreateSecret", json!({"Description": "mine"}))["Name"], "a/b");
+        assert_eq!(ask(0, "CreateSecret", json!({"Description": "mine"})), "ResourceExistsException");
+        assert_eq!(ask(0, "GetSecretValue", json!({})), "ResourceNotFoundException");
+        assert_eq!(ask(0, "UpdateSecret", json!({"Description": "changed"}))["VersionId"], Value::Null);
+        assert_eq!(ask(0, "DescribeSecret", json!({}))["DeletedDate"], Value::Null);
+        assert_eq!(ask(0, "DeleteSecret", json!({"RecoveryWindowInDays": 6})), "InvalidParameterException");
+        for day in [1, 2] {
+            assert_eq!(ask(day, "DeleteSecret", window.clone())["Name"], "a/b");
+        }
+        for operation in ["CreateSecret", "GetSecretValue", "UpdateSecret", "TagResource", "UntagResource"] {
+            assert_eq!(ask(7, operation, json!({})), "InvalidRequestException", "{operation}");
+        }
+        let described = ask(7, "DescribeSecret", json!({}));
+        assert!(described["Description"] == "changed" && described["DeletedDate"].is_number(), "{described}");
+        assert_eq!(ask(8, "DescribeSecret", json!({})), "ResourceNotFoundException");
+        assert_eq!(ask(8, "CreateSecret", json!({}))["Name"], "a/b");
+        assert_eq!(ask(8, "DeleteSecret", window)["Name"], "a/b");
+        assert_eq!(ask(8, "DeleteSecret", json!({"ForceDeleteWithoutRecovery": true}))["Name"], "a/b");
+        assert_eq!(ask(8, "CreateSecret", json!({"SecretString": "value"}))["Name"], "a/b");
+        assert_eq!(ask(8, "CreateSecret", json!({"SecretString": "value"}))["Name"], "a/b");
+        assert_eq!(ask(8, "CreateSecret", json!({"SecretString": "other"})), "ResourceExistsException");
+    }
+}

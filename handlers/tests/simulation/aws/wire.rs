@@ -20,6 +20,7 @@ use super::{Answer, Refusal};
 use crate::{
     invariants,
     plan::Fault,
+    record,
     world::{Caller, Maker, State, World},
 };
 
@@ -58,7 +59,7 @@ impl Wire {
             let now = self.world.now();
             let State { weather, dice, .. } = &mut *self.world.state();
             let is_calm = self.caller.is_calm;
-            let fault = if is_calm { None } else { weather.fault(&self.world.plan, &call.operation, now) };
+            let fault = if is_calm { None } else { weather.fault(&self.world.plan, &call.name(), now) };
             (fault, Duration::from_millis(dice.u64(3..30)), Duration::from_millis(dice.u64(3..30)))
         };
         if let Some(fault) = fault {
@@ -118,6 +119,12 @@ impl Wire {
             Some(Fault::NotShown) => {
                 sleep(there + back).await;
                 Ok(instead(if is_query { 404 } else { 400 }, "NoSuchEntity", "ResourceNotFoundException"))
+            }
+            Some(Fault::Slow(seconds)) => {
+                let half = Duration::from_secs(seconds) / 2;
+                let response = self.arrive(call, there + half, Heard::Yes).await;
+                sleep(half + back).await;
+                Ok(response)
             }
             Some(Fault::Hang) => pending().await,
             Some(Fault::HangAndReach(seconds)) => {
@@ -219,6 +226,18 @@ impl Call {
         Self { operation: action.map(|(_, action)| action.clone()).unwrap_or_default(), input: Input::Iam(form) }
     }
 
+    /// The secret that the call is about, as the call has it.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        let Input::SecretsManager(input) = &self.input else { return None };
+        input["SecretId"].as_str().or(input["Name"].as_str())
+    }
+
+    /// The name of the operation, as plans have it: calls on a record have names of their own.
+    fn name(&self) -> String {
+        let is_on_record = self.secret().and_then(record::operation_in).is_some();
+        if is_on_record { format!("{} of a record", self.operation) } else { self.operation.clone() }
+    }
+
     /// The call in words, without a secret.
     pub(crate) fn told(&self) -> String {
         let parameters = match &self.input {
@@ -226,12 +245,12 @@ impl Call {
                 let told = form.iter().filter(|(name, _)| name != "Action" && name != "Version");
                 told.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(", ")
             }
-            Input::SecretsManager(input) => {
-                let name = input["SecretId"].as_str().or(input["Name"].as_str()).unwrap_or_default();
-                name.rsplit('/').next().unwrap_or_default().trim_end_matches("-abcdef").to_owned()
+            Input::SecretsManager(_) => {
+                let name = self.secret().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+                name.trim_end_matches("-abcdef").to_owned()
             }
         };
-        format!("{}({parameters})", self.operation)
+        format!("{}({parameters})", self.name())
     }
 }
 
