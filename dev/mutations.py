@@ -328,7 +328,7 @@ def simulation(*arguments: str, **environment: str) -> subprocess.CompletedProce
 def written_life(number: int) -> str:
     """Return the first life of named_lives.rs that breaks something without this rule, or a dash."""
     run = simulation("--", "named_lives", OFF=str(number))
-    broken = re.search(r"^ {4}named_lives::(\w+)$", run.stdout, re.MULTILINE)
+    broken = re.search(r"^ {4}named_lives::(?:\w+::)?(\w+)$", run.stdout, re.MULTILINE)
     if run.returncode and not broken:
         raise RuntimeError(run.stdout)
     return broken[1].replace("_", " ") if broken else "—"

@@ -2,7 +2,9 @@
 //!
 //! A seed that breaks something belongs here as its plan: drawing will change, and the seed will be another life.
 
-use std::time::Duration;
+mod record;
+
+use std::{slice::from_ref, time::Duration};
 
 use access_key_schema::Status;
 
@@ -10,7 +12,7 @@ use crate::{
     life::{Verdict, play},
     plan::{
         Act, Deed, Fault, How, Interruption, Lag, OTHER_PREFIX, OTHER_REGION, PREFIX, Plan, REGION, Role, StackPlan,
-        Step, Trouble, Undo, When,
+        Step, Tokens, Trouble, Undo, When,
     },
 };
 
@@ -19,19 +21,26 @@ const ROLLS: u64 = 10;
 
 #[track_caller]
 fn goes_well(plan: &Plan) {
-    play_all_rolls(plan, |verdict| verdict.violations.clone());
+    play_all_rolls(from_ref(plan), |verdict| verdict.violations.clone());
+}
+
+/// For lives of which one at least has what is planned for all.
+#[track_caller]
+fn go_well(plans: &[Plan]) {
+    play_all_rolls(plans, |verdict| verdict.violations.clone());
 }
 
 /// For a life in which nobody loses anything whatever the handlers do, but operations would fail.
 #[track_caller]
 fn succeeds(plan: &Plan) {
-    play_all_rolls(plan, |verdict| [&*verdict.violations, &*verdict.failures].concat());
+    play_all_rolls(from_ref(plan), |verdict| [&*verdict.violations, &*verdict.failures].concat());
 }
 
-/// What is planned has to happen with one roll of the dice at least.
+/// What is planned has to happen once at least, whatever the dice.
 #[track_caller]
-fn play_all_rolls(plan: &Plan, broken: impl Fn(&Verdict) -> Vec<String>) {
-    let verdicts: Vec<_> = (0..ROLLS).map(|dice| play(Plan { dice, ..plan.clone() })).collect();
+fn play_all_rolls(plans: &[Plan], broken: impl Fn(&Verdict) -> Vec<String>) {
+    let rolled = plans.iter().flat_map(|plan| (0..ROLLS).map(|dice| Plan { dice, ..plan.clone() }));
+    let verdicts: Vec<_> = rolled.map(play).collect();
     for verdict in &verdicts {
         let broken = broken(verdict);
         assert!(broken.is_empty(), "{}\n{broken:#?}", verdict.story);

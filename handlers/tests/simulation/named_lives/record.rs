@@ -1,0 +1,209 @@
+//! Lives about what a CREATE knows of the invocations before it, and about the record that tells it.
+
+use std::time::Duration;
+
+use super::{
+    Act, Deed, Fault, How, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tokens, Trouble, Verdict, When,
+    between, deed, first, go_well, goes_well, interrupted, play, stack, stack_with_user, succeeds,
+};
+
+/// What meets a call of a CREATE.
+const FAULTS: [Fault; 10] = [
+    Fault::Refuse,
+    Fault::Throttle,
+    Fault::Fail,
+    Fault::FailAfter,
+    Fault::CutBefore,
+    Fault::CutAfter,
+    Fault::BreakOff,
+    Fault::Hang,
+    Fault::HangAndReach(6),
+    Fault::Slow(2),
+];
+
+/// The calls on its record that a CREATE makes while nothing is wrong.
+const CALLS: [&str; 3] = ["CreateSecret of a record", "UpdateSecret of a record", "DeleteSecret of a record"];
+
+/// The call by which a CREATE finds out what an invocation before it has left.
+const DESCRIBE: &str = "DescribeSecret of a record";
+
+fn nth(operation: &'static str, nth: u32, fault: Fault) -> Trouble {
+    Trouble { operation, when: When::Nth(nth), fault }
+}
+
+/// The keys of a user in two regions, made at once.
+fn two_regions(first: StackPlan) -> Vec<StackPlan> {
+    let beside =
+        StackPlan { region: OTHER_REGION, makes_user: false, starts: Duration::from_millis(1), ..first.clone() };
+    vec![first, beside]
+}
+
+#[test]
+fn a_stack_in_each_of_two_regions_makes_a_key_and_one_call_fails() {
+    for first in [stack(&[]), stack_with_user(&[])] {
+        for lost in [1, 2] {
+            for fault in [Fault::Fail, Fault::FailAfter, Fault::CutBefore, Fault::CutAfter] {
+                let (stacks, troubles) = (two_regions(first.clone()), vec![nth("CreateAccessKey", lost, fault)]);
+                goes_well(&Plan { lag: Lag::Usual, stacks, troubles, ..Plan::default() });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stack_in_each_of_two_regions_makes_a_key_and_both_calls_fail() {
+    for first in [stack(&[]), stack_with_user(&[])] {
+        for fault in [Fault::Fail, Fault::FailAfter] {
+            for lag in [Lag::None, Lag::Usual] {
+                let troubles = [1, 2].map(|lost| nth("CreateAccessKey", lost, fault)).to_vec();
+                goes_well(&Plan { lag, stacks: two_regions(first.clone()), troubles, ..Plan::default() });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_secret_of_a_repeated_create_is_described_late_and_cannot_be_read() {
+    // The first read, or the first after a look of the invocation that ended.
+    for read in [1, 2] {
+        let plan = |milliseconds| Plan {
+            stacks: vec![stack(&[])],
+            troubles: vec![nth("DescribeSecret", 1, Fault::NotShown), nth("GetSecretValue", read, Fault::Refuse)],
+            interruptions: interrupted(How::Killed, milliseconds),
+            ..Plan::default()
+        };
+        go_well(&(100..200).step_by(10).map(plan).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_named_by_the_invocation_that_succeeds() {
+    for lag in [Lag::None, Lag::Usual, Lag::Flapping] {
+        for milliseconds in (30..130).step_by(10) {
+            let interruptions = interrupted(How::Killed, milliseconds);
+            goes_well(&Plan { lag, stacks: vec![stack(&[])], interruptions, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+#[ignore = "the record"]
+fn a_create_does_not_wait_for_the_key_that_somebody_else_made_seconds_ago() {
+    for milliseconds in [1, 1_000, 4_000] {
+        let late = StackPlan { starts: Duration::from_millis(4_500), ..stack(&[]) };
+        let deeds = deed(milliseconds, Act::CreateKey);
+        let Verdict { story, violations, failures, longest, .. } =
+            play(Plan { stacks: vec![late], deeds, ..Plan::default() });
+        assert!(violations.is_empty() && failures.is_empty(), "{story}");
+        assert!(longest < Duration::from_secs(2), "{longest:?}\n{story}");
+    }
+}
+
+#[test]
+fn a_callback_has_another_token() {
+    let troubles = vec![between("ListAccessKeys", 1, 40, Fault::NotShown)];
+    let steps = [Step::Wait(Duration::from_mins(1)), ROTATE, Step::Delete];
+    for lag in [Lag::None, Lag::Usual, Lag::Flapping] {
+        let starts = Duration::from_millis(900);
+        let (stacks, troubles) = (vec![StackPlan { starts, ..stack(&steps) }], troubles.clone());
+        succeeds(&Plan { lag, tokens: Tokens::AnotherInCallbacks, stacks, troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+fn a_create_has_no_token() {
+    for fault in [Fault::Slow(1), Fault::Fail, Fault::FailAfter, Fault::CutAfter] {
+        let (stacks, troubles) = (vec![stack(&[Step::Delete])], first("CreateAccessKey", fault));
+        goes_well(&Plan { tokens: Tokens::None, stacks, troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+fn the_process_ends_at_every_moment_of_a_create() {
+    for how in [How::Killed, How::Vanished, How::Abandoned] {
+        for lag in [Lag::None, Lag::Usual] {
+            let plan = |milliseconds| Plan {
+                lag,
+                stacks: vec![stack(&[Step::Delete])],
+                interruptions: interrupted(how, milliseconds),
+                ..Plan::default()
+            };
+            go_well(&(0..300).step_by(10).map(plan).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn the_user_is_renamed_or_deleted_at_any_moment_of_a_create() {
+    for act in [Act::RenameUserAtOnce, Act::DeleteUser] {
+        for (lag, role) in [(Lag::None, Role::Wide), (Lag::Usual, Role::Wide), (Lag::Usual, Role::Path)] {
+            for milliseconds in (0..240).step_by(20) {
+                let (stacks, deeds) = (vec![stack(&[Step::Delete])], deed(milliseconds, act));
+                goes_well(&Plan { lag, role, stacks, deeds, ..Plan::default() });
+                // Between the user and the key.
+                let deeds = vec![Deed { user: "app", ..deed(10 * milliseconds, act)[0] }];
+                let stacks = vec![stack_with_user(&[Step::Delete])];
+                goes_well(&Plan { lag, role, stacks, deeds, ..Plan::default() });
+            }
+        }
+    }
+}
+
+#[test]
+fn every_call_of_a_create_is_slow() {
+    for seconds in 1..=3 {
+        let troubles = vec![between("*", 0, 20, Fault::Slow(seconds))];
+        succeeds(&Plan { lag: Lag::Usual, stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+#[ignore = "the record"]
+fn a_call_on_the_record_meets_a_fault() {
+    for (operation, fault) in CALLS.into_iter().flat_map(|operation| FAULTS.map(|fault| (operation, fault))) {
+        for stack in [stack(&[Step::Delete]), stack_with_user(&[])] {
+            let troubles = first(operation, fault);
+            goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack], troubles, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+#[ignore = "the record"]
+fn a_call_on_the_record_meets_a_fault_beside_a_lost_answer() {
+    for (operation, fault) in CALLS.into_iter().chain([DESCRIBE]).flat_map(|it| FAULTS.map(|fault| (it, fault))) {
+        for lost in [Fault::Fail, Fault::FailAfter, Fault::CutAfter] {
+            let troubles = [first("CreateAccessKey", lost), first(operation, fault)].concat();
+            goes_well(&Plan { lag: Lag::Usual, stacks: vec![stack(&[])], troubles, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+#[ignore = "the record"]
+fn a_call_on_the_record_meets_a_fault_after_a_process_has_ended() {
+    for (operation, fault) in CALLS.into_iter().chain([DESCRIBE]).flat_map(|it| FAULTS.map(|fault| (it, fault))) {
+        let plan = |milliseconds| Plan {
+            lag: Lag::Usual,
+            stacks: vec![stack(&[])],
+            // Of the first invocation, or of the second.
+            troubles: vec![nth(operation, 1, fault), nth(operation, 2, fault)],
+            interruptions: interrupted(How::Killed, milliseconds),
+            ..Plan::default()
+        };
+        go_well(&(20..240).step_by(20).map(plan).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+#[ignore = "the record"]
+fn both_invocations_meet_a_fault_at_their_records() {
+    for (one, other) in FAULTS.into_iter().flat_map(|one| FAULTS.map(|other| (one, other))) {
+        let troubles = vec![
+            nth("CreateAccessKey", 1, Fault::CutAfter),
+            nth("DeleteSecret of a record", 1, one),
+            nth("UpdateSecret of a record", 1, other),
+        ];
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    }
+}
