@@ -20,7 +20,7 @@ use super::{Answer, Refusal};
 use crate::{
     invariants,
     plan::Fault,
-    record,
+    record::operation_in,
     world::{Caller, Maker, State, World},
 };
 
@@ -226,15 +226,16 @@ impl Call {
         Self { operation: action.map(|(_, action)| action.clone()).unwrap_or_default(), input: Input::Iam(form) }
     }
 
-    /// The secret that the call is about, as the call has it.
+    /// The name of the secret that the call is about, where the call has its ARN, too.
     pub(crate) fn secret(&self) -> Option<&str> {
         let Input::SecretsManager(input) = &self.input else { return None };
-        input["SecretId"].as_str().or(input["Name"].as_str())
+        let id = input["SecretId"].as_str().or(input["Name"].as_str())?;
+        Some(id.rsplit_once(":secret:").map_or(id, |(_, name)| name.trim_end_matches("-abcdef")))
     }
 
     /// The name of the operation, as plans have it: calls on a record have names of their own.
     fn name(&self) -> String {
-        let is_on_record = self.secret().and_then(record::operation_in).is_some();
+        let is_on_record = self.secret().and_then(operation_in).is_some();
         if is_on_record { format!("{} of a record", self.operation) } else { self.operation.clone() }
     }
 
@@ -247,7 +248,7 @@ impl Call {
             }
             Input::SecretsManager(_) => {
                 let name = self.secret().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
-                name.trim_end_matches("-abcdef").to_owned()
+                operation_in(name).map_or(name.to_owned(), |its| format!("{}…{}", &its[..18], &name[its.len()..]))
             }
         };
         format!("{}({parameters})", self.name())

@@ -93,10 +93,9 @@ pub(super) fn judge_call(
     let key = form("AccessKeyId").and_then(|id| iam.key(id));
     let mut violations = vec![];
     if HAS_RECORD && call.operation == "CreateAccessKey" && tokens != Tokens::None && !holds(stores, ledger, caller) {
-        violations.push("10: CreateAccessKey without a record that this invocation made".to_owned());
+        violations.push("13: CreateAccessKey without a record that this invocation made".to_owned());
     }
-    if HAS_RECORD
-        && (&*call.operation, *action) == ("DeleteAccessKey", Action::Create)
+    if (&*call.operation, *action) == ("DeleteAccessKey", Action::Create)
         && let Some(key) = key
         && !has_proof(stores, ledger, caller, key)
     {
