@@ -724,3 +724,37 @@ fn an_abandoned_invocation_of_an_update_writes_its_version_over_that_of_the_next
         succeeds(&Plan { stacks, interruptions, ..Plan::default() });
     }
 }
+
+#[test]
+#[ignore = "UPDATE answers with tags from before, when a replica shows the secret of before"]
+fn the_status_is_updated_right_after_the_tags_while_replicas_flap() {
+    let steps = [Step::Wait(Duration::from_secs(1_000)), Step::Tag("blue"), Step::Status(Status::Inactive)];
+    goes_well_as_rolled(Plan {
+        dice: 13_013_895_432_974_967_244,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        stacks: vec![stack(&steps)],
+        troubles: first("ListAccessKeys", Fault::Throttle),
+        deeds: deed(50_300, Act::UseKey),
+        ..Plan::default()
+    });
+}
+
+#[test]
+#[ignore = "UPDATE declares tags again that a late read shows, although those of the template were written"]
+fn the_answer_of_tagging_breaks_off_while_an_update_is_undone() {
+    goes_well_as_rolled(Plan {
+        dice: 2_046_667_383_181_698_967,
+        lag: Lag::Usual,
+        gone_keys_are_denied: true,
+        undo: Undo::Old,
+        stacks: vec![StackPlan {
+            user: "bob",
+            ..stack(&[Step::List, Step::Rotate { rolls_back: true }, Step::Tag("blue")])
+        }],
+        troubles: [first("TagResource", Fault::Refuse), vec![between("TagResource", 25, 85, Fault::BreakOff)]].concat(),
+        interruptions: vec![Interruption { invocation: 3, ..interrupted(How::Abandoned, 62)[0] }],
+        deeds: vec![Deed { user: "bob", ..deed(2_771, Act::CreateKey)[0] }],
+        ..Plan::default()
+    });
+}

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use access_key_schema::Status;
+
 use super::{
     Act, Deed, Fault, How, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tokens, Trouble, Verdict, When,
-    between, deed, first, go_well, goes_well, interrupted, play, stack, stack_with_user, succeeds,
+    between, deed, first, go_well, goes_well, goes_well_as_rolled, interrupted, play, stack, stack_with_user, succeeds,
 };
 
 /// What meets a call of a CREATE.
@@ -111,6 +113,19 @@ fn a_callback_has_another_token() {
         let (stacks, troubles) = (vec![StackPlan { starts, ..stack(&steps) }], troubles.clone());
         succeeds(&Plan { lag, tokens: Tokens::AnotherInCallbacks, stacks, troubles, ..Plan::default() });
     }
+}
+
+#[test]
+#[ignore = "the record"]
+fn a_callback_with_another_token_sees_the_key_of_an_ended_process() {
+    goes_well_as_rolled(Plan {
+        dice: 2_323_292_012_102_083_562,
+        lag: Lag::Usual,
+        tokens: Tokens::AnotherInCallbacks,
+        stacks: vec![StackPlan { status: Status::Inactive, ..stack_with_user(&[]) }],
+        interruptions: interrupted(How::Killed, 374),
+        ..Plan::default()
+    });
 }
 
 #[test]
