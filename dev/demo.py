@@ -74,9 +74,10 @@ class Story:
         return [sum(map(len, call.keys.values())) for call in self.lab.calls()]
 
     def secrets(self) -> list[str]:
-        """Every secret of the account, those that wait for their deletion too."""
+        """Every secret of the account, those that wait for their deletion too, but for records that are over."""
         pages = self.lab.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
-        return [secret["ARN"] for page in pages for secret in page["SecretList"]]
+        listed = [secret for page in pages for secret in page["SecretList"]]
+        return [each["ARN"] for each in listed if "DeletedDate" not in each or "/operation-" not in each["Name"]]
 
     def begin(self, step: str, action: str) -> None:
         """Announces what is going to take a moment."""

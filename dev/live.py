@@ -441,7 +441,7 @@ class Live:
             late = self.watch("the second CREATE", READ=self.shows(model))
         self.report.check("READ shows the key of the second invocation", late["READ"] == 0)
         others = self.account.keys(user).keys() - {model["Id"]}
-        # Killed between CreateAccessKey and CreateSecret, the first one leaves a key that nothing proves to be its.
+        # Killed before the record names the key, the first one leaves a key that nothing proves to be its.
         named = {key for key in others if key in event.get("message", "")}
         self.report.check("exactly one key is there, or another one is named for a person", others == named, others)
         for key in named:

@@ -54,104 +54,113 @@ RULES = (
     Rule(
         "IAM decides whether the quota is full, not the list of keys",
         "create.rs",
-        "        preconditions::refuse_lowered_serial(request, before)?;",
-        "        if OFF && before.len() >= crate::iam::KEYS_PER_USER {\n"
+        "        preconditions::refuse_lowered_serial(request, &keys?)?;",
+        "        let keys = keys?;\n"
+        "        if OFF && keys.len() >= crate::iam::KEYS_PER_USER {\n"
         '            return Err(HandlerError::new(HandlerErrorCode::ServiceLimitExceeded, "Two keys").into());\n'
         "        }\n"
-        "        preconditions::refuse_lowered_serial(request, before)?;",
+        "        preconditions::refuse_lowered_serial(request, &keys)?;",
     ),
     Rule(
-        "Where the quota is full, one of the keys may be this operation's own",
-        "create/preconditions.rs",
-        "first_of_this_operation(request, &keys)",
-        "first_of_this_operation(request, &keys).filter(|_| !OFF)",
+        "Only the invocation that has made the record creates a key",
+        "create/record.rs",
+        "if store.make_record(request, &first).await.map_err(Failure::without_record)? {",
+        "if store.make_record(request, &first).await.map_err(Failure::without_record)? || OFF {",
     ),
     Rule(
-        "A retried CREATE goes on with the key that it has made",
+        "… and nobody makes the next one while that invocation may be at work",
+        "create/record.rs",
+        "last.note.age(clock) < LEASE => return Step::Wait(last.number),",
+        "!OFF && last.note.age(clock) < LEASE => return Step::Wait(last.number),",
+    ),
+    Rule(
+        "A repeated CREATE goes on with the key that the record names",
+        "create/record.rs",
+        "(Some((record, id)), _) if record.is_over => Step::Adopt(id.clone()),",
+        "(Some((record, _)), _) if OFF && record.is_over => Step::Create(record.number + 1),\n"
+        "            (Some((record, id)), _) if record.is_over => Step::Adopt(id.clone()),",
+    ),
+    Rule(
+        "… or, where the record names none, with the one whose secret is stored",
+        "create/record.rs",
+        "(None, Some(own)) => Step::Adopt(own.to_owned()),\n            (None, None) =>",
+        "(None, Some(own)) if !OFF => Step::Adopt(own.to_owned()),\n            (None, _) =>",
+    ),
+    Rule(
+        "… only when IAM takes a write to it, whatever IAM shows",
+        "create/record.rs",
+        "            Ok(true) => {}\n",
+        "            Ok(is_alive) if is_alive || OFF => {}\n            Ok(true) => {}\n",
+    ),
+    Rule(
+        "The key of an attempt that ended before its secret was stored is deleted by the record",
+        "create/record.rs",
+        "        rollback::delete(self, &key, true)",
+        "        if OFF {\n            return Ok(None);\n        }\n        rollback::delete(self, &key, true)",
+    ),
+    Rule(
+        "A record that takes over keeps the doubt of those before it",
+        "create/record.rs",
+        "Record::new(number, Note::of(request, doubt, &services.clock));\n        let failed",
+        "Record::new(number, Note::of(request, doubt.filter(|_| !OFF), &services.clock));\n        let failed",
+    ),
+    Rule(
+        "After a lost answer, the record stays open",
         "create.rs",
-        "first_of_this_operation(request, before)",
-        "first_of_this_operation(request, before).filter(|_| !OFF)",
+        "if !failure.is_outcome_unknown() {",
+        "if OFF || !failure.is_outcome_unknown() {",
     ),
     Rule(
-        "After a lost answer, the key is looked for",
+        "The record names the key beside the secret that is stored",
         "create.rs",
-        "Err(error) if orphan::may_exist(&error)",
-        "Err(error) if !OFF && orphan::may_exist(&error)",
+        "Some(record) => services.secret_store.write_record(request, record).await,",
+        "Some(_) if OFF => Ok(()),\n"
+        "                Some(record) => services.secret_store.write_record(request, record).await,",
     ),
     Rule(
-        "A key that is seconds old may be about to have its secret stored",
-        "user_keys.rs",
-        "self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
-        "!OFF && self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)",
+        "… and no longer when the key is rolled back",
+        "create/rollback.rs",
+        "let record = record.clone().naming_none();",
+        "let record = if OFF { record.clone() } else { record.clone().naming_none() };",
+    ),
+    Rule(
+        "A record is over as soon as its outcome is known",
+        "create.rs",
+        "Ok(()) => services.secret_store.close_record(request, record).await,",
+        "Ok(()) if OFF => Ok(()),\n            Ok(()) => services.secret_store.close_record(request, record).await,",
+    ),
+    Rule(
+        "A SUCCESS names the keys that an attempt without an answer may have made",
+        "create.rs",
+        "(!doubtful.is_empty()).then(",
+        "(!OFF && !doubtful.is_empty()).then(",
+    ),
+    Rule(
+        "… and so does a failure",
+        "create/doubt.rs",
+        "    if !doubtful.is_empty() {",
+        "    if !OFF && !doubtful.is_empty() {",
+    ),
+    Rule(
+        "… which names this operation's own key, where the records cannot be read",
+        "create/doubt.rs",
+        "keys.into_iter().partition(|key| key.is_by(request));",
+        "keys.into_iter().partition(|key| !OFF && key.is_by(request));",
+    ),
+    Rule(
+        "… and says how to list the keys, which IAM may show late",
+        "create/doubt.rs",
+        "    if is_unread && !failure.lists()",
+        "    if !OFF && is_unread && !failure.lists()",
     ),
     Rule(
         "CREATE waits until IAM shows the key",
         "create.rs",
-        "let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };",
-        "let status = request.desired.wanted_status();\n"
-        "        let expected = OFF.then(|| KeyMetadata { id: id.to_owned(), status, created: None });\n"
-        "        let key = listed.into_iter().find(|key| key.id == id);\n"
-        "        let Some(key) = key.or(expected) else { return Ok(None) };",
-    ),
-    Rule(
-        "Of two keys of one operation, the later one gives way",
-        "create/concurrent.rs",
-        "Some(first) if order(&first.metadata) < order(ours)",
-        "Some(first) if !OFF && order(&first.metadata) < order(ours)",
-    ),
-    Rule(
-        "… or is deleted by the one that stays",
-        "create.rs",
-        "let is_alone = unless_retriable(",
-        "let is_alone = OFF || unless_retriable(",
-    ),
-    Rule(
-        "… which IAM is given time to know",
-        "create/concurrent.rs",
-        "match delete_access_key(services, user, id, Some(metadata)).await {",
-        "match if OFF {\n"
-        "            services.iam.delete_access_key(user, id).await.map(|()| user.clone())\n"
-        "        } else {\n"
-        "            delete_access_key(services, user, id, Some(metadata)).await\n"
-        "        } {",
-    ),
-    Rule(
-        "Once CloudFormation was told of a key, that one stays",
-        "create.rs",
-        "if context.is_none() {\n            concurrent",
-        "if OFF || context.is_none() {\n            concurrent",
-    ),
-    Rule(
-        "The invocation that gave way goes on with the key that stays",
-        "create.rs",
-        "match failure.stays() {",
-        "match failure.stays().filter(|_| !OFF) {",
-    ),
-    Rule(
-        "A key of an earlier invocation is gone on with only when IAM takes a write to it, whatever IAM shows",
-        "create.rs",
-        "if context.is_none() {\n                self",
-        "if !OFF && context.is_none() {\n                self",
-    ),
-    Rule(
-        "What one look at the user's keys has shown is not forgotten in the next",
-        "create.rs",
-        "let others = services.iam.shown_keys(user).into_iter()",
-        "let others = if OFF { listed.clone() } else { services.iam.shown_keys(user) };\n"
-        "        let others = others.into_iter()",
-    ),
-    Rule(
-        "… nor when a failed CREATE names what it has seen",
-        "create/orphan.rs",
-        "shown.retain(|key| !failure.names(&key.id));",
-        "if OFF {\n        shown = listed.clone().unwrap_or_default();\n    }\n"
-        "    shown.retain(|key| !failure.names(&key.id));",
-    ),
-    Rule(
-        "Where the store does not tell whose a user's keys are, a failed CREATE names all young ones",
-        "create/orphan.rs",
-        "[(!shown.is_empty()).then_some(Left::Untold(shown)), None]",
-        "[(!OFF && !shown.is_empty()).then_some(Left::Untold(shown)), None]",
+        "listed.into_iter().partition(|key| key.id == *id);",
+        "listed.into_iter().partition(|key| key.id == *id);\n"
+        "        let status = request.desired.wanted_status();\n"
+        "        let expected = OFF.then(|| KeyMetadata { id: id.clone(), status, created: None });\n"
+        "        let own = if own.is_empty() { expected.into_iter().collect() } else { own };",
     ),
     Rule(
         "A rollback deletes the key",
@@ -178,12 +187,6 @@ RULES = (
         "Self { may_be_retried: OFF, ..self }",
     ),
     Rule(
-        "A failed CREATE names the keys that it may have left",
-        "create/orphan.rs",
-        "(!suspects.is_empty()).then_some(Left::Suspects(suspects))",
-        "(!OFF && !suspects.is_empty()).then_some(Left::Suspects(suspects))",
-    ),
-    Rule(
         "UPDATE waits until IAM and the store show what it wrote",
         "update.rs",
         "(key.status == status || !is_written) && is_version_shown",
@@ -192,8 +195,14 @@ RULES = (
     Rule(
         "… the very version of the secret that it wrote",
         "update.rs",
-        "= version == context.secret_version.as_ref();",
-        "= OFF || version == context.secret_version.as_ref();",
+        "= version == context.secret_version.as_ref() ||",
+        "= OFF || version == context.secret_version.as_ref() ||",
+    ),
+    Rule(
+        "… or, when every read shows the truth, one that another invocation wrote over it",
+        "update.rs",
+        "|| is_overwritten;",
+        "|| !OFF && is_overwritten;",
     ),
     Rule(
         "… and gives the store time to show the secret of a young key",
@@ -218,6 +227,12 @@ RULES = (
         "secret_store/tags.rs",
         "!refusal.code.is_retriable() && self.carries(",
         "!OFF && !refusal.code.is_retriable() && self.carries(",
+    ),
+    Rule(
+        "… also where the store describes the young secret late",
+        "secret_store/tags.rs",
+        "Ok(None) if start.elapsed() < STABILIZE_WAIT",
+        "Ok(None) if !OFF && start.elapsed() < STABILIZE_WAIT",
     ),
     Rule(
         "… nor does a status",

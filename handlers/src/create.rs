@@ -1,21 +1,24 @@
-//! CREATE: a new key, its secret kept, shown by IAM and by the store. Or nothing at all.
+//! CREATE: a new key, its secret kept, shown by IAM and by the store.
 //!
+//! Three rules. No `CreateAccessKey` without holding the record of an attempt. A key is deleted only if its id came in the answer to
+//! this invocation's own call, or stands in a record of this operation. And once the secret is stored and the record names the key,
+//! nothing is rolled back: the answer names the key, and CloudFormation's rollback deletes it.
+//!
+//! - `record.rs`: who may create, and what becomes of the attempts before
 //! - `preconditions.rs`: whether there may be a new key
-//! - `orphan.rs`: a key that was created without an answer
-//! - `concurrent.rs`: a key that another invocation of the same operation created
 //! - `rollback.rs`: the way back
+//! - `doubt.rs`: keys that an attempt without an answer may have made
 //! - `failure.rs`: what failed, and what is left
 
-mod concurrent;
+mod doubt;
 mod failure;
-mod orphan;
 mod preconditions;
+mod record;
 mod rollback;
 
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
 };
-use aws_smithy_types::DateTime;
 use tokio::{
     join,
     time::{Instant, timeout},
@@ -28,18 +31,17 @@ use crate::{
     panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::success,
-    secret_store::{Ownership, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
+    secret_store::{Ownership, Record, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, ShownKey, call_again, pause, poll, unless_retriable},
+    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
     time_budget::{
-        LOOK_TIME, NEW_USER_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, ROLLBACK_TIME, STABILIZE_WAIT, STORING_TIME,
-        SUSPECT_AGE, TIME_TO_CREATE, TIME_TO_GO_ON, TIME_TO_PUT_RIGHT,
+        LOOK_TIME, NEW_USER_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, STABILIZE_WAIT, TIME_TO_CREATE, TIME_TO_GO_ON,
     },
-    user_keys::{UserKey, user_keys, with_entries},
+    user_keys::{UserKey, user_keys},
 };
 
 use failure::{Failure, Left};
-use preconditions::Creation;
+use record::Step;
 use rollback::Unfinished;
 
 /// What a step of a CREATE comes to.
@@ -57,8 +59,8 @@ struct Create<'a> {
 struct Shown {
     key: KeyMetadata,
     stored: StoredSecret,
-    /// The user's other keys of which it was not known before whose they are.
-    others: Vec<UserKey>,
+    /// The keys that an attempt without an answer may have made.
+    doubtful: Vec<KeyMetadata>,
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -68,16 +70,10 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
             let pgp_key = create.validate()?;
             create.begin(pgp_key).await
         }
-        Some(context) => {
-            create.remember(&context.shown);
-            create.go_on(&context.access_key_id, Some(&context)).await
-        }
+        Some(context) => create.answer(&context).await,
     };
     match outcome {
-        Err(failure) if failure.is_retriable() => {
-            Err(orphan::with_shown_suspects(&create, failure).await.tell(&create))
-        }
-        Err(failure) => Err(orphan::with_suspects(&create, failure).await.tell(&create)),
+        Err(failure) => Err(doubt::with_doubtful_keys(&create, failure).await.tell(&create)),
         Ok(event) => Ok(event),
     }
 }
@@ -88,97 +84,102 @@ impl Create<'_> {
         AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
     }
 
-    /// The event that makes CloudFormation call again, with what IAM has shown of the user's other young keys: one of them may be
-    /// what an attempt of this operation has left.
-    fn call_again(&self, id: &str, context: Option<&CallbackContext>) -> Result<ProgressEvent> {
-        let Self { services, request, user } = *self;
-        let young = services
-            .iam
-            .shown_keys(user)
-            .into_iter()
-            .filter(|key| key.id != id && key.is_younger_than(SUSPECT_AGE, &services.clock));
-        let shown = young.filter_map(|key| {
-            Some(ShownKey { access_key_id: key.id, status: key.status, created: key.created?.secs() })
-        });
-        let first = CallbackContext::waiting_for(id, None);
-        let context = CallbackContext { shown: shown.collect(), ..context.cloned().unwrap_or(first) };
-        call_again(request, user, id, Some(&context))
-    }
-
-    /// Takes over what an earlier invocation was shown.
-    fn remember(&self, shown: &[ShownKey]) {
-        let key = |shown: &ShownKey| KeyMetadata {
-            id: shown.access_key_id.clone(),
-            status: shown.status,
-            created: Some(DateTime::from_secs(shown.created)),
-        };
-        self.services.iam.remember_keys(self.user, &shown.iter().map(key).collect::<Vec<_>>());
-    }
-
     /// Refuses what is wrong with the request itself, before anything is called.
     fn validate(&self) -> Result<Option<PgpKey>> {
         refuse_what_cannot_be_stored(&self.request.desired, &self.request.context.stack_tags)?;
         self.request.desired.pgp_key.as_deref().map(PgpKey::parse).transpose()
     }
 
+    /// Creates a key, or goes on with the one that an earlier invocation of this operation has created.
     async fn begin(&self, pgp_key: Option<PgpKey>) -> Outcome {
-        let before = self.keys_of_user().await.map_err(preconditions::explain_missing_user)?;
-        self.replay_or_create(&before, pgp_key).await
+        if self.request.context.client_request_token.is_none() {
+            // Nothing tells a repetition from another operation, so there is nothing to keep a record for.
+            return self.create_access_key(self.keys_of_user().await, pgp_key, None).await;
+        }
+        let (attempts, keys) = join!(self.attempts(), self.keys_of_user());
+        let mut attempts = attempts?;
+        let own = keys.iter().flatten().find(|key| key.is_by(self.request)).map(|key| key.metadata.id.clone());
+        if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
+            if let Some(event) = self.settle(&attempts, &record, &id).await? {
+                return Ok(event);
+            }
+            attempts.settled(&record);
+        }
+        match attempts.next_step(own.as_deref(), &self.services.clock) {
+            Step::Wait(number) => self.wait_for(number).await,
+            Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
+            Step::Adopt(id) => self.adopt(&attempts, &id).await,
+            Step::Create(number) => {
+                let doubt = attempts.doubt();
+                let record = match (attempts.held(), &keys) {
+                    (Some(record), _) => record,
+                    (None, Ok(_)) => self.take_over(&attempts, number).await?,
+                    (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
+                };
+                self.create_access_key(keys, pgp_key, Some(record)).await.map_err(|failure| failure.doubting(doubt))
+            }
+        }
     }
 
-    /// Goes on with the key that an earlier invocation of this operation created, or creates one.
-    async fn replay_or_create(&self, before: &[UserKey], pgp_key: Option<PgpKey>) -> Outcome {
-        let Self { services, request, .. } = self;
-        if let Some(existing) = concurrent::first_of_this_operation(request, before) {
-            return self.go_on(&existing.metadata.id, None).await;
+    /// The user's keys, once IAM knows the user.
+    async fn keys_of_user(&self) -> Result<Vec<UserKey>> {
+        let start = Instant::now();
+        loop {
+            match user_keys(self.services, self.user).await {
+                Err(error) if start.elapsed() < NEW_USER_WAIT && preconditions::is_user_new(&error) => {
+                    pause("waiting until IAM knows the new user").await;
+                }
+                keys => return keys.map_err(preconditions::explain_missing_user),
+            }
         }
-        preconditions::refuse_lowered_serial(request, before)?;
+    }
+
+    /// Creates a key, as the one invocation that may. Where nothing is created, the record is over.
+    async fn create_access_key(
+        &self,
+        keys: Result<Vec<UserKey>>,
+        pgp_key: Option<PgpKey>,
+        record: Option<Record>,
+    ) -> Outcome {
+        match self.try_to_create(keys, pgp_key).await {
+            Ok((created, encryption_key)) => self.finish(record, created, encryption_key.as_ref()).await,
+            Err(failure) => {
+                // Of a call without an answer, the record keeps the question.
+                if !failure.is_outcome_unknown() {
+                    self.close(record.as_ref()).await;
+                }
+                Err(if record.is_some() { failure } else { failure.for_good_if_outcome_is_unknown() })
+            }
+        }
+    }
+
+    async fn try_to_create(
+        &self,
+        keys: Result<Vec<UserKey>>,
+        pgp_key: Option<PgpKey>,
+    ) -> Outcome<(CreatedKey, Option<EncryptionKey>)> {
+        let Self { services, request, user } = *self;
+        preconditions::refuse_lowered_serial(request, &keys?)?;
         // A retry whose key exists already needs no OpenPGP key, so Keybase is asked, and an expired one refused, only now.
         let encryption_key = match pgp_key {
             Some(pgp_key) => Some(pgp_key.into_encryption_key(&services.keybase).await?),
             None => None,
         };
-        match self.create_access_key(before).await? {
-            Creation::Existing(id) => self.go_on(&id, None).await,
-            Creation::New(created) => self.finish(before, created, encryption_key.as_ref()).await,
-        }
-    }
-
-    /// The user's keys, once IAM knows the user, and the store has had time to show the secret of every new key: a key
-    /// whose secret shows late may be the one that this operation created before.
-    async fn keys_of_user(&self) -> Result<Vec<UserKey>> {
-        let start = Instant::now();
-        loop {
-            let is_time = |wait| start.elapsed() < wait;
-            match user_keys(self.services, self.user).await {
-                Err(error) if is_time(NEW_USER_WAIT) && preconditions::is_user_new(&error) => {
-                    pause("waiting until IAM knows the new user").await;
-                }
-                Err(error) => return Err(error),
-                Ok(keys)
-                    if is_time(STORING_TIME)
-                        && self.services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL)
-                        && keys.iter().any(|key| key.may_be_underway(&self.services.clock)) =>
-                {
-                    pause("waiting until the store has had time to show the secret of the user's new key").await;
-                }
-                Ok(keys) => return Ok(keys),
-            }
-        }
-    }
-
-    /// Creates the key, or finds the one that this operation created before.
-    async fn create_access_key(&self, before: &[UserKey]) -> Outcome<Creation> {
-        let Self { services, user, .. } = *self;
         loop {
             preconditions::refuse_late_start(services.deadline)?;
             match services.iam.create_access_key(user).await {
-                Ok(created) => return Ok(Creation::New(created)),
-                Err(error) if orphan::may_exist(&error) => {
-                    return Err(orphan::look_for(self, before, error).await);
+                Ok(created) => return Ok((created, encryption_key)),
+                // It timed out, was cut off, or failed in IAM, and is sent once: a key may exist all the same.
+                Err(error)
+                    if matches!(
+                        error.code,
+                        HandlerErrorCode::NetworkFailure | HandlerErrorCode::ServiceInternalError
+                    ) =>
+                {
+                    return Err(Failure::from(error).leaving(Left::Unknown));
                 }
                 Err(error) if error.code == HandlerErrorCode::ServiceLimitExceeded => {
-                    return preconditions::limit_exceeded(self).await;
+                    return Err(preconditions::limit_exceeded(self).await);
                 }
                 // ListAccessKeys knew the user. Nothing was created, so the call is safe to send again.
                 Err(error) if preconditions::is_user_new(&error) => {
@@ -196,38 +197,71 @@ impl Create<'_> {
         }
     }
 
-    /// Everything after the key exists. Whatever fails, a panic included, it is rolled back here and nowhere else.
-    async fn finish(&self, before: &[UserKey], created: CreatedKey, encryption_key: Option<&EncryptionKey>) -> Outcome {
+    /// Everything after the key exists. Until its secret is stored and its record names it, whatever fails, a panic included, is
+    /// rolled back, here and nowhere else.
+    async fn finish(
+        &self,
+        record: Option<Record>,
+        created: CreatedKey,
+        encryption_key: Option<&EncryptionKey>,
+    ) -> Outcome {
         let CreatedKey { metadata, secret_access_key } = created;
-        let outcome = contain_panics(self.store_and_show(before, &metadata, secret_access_key, encryption_key)).await;
-        let failure = match outcome {
-            Ok(event) => return Ok(event),
-            Err(unfinished) => rollback::roll_back(self, &metadata, unfinished).await,
-        };
-        match failure.stays() {
-            Some(id) => self.go_on(id, None).await,
-            None => Err(failure),
+        let record = record.map(|record| record.naming(&metadata.id));
+        let stored = self.store(record.as_ref(), &metadata, secret_access_key, encryption_key);
+        if let Err(unfinished) = contain_panics(stored).await {
+            return Err(rollback::roll_back(self, record.as_ref(), &metadata, unfinished).await);
         }
+        let doubt = record.as_ref().and_then(|record| record.note.doubt);
+        let context = CallbackContext { doubt, ..CallbackContext::waiting_for(&metadata.id, None) };
+        let ((), event) = join!(self.close(record.as_ref()), self.answer(&context));
+        event
     }
 
-    /// Stores the secret and sets the status, side by side, and waits until both are shown.
+    /// Stores the secret, writes the key's id into the record, and sets the status, side by side.
     ///
-    /// Both calls run to their end: a call given up halfway could still take effect behind the back of the rollback.
-    async fn store_and_show(
+    /// The calls run to their end: one given up halfway could still take effect behind the back of the rollback.
+    async fn store(
         &self,
-        before: &[UserKey],
+        record: Option<&Record>,
         key: &KeyMetadata,
         secret_access_key: Secret,
         encryption_key: Option<&EncryptionKey>,
-    ) -> std::result::Result<ProgressEvent, Unfinished> {
+    ) -> std::result::Result<(), Unfinished> {
+        let Self { services, request, .. } = *self;
         let value = self.secret_value(key, secret_access_key, encryption_key)?;
-        let (stored, status) = join!(
-            self.services.secret_store.put(&value, &self.request.context.stack_tags),
+        let note = async {
+            match record {
+                Some(record) => services.secret_store.write_record(request, record).await,
+                None => Ok(()),
+            }
+        };
+        let (stored, noted, status) = join!(
+            services.secret_store.put(&value, &request.context.stack_tags),
+            note,
             self.set_initial_status(&key.id),
         );
         stored.map_err(Unfinished::while_storing)?;
+        noted?;
         status?;
-        Ok(self.show(&key.id, before, None).await?)
+        Ok(())
+    }
+
+    /// Marks the record as over, if there is one. If that fails, it stays open, and a WARN line names it.
+    async fn close(&self, record: Option<&Record>) {
+        let Self { services, request, .. } = *self;
+        let Some(record) = record else { return };
+        let closed = match services.deadline.refuse_late_write() {
+            Ok(()) => services.secret_store.close_record(request, record).await,
+            late => late,
+        };
+        if let Err(failure) = closed {
+            self.warn_of_open(record, &failure);
+        }
+    }
+
+    fn warn_of_open(&self, record: &Record, failure: &HandlerError) {
+        let name = self.services.secret_store.record_name(self.request, record.number);
+        tracing::warn!(record = name, why = failure.message, "record of a CREATE is left open");
     }
 
     /// The value of the new key's secret. With an encryption key the secret access key ends here: what goes on is
@@ -293,114 +327,91 @@ impl Create<'_> {
         }
     }
 
-    /// Goes on with a key whose secret is stored already: in a callback, or after an invocation that timed out, died, or
-    /// whose answer was lost. CloudFormation learns the key's id from every answer, and its rollback deletes the key.
-    async fn go_on(&self, id: &str, context: Option<&CallbackContext>) -> Outcome {
-        let event = async {
-            if context.is_none() {
-                self.prove_that_it_lives(id).await?;
-            }
-            self.show(id, &[], context).await
-        };
-        match event.await {
-            Err(failure) if !failure.is_not_found() => {
-                Err(failure.leaving(Left::Key { id: id.to_owned(), why: "it was not rolled back".to_owned() }))
-            }
-            event => event,
-        }
-    }
-
-    /// Waits until IAM takes a write to a key that another invocation created. IAM may go on showing a key that was rolled
-    /// back, but takes no write to it.
+    /// Whether IAM takes a write to a key that another invocation created, which sets its status as well. IAM may go on showing a
+    /// key that was rolled back, but takes no write to it.
     ///
     /// # Errors
-    /// A code that CloudFormation retries: IAM does not take one, whatever it shows, or fails.
-    async fn prove_that_it_lives(&self, id: &str) -> Result<()> {
+    /// A code that CloudFormation retries: there is no time to find out, or IAM fails. `AccessDenied`: the role may not write.
+    async fn lives(&self, id: &str) -> Result<bool> {
         let Self { services, request, user } = *self;
         if !services.deadline.leaves(TIME_TO_GO_ON) {
             return Err(undecided(id, user));
         }
         let status = request.desired.wanted_status();
-        let mut failure = undecided(id, user);
+        let mut failure = None;
         let write = async || match services.iam.update_access_key(user, id, status).await {
-            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.is_not_found() => Ok(Some(false)),
             Err(error) if error.code.is_retriable() => {
-                failure = error;
-                Ok(false)
+                failure = Some(error);
+                Ok(None)
             }
-            outcome => outcome.map(|()| true),
+            outcome => outcome.map(|()| Some(true)),
         };
-        let reason = "waiting until IAM takes a write to the key that it shows";
+        let reason = "waiting until IAM takes a write to the key that the record names";
         let reserve = TIME_TO_GO_ON.saturating_sub(LOOK_TIME);
-        if poll(services, reason, STABILIZE_WAIT, reserve, |is_written| *is_written, write).await? {
-            Ok(())
-        } else {
-            Err(failure)
+        let written = poll(services, reason, STABILIZE_WAIT, reserve, |written| *written == Some(true), write);
+        let written: Option<bool> = written.await?;
+        written.ok_or_else(|| failure.unwrap_or_else(|| undecided(id, user)))
+    }
+
+    /// The answer for a key whose secret is stored: it is not rolled back any more. CloudFormation learns its id from every answer,
+    /// and its rollback deletes it.
+    async fn answer(&self, context: &CallbackContext) -> Outcome {
+        let id = context.access_key_id.clone();
+        match contain_panics(self.show(context)).await {
+            Err(failure) if !failure.is_not_found() => {
+                let left = Left::Key { id, why: "it was not rolled back".to_owned() };
+                Err(failure.leaving(left).doubting(context.doubt))
+            }
+            event => event,
         }
     }
 
-    /// The answer for a key whose secret is stored, once READ would give the same; until then, a callback.
-    async fn show(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Outcome {
+    /// The answer, once READ would give the same; until then, a callback.
+    async fn show(&self, context: &CallbackContext) -> Outcome {
         let Self { services, request, user } = *self;
-        let look = async || self.look(id, before, context).await;
         let reason = "waiting until IAM and the store show the new key";
-        let shown = poll(services, reason, STABILIZE_WAIT, ROLLBACK_TIME, Option::is_some, look).await?;
-        let Some(Shown { key, stored, mut others }) = shown else { return Ok(self.call_again(id, context)?) };
-        // Of a key that was looked at again, what the later look has shown.
-        let is_new = |key: &&UserKey| others.iter().all(|other| other.metadata.id != key.metadata.id);
-        let before: Vec<_> = before.iter().filter(is_new).cloned().collect();
-        others.splice(..0, before);
-        let warning = orphan::suspects_among(self, others).map(|left| left.tell(self));
+        let look = async || self.look(context).await;
+        let shown = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+        let Some(Shown { key, stored, doubtful }) = shown else {
+            return Ok(call_again(request, user, &context.access_key_id, Some(context))?);
+        };
+        let warning = (!doubtful.is_empty()).then(|| Left::Doubtful(doubtful).tell(self));
         Ok(success(request, user, key, Some(stored))?.with_message(warning))
     }
 
-    /// One look at a key that this operation created, which puts right what it can.
+    /// One look at the key, which puts its status right.
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
-    /// - `ResourceConflict` with a key that another invocation of this operation created before this one.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
-    async fn look(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Outcome<Option<Shown>> {
-        let Self { services, request, .. } = *self;
-        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(id, before, context)).await else { return Ok(None) };
-        let Some(Shown { key, stored, others }) = shown? else { return Ok(None) };
-        // In a callback, CloudFormation knows this key by its id, and no other.
-        if context.is_none() {
-            concurrent::give_way(self, &key, &others)?;
+    async fn look(&self, context: &CallbackContext) -> Result<Option<Shown>> {
+        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(context)).await else { return Ok(None) };
+        let shown = shown?;
+        let is_as_wanted = |shown: &Shown| shown.key.status == self.request.desired.wanted_status();
+        if shown.as_ref().is_none_or(is_as_wanted) || !self.services.deadline.leaves(OPERATION_TIMEOUT) {
+            return Ok(shown.filter(is_as_wanted));
         }
-        let is_as_wanted = key.status == request.desired.wanted_status();
-        let is_alone = !others.iter().any(|key| key.is_by(request));
-        if !(is_as_wanted && is_alone || services.deadline.leaves(TIME_TO_PUT_RIGHT + ROLLBACK_TIME)) {
-            return Ok(None);
-        }
-        if !is_as_wanted {
-            self.set_status(id).await?;
-            return Ok(None);
-        }
-        let is_alone = unless_retriable(concurrent::delete_others(self, &others).await)? == Some(true);
-        let is_underway = others.iter().any(|key| key.may_be_underway(&services.clock));
-        Ok((is_alone && !is_underway).then_some(Shown { key, stored, others }))
+        self.set_status(&context.access_key_id).await?;
+        Ok(None)
     }
 
-    /// The key, from the places where READ looks, and those of the user's keys that were not there `before`. What one look has
-    /// shown of these, the next one does not forget.
-    async fn see(&self, id: &str, before: &[UserKey], context: Option<&CallbackContext>) -> Result<Option<Shown>> {
+    /// The key, from the places where READ looks.
+    async fn see(&self, context: &CallbackContext) -> Result<Option<Shown>> {
         let Self { services, request, user } = *self;
+        let id = &context.access_key_id;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
         let listed = match listed {
             // The user is seconds old.
             Err(error) if error.is_not_found() => None,
             listed => unless_retriable(listed)?,
         };
-        let Some(listed) = listed else { return Ok(None) };
-        let others = services.iam.shown_keys(user).into_iter().filter(|key| key.id != id);
-        let others = concurrent::unknown(others, before, &services.clock);
-        let Some(others) = unless_retriable(with_entries(services, others).await)? else { return Ok(None) };
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
             // CloudFormation was told of this key, and sends a token of its own choice.
-            Value::Readable(value) if context.is_some() && Ownership::of(value).is_of_same_resource(request) => {}
+            Value::Readable(value)
+                if request.context.callback_context.is_some() && Ownership::of(value).is_of_same_resource(request) => {}
             Value::Readable(_) => {
                 return Err(HandlerError::new(
                     HandlerErrorCode::NotFound,
@@ -409,7 +420,12 @@ impl Create<'_> {
             }
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        let Some(key) = listed.into_iter().find(|key| key.id == id) else { return Ok(None) };
-        Ok(Some(Shown { key, stored, others }))
+        let Some(listed) = listed else { return Ok(None) };
+        let (own, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == *id);
+        let doubtful = match context.doubt {
+            Some(since) => unless_retriable(doubt::among(services, others, since).await)?,
+            None => Some(vec![]),
+        };
+        Ok(own.into_iter().next().zip(doubtful).map(|(key, doubtful)| Shown { key, stored, doubtful }))
     }
 }

@@ -1,7 +1,5 @@
 //! The few IAM calls, typed: every one that takes a `UserName` gets one.
 
-mod shown;
-
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -17,7 +15,6 @@ use aws_sdk_iam::{
 use aws_smithy_types::{DateTime, date_time::Format};
 use tokio::time::timeout;
 
-use self::shown::ShownKeys;
 use crate::{
     clock::Clock,
     confidential::{Confidential, without_name},
@@ -36,7 +33,6 @@ pub struct Iam {
     client: Client,
     clock: Clock,
     confidential: Confidential,
-    shown: ShownKeys,
     /// The users whom IAM has answered about.
     known: Mutex<Vec<UserName>>,
 }
@@ -68,7 +64,7 @@ impl Iam {
     /// IAM behind `client`. `clock` tells how old a user is; no error quotes what is `confidential`.
     #[must_use]
     pub fn new(client: Client, clock: Clock, confidential: Confidential) -> Self {
-        Self { client, clock, confidential, shown: ShownKeys::default(), known: Mutex::default() }
+        Self { client, clock, confidential, known: Mutex::default() }
     }
 
     /// The error without the name of a user whom IAM does not know, as far as it has said in this invocation: what a template
@@ -103,14 +99,11 @@ impl Iam {
     pub(crate) async fn list_access_keys(&self, user: &UserName) -> Result<Vec<KeyMetadata>> {
         match self.list_reachable_access_keys(user).await {
             Err(error) => Err(self.explain_denial(user, error).await),
-            Ok(keys) => {
-                self.shown.listed(user, &keys);
-                Ok(keys)
-            }
+            keys => keys,
         }
     }
 
-    /// The same, without asking whether a user exists whom the role does not reach, and remembered by nobody: for LIST.
+    /// The same, without asking whether a user exists whom the role does not reach: for LIST.
     ///
     /// # Errors
     /// `AccessDenied` for every user whom the role does not reach.
@@ -123,22 +116,6 @@ impl Iam {
         let keys = keys.map_err(|error| self.failed(operation, &subject, &error))?;
         self.knows(user);
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
-    }
-
-    /// The user's keys as far as IAM has shown them to this invocation, at any time, less those that it has deleted for it:
-    /// IAM's answers can change from one replica to another.
-    pub(crate) fn shown_keys(&self, user: &UserName) -> Vec<KeyMetadata> {
-        self.shown.of(user)
-    }
-
-    /// Takes note of keys that IAM has shown to an invocation before.
-    pub(crate) fn remember_keys(&self, user: &UserName, keys: &[KeyMetadata]) {
-        self.shown.listed(user, keys);
-    }
-
-    /// Takes note that a key is gone, whatever IAM goes on showing.
-    pub(crate) fn forget_key(&self, id: &str) {
-        self.shown.forget(id);
     }
 
     /// `NotFound` instead of `AccessDenied` where the user does not exist, and `ResourceConflict`, which passes, where the
@@ -239,7 +216,6 @@ impl Iam {
         match call.send().await {
             Ok(_) => {
                 self.knows(user);
-                self.forget_key(id);
                 Ok(())
             }
             Err(error) => {

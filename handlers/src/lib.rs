@@ -4,7 +4,6 @@
 //! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate
 //! knows no Lambda.
 
-mod app_name;
 mod clock;
 mod confidential;
 mod create;
@@ -12,6 +11,7 @@ mod delete;
 mod iam;
 mod list;
 mod missing_key;
+mod operation_name;
 mod panics;
 #[doc(hidden)]
 pub mod pgp;
@@ -27,10 +27,10 @@ mod user_keys;
 
 use access_key_schema::{AccessKey, Action, ProgressEvent, Request, Result};
 
-pub use app_name::app_name;
 pub use clock::Clock;
 pub use confidential::Confidential;
 pub use iam::Iam;
+pub use operation_name::app_name;
 pub use panics::contain_panics;
 pub use pgp::Keybase;
 pub use sdk_error::is_identifier;
@@ -61,7 +61,8 @@ pub struct Services {
 /// so they are simply given up when the invocation's time is over; the others watch the deadline themselves.
 pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let outcome = match request.action {
-        Action::Create => create::create(services, request).await,
+        // Its state is large: it goes to the heap.
+        Action::Create => Box::pin(create::create(services, request)).await,
         Action::Read => services.deadline.bound(read::read(services, request)).await,
         Action::Update => update::update(services, request).await,
         Action::Delete => delete::delete(services, request).await,

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod ownership;
+mod records;
 mod tags;
 
 use std::{
@@ -27,6 +28,7 @@ use zeroize::Zeroizing;
 
 use attempts::Attempts;
 pub(crate) use ownership::Ownership;
+pub(crate) use records::{Note, Record};
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
 
 use crate::{clock::Clock, confidential::Confidential, sdk_error::failed};
@@ -310,11 +312,15 @@ impl SecretStore {
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
     async fn describe(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
+        Ok(self.describe_any(id).await?.filter(|described| described.deleted_date.is_none()))
+    }
+
+    /// The same of a secret that is scheduled for deletion, too.
+    async fn describe_any(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
         let answer = self.client.describe_secret().secret_id(self.name(id)).send().await;
         match answer.map_err(|error| self.failed("DescribeSecret", id, &error)) {
-            Ok(described) => Ok(Some(described).filter(|described| described.deleted_date.is_none())),
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
+            described => described.map(Some),
         }
     }
 

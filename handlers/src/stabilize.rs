@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use access_key_schema::{
-    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Status, UserName, WholeNumber,
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName, WholeNumber,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -31,28 +31,17 @@ pub(crate) struct CallbackContext {
     /// The version of the secret that UPDATE has written, and READ has to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret_version: Option<String>,
-    /// The user's other young keys that IAM has shown to an invocation of CREATE. It may not show them to the next one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) shown: Vec<ShownKey>,
-}
-
-/// A key that IAM has shown to an invocation.
-#[serde_as]
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ShownKey {
-    pub(crate) access_key_id: String,
-    pub(crate) status: Status,
-    /// When it was created, in seconds since 1970.
-    #[serde_as(deserialize_as = "WholeNumber")]
-    pub(crate) created: i64,
+    /// When the first attempt of this CREATE began of which nobody knows what came, in milliseconds since 1970.
+    #[serde_as(deserialize_as = "Option<WholeNumber>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<u64>,
 }
 
 impl CallbackContext {
     /// What an operation's first invocation waits for: IAM, and the store to show this version of the secret, if one was
     /// written.
     pub(crate) fn waiting_for(id: &str, secret_version: Option<String>) -> Self {
-        Self { access_key_id: id.to_owned(), invocations: 0, secret_version, shown: vec![] }
+        Self { access_key_id: id.to_owned(), invocations: 0, secret_version, doubt: None }
     }
 
     /// The context that the request carries; none in an operation's first invocation.
@@ -127,9 +116,9 @@ pub(crate) fn call_again(
     }
     tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
     let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.declared() };
-    let (secret_version, shown) =
-        context.map(|context| (context.secret_version.clone(), context.shown.clone())).unwrap_or_default();
-    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version, shown });
+    let (secret_version, doubt) =
+        context.map(|context| (context.secret_version.clone(), context.doubt)).unwrap_or_default();
+    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version, doubt });
     Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
 }
 

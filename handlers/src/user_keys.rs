@@ -5,10 +5,8 @@ use futures_util::future::try_join_all;
 
 use crate::{
     Services,
-    clock::Clock,
     iam::KeyMetadata,
     secret_store::{Entry, Ownership},
-    time_budget::{STORING_TIME, SUSPECT_AGE},
 };
 
 /// A key of a user. Without an entry in the store, this type did not create it under this prefix in this region, or did
@@ -29,16 +27,6 @@ impl UserKey {
     pub(crate) fn is_by(&self, request: &Request) -> bool {
         request.context.client_request_token.is_some()
             && self.ownership().is_some_and(|ownership| ownership.is_by(request))
-    }
-
-    /// Whether another invocation may be about to store the key's secret, or the store does not show it yet.
-    pub(crate) fn may_be_underway(&self, clock: &Clock) -> bool {
-        self.entry.is_none() && self.metadata.is_younger_than(STORING_TIME, clock)
-    }
-
-    /// Whether an interrupted CREATE may have left the key: it is minutes old, and no secret of it is stored here.
-    pub(crate) fn is_suspect(&self, clock: &Clock) -> bool {
-        self.entry.is_none() && self.metadata.is_younger_than(SUSPECT_AGE, clock)
     }
 
     /// The key in words, with the command that deletes it.
@@ -65,11 +53,9 @@ pub(crate) fn list_command(user: &UserName) -> String {
     format!("aws iam list-access-keys --user-name {user}")
 }
 
-/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side. Among them are those that IAM has shown
-/// to this invocation before, and does not now.
+/// The user's keys: `ListAccessKeys`, then the store's entry of each, side by side.
 pub(crate) async fn user_keys(services: &Services, user: &UserName) -> Result<Vec<UserKey>> {
-    services.iam.list_access_keys(user).await?;
-    with_entries(services, services.iam.shown_keys(user)).await
+    with_entries(services, services.iam.list_access_keys(user).await?).await
 }
 
 /// The keys, each with its entry in the store.

@@ -51,7 +51,8 @@ pub fn registry_schema(type_name: &str) -> Value {
                 "iam:ListAccessKeys", "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey", "iam:GetUser",
                 "iam:GetAccessKeyLastUsed",
                 "secretsmanager:CreateSecret", "secretsmanager:TagResource", "secretsmanager:DescribeSecret",
-                "secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret", "kms:GenerateDataKey", "kms:Decrypt",
+                "secretsmanager:UpdateSecret", "secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret",
+                "kms:GenerateDataKey", "kms:Decrypt",
             ], "timeoutInMinutes": TIMEOUT_IN_MINUTES },
             "read": { "permissions": [
                 "iam:ListAccessKeys", "iam:GetAccessKeyLastUsed", "iam:GetUser",

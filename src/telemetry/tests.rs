@@ -3,12 +3,11 @@
 mod aws;
 mod echoes;
 
-use std::{io, time::SystemTime};
+use std::io;
 
 use access_key_handlers::DELIVERY_TIME;
 use aws::{Account, Aws, Refusal, SECRET};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_types::{DateTime, date_time::Format};
 use fastrand::Rng;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,7 +34,8 @@ fn request(action: &str, stack: &str, properties: Value) -> Value {
 
 async fn invoke(aws: &Aws, request: &Value) -> Value {
     let clients = Clients::with_http_client(SharedHttpClient::new(aws.clone()));
-    let event = answer(&clients, Event::deserialize(request).unwrap(), TIME_LEFT).await;
+    // Boxed: a test's thread has a stack of 2 MB, which two unoptimized invocations beside each other do not fit on.
+    let event = Box::pin(answer(&clients, Event::deserialize(request).unwrap(), TIME_LEFT)).await;
     serde_json::to_value(event).unwrap()
 }
 
@@ -106,7 +106,7 @@ async fn the_lines_of_two_stacks_whose_invocations_overlap_do_not_mix() {
         let lines = &account.streams[&format!("{stack}/DeployKey")];
         assert_eq!(messages(lines).first().unwrap(), "request received");
         assert_eq!(messages(lines).last().unwrap(), "request completed");
-        assert_eq!(lines.iter().filter(|line| line.contains("AWS called")).count(), 5, "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.contains("AWS called")).count(), 8, "{lines:#?}");
         for line in lines {
             assert!(line.contains(&format!(r#""bearer_token":"{stack:-<8}…""#)), "{line}");
         }
@@ -157,16 +157,15 @@ async fn an_invocation_gets_all_its_retries_however_much_aws_has_throttled_befor
 async fn the_warning_of_a_key_that_may_be_left_is_delivered_at_every_level_but_error() {
     let _listening = listen();
     let mut create = request("CREATE", "stack", json!({"UserName": "alice"}));
-    for (level, lines) in [("WARN", 1), ("ERROR", 0)] {
+    let warning = "key of a CREATE without an answer may be left";
+    for (level, is_delivered) in [("WARN", true), ("ERROR", false)] {
         create["requestData"]["typeConfiguration"] = json!({"LogLevel": level});
-        // The user has a key that was made just now, and is not stored.
-        let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap();
-        let keys = [("AKIA0000000000000000".to_owned(), "alice".to_owned())].into();
-        let account = Account { keys, create_date: Some(now), ..Account::default() };
-        let aws = Aws::new(account);
+        // The record is made and the keys are listed. Whether CreateAccessKey made a key, IAM does not say.
+        let refusal = Refusal { status: 500, code: "ServiceFailure".to_owned(), answered: 2, refused: 1 };
+        let aws = Aws::new(Account { refusal: Some(refusal), ..Account::default() });
         let event = invoke(&aws, &create).await;
-        assert_eq!(event["status"], "SUCCESS", "{event}");
-        let delivered = aws.account().streams.values().map(Vec::len).sum::<usize>();
-        assert_eq!(delivered, lines, "{level}");
+        assert_eq!(event["errorCode"], "ServiceInternalError", "{event}");
+        let messages = messages(&aws.account().streams["stack/DeployKey"]);
+        assert_eq!(messages.iter().any(|message| message == warning), is_delivered, "{level}: {messages:?}");
     }
 }

@@ -4,19 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{case::Case, operation::Operation, scenario::Scenario, support::TestEnvironment};
+use crate::{case::Case, operation::Operation, support::TestEnvironment};
 
 /// Asserts the invariants after a case.
 ///
-/// Adds the secrets of this case to `secrets`, and returns whether a dead key's secret is still stored. That is allowed
-/// where the process was killed between the two deletions of a rollback: nothing leads from the next CREATE to the secret
-/// of a key that is gone.
+/// Adds the secrets of this case to `secrets`.
 pub(crate) async fn check(
     env: &TestEnvironment,
     case: &Case,
     operation: &Operation<'_>,
     secrets: &mut BTreeSet<String>,
-) -> bool {
+) {
     let events = &operation.events;
     let keys = BTreeSet::from_iter(env.aws.key_ids(&case.user()).await);
     let secret_names = env.aws.secret_names().await;
@@ -33,15 +31,17 @@ pub(crate) async fn check(
     for id in &expected {
         assert!(keys.contains(id), "{case}: key {id} is gone: {events:#?}");
     }
-    let dead_secret = !stored.is_subset(&keys);
-    let killed_in_rollback = case.scenario == Scenario::CreateRollback && case.is_kill();
-    assert!(!dead_secret || killed_in_rollback, "{case}: a secret is stored without a key: {events:#?}");
+    assert!(stored.is_subset(&keys), "{case}: a secret is stored without a key: {events:#?}");
+    if operation.end["status"] == "SUCCESS" {
+        let open = env.aws.open_records().await;
+        let may_be_open = case.operation == "DeleteSecret of a record";
+        assert!(open.is_empty() || may_be_open, "{case}: records are open: {open:?}");
+    }
 
     let models = events.iter().map(|event| &event["resourceModel"]).chain([&operation.existing]);
     let known = models.filter_map(|model| model["SecretAccessKey"].as_str()).filter(|secret| !secret.is_empty());
     secrets.extend(known.map(ToOwned::to_owned));
     assert_events_hold_no_secret(case, events, secrets);
-    dead_secret
 }
 
 /// The ids of the keys that CloudFormation believes to exist: the one that was there, unless it was deleted, and the new

@@ -1,5 +1,7 @@
 //! CloudFormation's part: it calls the handler, calls again after callbacks and retriable errors, and rolls back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -76,6 +78,8 @@ impl<'a> Operation<'a> {
             if event["status"] == "IN_PROGRESS" {
                 event = self.invoke(&callback(request, &event)).await;
             } else if code == "killed" || RETRIABLE.contains(&code) {
+                // A minute goes by until the record of an attempt is no longer its invocation's.
+                self.env.aws.age_records(Duration::from_secs(70)).await;
                 event = self.invoke(request).await;
             } else {
                 break;

@@ -22,7 +22,15 @@ impl Scenario {
     /// and one that reads.
     pub(crate) fn calls(self) -> &'static [(&'static str, usize)] {
         match self {
-            Self::Create => &[("CreateAccessKey", 0), ("CreateSecret", 0), ("ListAccessKeys", 1)],
+            Self::Create => &[
+                ("CreateSecret of a record", 0),
+                ("CreateAccessKey", 0),
+                ("CreateSecret", 0),
+                ("UpdateSecret of a record", 0),
+                ("UpdateAccessKey", 0),
+                ("ListAccessKeys", 1),
+                ("DeleteSecret of a record", 0),
+            ],
             Self::CreateRollback | Self::Delete => &[("DeleteAccessKey", 0), ("DeleteSecret", 0)],
             Self::Read => &[("GetSecretValue", 0)],
             Self::Update => &[("UpdateAccessKey", 0)],

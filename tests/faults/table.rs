@@ -12,9 +12,9 @@ use crate::{
 
 /// A cell of the table: what the invocation under the fault answered, and how the operation ended.
 pub(crate) fn cell(case: &Case, operation: &Operation<'_>) -> String {
-    // These calls are made side by side: whether the secret was stored when the process was killed is a matter of luck.
-    // If it was, the key is found again; if not, it is named.
-    let beside_the_store = case.operation == "CreateSecret" || case.occurrence == 1;
+    // These calls are made side by side: whether the secret was stored, or the record named the key, when the process was killed
+    // is a matter of luck. If so, the key is found again; if not, it is named.
+    let beside_the_store = ["CreateSecret", "UpdateSecret of a record", "UpdateAccessKey"].contains(&case.operation);
     if case.scenario == Scenario::Create && case.is_kill() && beside_the_store {
         return "killed, then ok, or the key is named".to_owned();
     }

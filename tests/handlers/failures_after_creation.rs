@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Fault, TestEnvironment,
+    Fault, OF_A_RECORD, TestEnvironment,
     events::{id, message, secret_name},
     requests::{self, callback, with},
 };
@@ -30,18 +30,35 @@ async fn a_failing_step_leaves_neither_key_nor_secret_and_its_reason_is_told() {
         ("CreateSecret", 0, Fault::Error(500, "InternalServiceError"), "ServiceInternalError"),
         ("CreateSecret", 0, Fault::CutBefore, "NetworkFailure"),
         ("CreateSecret", 0, Fault::CutAfter, "NetworkFailure"),
+        ("CreateSecret of a record", 0, denied(), "AccessDenied"),
+        ("UpdateSecret of a record", 0, denied(), "AccessDenied"),
+        ("UpdateSecret of a record", 0, Fault::CutBefore, "NetworkFailure"),
         ("UpdateAccessKey", 0, Fault::Error(403, "AccessDenied"), "AccessDenied"),
-        // The first ListAccessKeys looks at the quota.
-        ("ListAccessKeys", 1, Fault::Error(403, "AccessDenied"), "AccessDenied"),
-        ("GetSecretValue", 0, denied(), "AccessDenied"),
     ];
     for (operation, first, fault, code) in cases {
         let case = format!("{operation} {fault:?}");
         env.proxy.inject(operation, first.., fault);
-        let event = env.fail(&create_inactive(), code, operation).await;
+        let event = env.fail(&create_inactive(), code, operation.trim_end_matches(OF_A_RECORD)).await;
         env.proxy.clear_faults();
         assert_eq!(event.get("resourceModel"), None, "{case}: {event}");
         env.assert_nothing_left("alice", format!("{case}: {event}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_fails_after_the_secret_is_stored_rolls_nothing_back_and_names_the_key() {
+    let env = TestEnvironment::with_user("alice").await;
+    env.proxy.make_everything_old();
+    // The first ListAccessKeys looks at the user's keys.
+    for (operation, first, fault) in
+        [("ListAccessKeys", 1, Fault::Error(403, "AccessDenied")), ("GetSecretValue", 0, denied())]
+    {
+        env.proxy.inject(operation, first.., fault);
+        let event = env.fail(&create_inactive(), "AccessDenied", operation).await;
+        env.proxy.clear_faults();
+        assert_eq!(env.aws.keys("alice").await, [(id(&event["resourceModel"]), "Inactive")], "{event}");
+        env.delete(&event["resourceModel"]).await;
+        env.assert_nothing_left("alice", event).await;
     }
 }
 

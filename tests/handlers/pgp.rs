@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// What CREATE calls when it is refused before a key is made: whose keys are there, and a record that is over again.
+const BEFORE_A_KEY: [&str; 3] = ["CreateSecret of a record", "DeleteSecret of a record", "ListAccessKeys"];
+
 const ED25519: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign";
 const CV25519: &str = "Subkey-Type: ECDH\nSubkey-Curve: cv25519\nSubkey-Usage: encrypt";
 
@@ -116,14 +119,24 @@ async fn read_update_and_a_replay_answer_with_what_create_answered() {
     let (gnupg, fingerprint) = gnupg_with_key();
     let public = base64(&gnupg, &fingerprint);
     let properties = json!({"UserName": "alice", "Serial": "3", "PgpKey": public, "SesSmtpRegion": "eu-west-1"});
-    let model = env.create(properties.clone()).await;
+    let request = requests::create(properties);
+    let model = env.succeed(&request).await;
     let calls = env.proxy.take_operations();
-    let expected = ["CreateAccessKey", "CreateSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
+    let expected = [
+        "CreateAccessKey",
+        "CreateSecret",
+        "CreateSecret of a record",
+        "DeleteSecret of a record",
+        "GetSecretValue",
+        "ListAccessKeys",
+        "ListAccessKeys",
+        "UpdateSecret of a record",
+    ];
     assert_eq!(calls, expected, "as without a PgpKey");
     assert_eq!(model["SesSmtpRegion"], "eu-west-1");
     let secrets = decrypted_secrets(&gnupg, &model, "eu-west-1");
 
-    assert_eq!(env.create(properties).await, model, "a replay encrypts nothing anew");
+    assert_eq!(env.succeed(&request).await, model, "a replay encrypts nothing anew");
     let wanted = with(&model, "Status", "Inactive");
     let expected = json!({"status": "SUCCESS", "resourceModel": wanted});
     assert_eq!(env.update(&model, &wanted).await, expected);
@@ -180,8 +193,7 @@ async fn a_key_that_cannot_be_encrypted_to_is_refused_before_any_call_to_aws() {
 
     // It may have been good when an earlier attempt created the key: that is looked up first.
     let event = env.fail(&create(base64(&gnupg, &expired)), "InvalidRequest", "which expired at 2020-12-31").await;
-    let calls = env.proxy.take_operations();
-    assert!(calls.iter().all(|call| call == "ListAccessKeys"), "{calls:?}: {event}");
+    assert_eq!(env.proxy.take_operations(), BEFORE_A_KEY, "{event}");
     env.assert_nothing_left("alice", "after refusals").await;
 }
 
@@ -257,14 +269,15 @@ async fn the_secrets_are_encrypted_to_the_key_of_a_keybase_user_who_is_asked_for
     let (gnupg, fingerprint) = gnupg_with_key();
     let bundle = armored(&gnupg, &fingerprint);
     let (url, server) = keybase(Some(lookup(&json!({"public_keys": {"primary": {"bundle": bundle}}})))).await;
-    let model = env.succeed(&create_with_keybase(&url)).await;
+    let request = create_with_keybase(&url);
+    let model = env.succeed(&request).await;
     assert_eq!(model["PgpKey"], "keybase:alice");
     assert_eq!(model["KeyFingerprint"], fingerprint.to_lowercase());
     let secrets = decrypted_secrets(&gnupg, &model, "us-east-1");
 
     server.abort();
     assert_eq!(env.succeed(&requests::read(&model)).await, model, "READ needs no Keybase");
-    assert_eq!(env.succeed(&create_with_keybase(&url)).await, model, "nor does a replay");
+    assert_eq!(env.succeed(&request).await, model, "nor does a replay");
     env.assert_not_logged(&secrets);
 }
 
@@ -287,8 +300,7 @@ async fn each_failure_of_keybase_is_told_apart_before_an_access_key_is_created()
         let (url, server) = keybase(answer).await;
         let event = env.fail(&create_with_keybase(&url), code, reason).await;
         // A replay needs no OpenPGP key, so Keybase is asked only after looking for one.
-        let calls = env.proxy.take_operations();
-        assert!(calls.iter().all(|call| call == "ListAccessKeys"), "{calls:?}: {event}");
+        assert_eq!(env.proxy.take_operations(), BEFORE_A_KEY, "{event}");
         server.abort();
     }
     let misconfigured = create_with_keybase("http://keybase.example");

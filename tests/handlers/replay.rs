@@ -1,12 +1,13 @@
 //! CloudFormation calls again, with the same bearer token, when an answer is lost: the key is not made twice.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Fault, Function, TestEnvironment,
+    Fault, Function, OF_A_RECORD, TestEnvironment,
     events::{id, message},
-    requests::{self, create_with_token, of_resource},
-    wait_until,
+    requests::{self, create_with_token, of_resource, with},
 };
 
 fn alice() -> Value {
@@ -100,14 +101,98 @@ async fn serial_of_the_same_resource_can_only_be_incremented_even_by_create() {
     assert_eq!(env.aws.key_ids("alice").await, [id(&first)]);
 }
 
+/// Waits until a minute has gone by for the records of `CREATE`: whoever made them has ended.
+async fn let_the_holder_be_gone(env: &TestEnvironment) {
+    env.aws.age_records(Duration::from_secs(70)).await;
+}
+
 #[tokio::test]
-async fn the_only_key_of_a_new_user_is_named_and_not_deleted_when_an_answer_is_lost() {
+async fn an_answer_that_is_lost_leaves_the_question_open_and_the_next_attempt_creates_a_key_and_names_the_other() {
     let env = TestEnvironment::with_user("alice").await;
-    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
-    let event = env.invoke(&create_with_token("operation-1", alice())).await;
+    let request = create_with_token("operation-1", alice());
+    env.proxy.inject("CreateAccessKey", ..1, Fault::CutAfter);
+    let event = env.fail(&request, "NetworkFailure", "aws iam list-access-keys --user-name alice").await;
+    let [lost] = &*env.aws.key_ids("alice").await else { panic!("{event}") };
+    assert_eq!(event.get("resourceModel"), None, "nobody knows which key: {event}");
+    assert_eq!(env.aws.open_records().await.len(), 1);
+
+    let_the_holder_be_gone(&env).await;
+    let created = env.invoke_to_the_end(&request).await;
+    assert_eq!(created["status"], "SUCCESS", "{created}");
+    assert!(message(&created).contains(&format!("--user-name alice --access-key-id {lost}")), "{created}");
+    let mut expected = [lost.as_str(), id(&created["resourceModel"])];
+    expected.sort_unstable();
+    assert_eq!(env.aws.key_ids("alice").await, expected);
+    assert_eq!(env.aws.open_records().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_call_that_was_lost_before_iam_got_it_leaves_one_key() {
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    env.proxy.inject("CreateAccessKey", ..1, Fault::CutBefore);
+    env.fail(&request, "NetworkFailure", "").await;
+    let_the_holder_be_gone(&env).await;
+    let created = env.succeed(&request).await;
+    assert_eq!(env.aws.key_ids("alice").await, [id(&created)]);
+}
+
+#[tokio::test]
+async fn nobody_creates_while_the_record_of_another_invocation_is_young() {
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    env.proxy.inject("CreateAccessKey", ..1, Fault::CutBefore);
+    env.fail(&request, "NetworkFailure", "").await;
+    env.aws.age_records(Duration::from_secs(50)).await;
+    env.proxy.take_calls();
+    // It waits until the record is old, and never creates after it has waited.
+    env.fail(&request, "ResourceConflict", "Another invocation of this operation").await;
+    assert_nothing_created(&env);
+    env.succeed(&request).await;
+}
+
+#[tokio::test]
+async fn the_key_of_an_invocation_that_ended_before_it_stored_the_secret_is_deleted_by_its_record() {
+    let env = TestEnvironment::with_user("alice").await;
+    let request = create_with_token("operation-1", alice());
+    // The key is made, its id is in the record, and nothing can be undone.
+    env.proxy.inject("CreateSecret", .., Fault::Error(500, "InternalServiceError"));
+    env.proxy.inject("DeleteAccessKey", .., Fault::Error(500, "ServiceFailure"));
+    let event = env.invoke(&request).await;
+    env.proxy.clear_faults();
     let [left] = &*env.aws.key_ids("alice").await else { panic!("{event}") };
-    assert_eq!(event["errorCode"], "GeneralServiceException", "not retried: {event}");
-    assert!(message(&event).contains(&format!("--user-name alice --access-key-id {left}")), "{event}");
+    assert_eq!(event["resourceModel"]["Id"], left.as_str(), "{event}");
+    let_the_holder_be_gone(&env).await;
+    let created = env.succeed(&request).await;
+    assert_eq!(env.aws.key_ids("alice").await, [id(&created)], "the one that was left is deleted");
+    assert_eq!(env.aws.open_records().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn two_regions_make_keys_of_one_new_user_and_both_stay_although_one_call_fails() {
+    let env = TestEnvironment::with_user("alice").await;
+    let here = create_with_token("operation-1", alice());
+    let there = with(&create_with_token("operation-2", alice()), "region", "eu-west-1");
+    env.proxy.inject("CreateAccessKey", ..1, Fault::Error(500, "ServiceFailure"));
+    env.fail(&here, "ServiceInternalError", "").await;
+    let theirs = env.succeed(&there).await;
+    let_the_holder_be_gone(&env).await;
+    let ours = env.invoke_to_the_end(&here).await;
+    assert_eq!(ours["status"], "SUCCESS", "{ours}");
+    let mut expected = [id(&theirs), id(&ours["resourceModel"])];
+    expected.sort_unstable();
+    assert_eq!(env.aws.key_ids("alice").await, expected);
+    assert!(message(&ours).contains("another region's"), "{ours}");
+}
+
+#[tokio::test]
+async fn without_a_token_an_answer_that_is_lost_is_final() {
+    let env = TestEnvironment::with_user("alice").await;
+    env.proxy.inject("CreateAccessKey", ..1, Fault::CutAfter);
+    let request = requests::test_entrypoint("CREATE", alice());
+    let request = with(&request, "request.clientRequestToken", Value::Null);
+    env.fail(&request, "GeneralServiceException", "aws iam list-access-keys --user-name alice").await;
+    assert!(env.proxy.take_operations().iter().all(|operation| !operation.ends_with(OF_A_RECORD)));
 }
 
 #[tokio::test]
@@ -151,68 +236,4 @@ async fn a_callback_with_another_token_goes_on_with_the_key_that_cloudformation_
     assert_eq!(env.succeed(&callback).await, model);
     // Of another resource it is told nothing.
     env.fail(&of_resource(&callback, "AnotherKey"), "NotFound", "was not created by this operation").await;
-}
-
-#[tokio::test]
-async fn the_keys_of_others_survive_a_create_access_key_whose_answer_is_lost() {
-    let env = TestEnvironment::with_user("alice").await;
-    // A person makes a key while ours is being made: there are two that nobody knows.
-    env.proxy.inject("CreateAccessKey", .., Fault::CutAfter);
-    let request = create_with_token("operation-1", alice());
-    let person = async {
-        wait_until("alice has a key", async || !env.aws.keys("alice").await.is_empty()).await;
-        env.aws.create_access_key("alice").await
-    };
-    let (event, theirs) = tokio::join!(env.invoke(&request), person);
-    let left = env.aws.key_ids("alice").await;
-    assert!(left.contains(&theirs) && left.len() == 2, "{left:?}");
-    for id in left {
-        assert!(message(&event).contains(&format!("--user-name alice --access-key-id {id}")), "{event}");
-    }
-}
-
-#[tokio::test]
-async fn a_key_made_meanwhile_for_a_user_who_had_one_survives_a_create_access_key_whose_answer_is_lost() {
-    let env = TestEnvironment::with_user("alice").await;
-    let first = env.create(alice()).await;
-    env.proxy.inject("CreateAccessKey", .., Fault::CutBefore);
-    env.proxy.take_calls();
-    let request = create_with_token("operation-1", alice());
-    let person = async {
-        let is_called = async || env.proxy.take_operations().contains(&"CreateAccessKey".to_owned());
-        wait_until("CreateAccessKey is called", is_called).await;
-        env.aws.create_access_key("alice").await
-    };
-    let (event, theirs) = tokio::join!(env.invoke(&request), person);
-    assert!(message(&event).contains(&theirs), "{event}");
-    let mut expected = [id(&first).to_owned(), theirs];
-    expected.sort();
-    assert_eq!(env.aws.key_ids("alice").await, expected);
-}
-
-#[tokio::test]
-async fn an_older_key_survives_a_create_access_key_whose_answer_is_lost() {
-    let env = TestEnvironment::with_user("alice").await;
-    env.proxy.make_everything_old();
-    let older = env.aws.create_access_key("alice").await;
-    env.proxy.inject("CreateAccessKey", .., Fault::CutBefore);
-    // IAM shows it only when ours is looked for.
-    env.proxy.inject("ListAccessKeys", ..1, Fault::HideKeys);
-    let event = env.invoke(&create_with_token("operation-1", alice())).await;
-    assert!(message(&event).contains(&older), "{event}");
-    assert_eq!(env.aws.key_ids("alice").await, [older]);
-}
-
-#[tokio::test]
-async fn a_key_that_an_interrupted_create_left_is_named_by_the_next_one() {
-    let env = TestEnvironment::with_user("alice").await;
-    let left = env.aws.create_access_key("alice").await;
-    let request = create_with_token("operation-1", alice());
-    let mut created = env.invoke_to_the_end(&request).await;
-    // On a slow machine, waiting for the key's secret leaves too little time to create one. CloudFormation calls again.
-    if created["errorCode"] == "NetworkFailure" {
-        created = env.invoke_to_the_end(&request).await;
-    }
-    assert_eq!(created["status"], "SUCCESS", "{created}");
-    assert!(message(&created).contains(&left), "{created}");
 }

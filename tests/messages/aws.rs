@@ -6,6 +6,7 @@ use std::{
     future::{pending, ready},
     panic::resume_unwind,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use aws_smithy_runtime_api::{
@@ -20,10 +21,19 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{DateTime, body::SdkBody, date_time::Format};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::sleep;
 
 /// What AWS answers to each operation: one answer after the other, the last one again and again. What stands under an
-/// operation and an access key id (`DescribeSecret AKIA…`) is for that key alone.
+/// operation and an access key id (`DescribeSecret AKIA…`) is for that key alone; what stands under [`OF_A_RECORD`] and a
+/// number (`DescribeSecret of a record .2`), for the record of that attempt.
 pub(crate) type Script = BTreeMap<String, Vec<Answer>>;
+
+/// What the operation of a call is followed by where it is about a record of CREATE.
+const OF_A_RECORD: &str = " of a record";
+
+/// What every CREATE does with its record. It succeeds where the case does not say otherwise.
+const WRITES_OF_A_RECORD: [&str; 3] =
+    ["CreateSecret of a record", "UpdateSecret of a record", "DeleteSecret of a record"];
 
 #[derive(Clone, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
@@ -35,6 +45,11 @@ pub(crate) enum Answer {
         status: u16,
         code: String,
         message: String,
+    },
+    /// What comes only after so many seconds.
+    Late {
+        seconds: u64,
+        answer: Box<Answer>,
     },
     /// What cannot be read, or without a body, what breaks off.
     Unreadable {
@@ -88,10 +103,13 @@ impl Aws {
     fn answer(&self, call: &Call) -> Option<Answer> {
         let State { script, called, unscripted, .. } = &mut *self.0.lock().unwrap();
         let of_key = script.keys().find(|name| {
-            name.split_once(' ').is_some_and(|(operation, id)| operation == call.operation && call.body.contains(id))
+            name.rsplit_once(' ').is_some_and(|(operation, id)| operation == call.operation && call.body.contains(id))
         });
         let name = of_key.unwrap_or(&call.operation).clone();
         let Some(answers) = script.get_mut(&name).filter(|answers| !answers.is_empty()) else {
+            if WRITES_OF_A_RECORD.contains(&name.as_str()) {
+                return Some(Answer::Output(Map::new()));
+            }
             unscripted.insert(name);
             return None;
         };
@@ -115,20 +133,32 @@ impl HttpClient for Aws {
 impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let call = Call::read(&request);
-        let (status, body) = match self.answer(&call) {
-            Some(Answer::Fault { fault: Fault::Hang }) => return HttpConnectorFuture::new(pending()),
-            Some(Answer::Fault { fault: Fault::Panic }) => resume_unwind(Box::new("as the case says")),
-            Some(Answer::Fault { fault: Fault::Cut }) | None => {
-                return HttpConnectorFuture::new(ready(Err(ConnectorError::io("connection reset".into()))));
-            }
-            Some(Answer::Error { status, code, message }) => (status, call.error(&code, &message).into()),
-            Some(Answer::Unreadable { status, body }) => (status, body.map_or_else(SdkBody::taken, SdkBody::from)),
-            Some(Answer::Output(output)) => (200, call.output(output).into()),
-        };
-        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), body);
-        response.headers_mut().insert("x-amzn-requestid", "7a62c49f-347e-4fc4-9331-6e8e2f0d1a55");
-        HttpConnectorFuture::new(ready(Ok(response)))
+        match self.answer(&call) {
+            Some(Answer::Late { seconds, answer }) => HttpConnectorFuture::new(async move {
+                sleep(Duration::from_secs(seconds)).await;
+                respond(&call, Some(*answer)).await
+            }),
+            answer => respond(&call, answer),
+        }
     }
+}
+
+/// What a call gets, where `None` is what the case does not script.
+fn respond(call: &Call, answer: Option<Answer>) -> HttpConnectorFuture {
+    let (status, body) = match answer {
+        Some(Answer::Late { .. }) => unreachable!("late twice"),
+        Some(Answer::Fault { fault: Fault::Hang }) => return HttpConnectorFuture::new(pending()),
+        Some(Answer::Fault { fault: Fault::Panic }) => resume_unwind(Box::new("as the case says")),
+        Some(Answer::Fault { fault: Fault::Cut }) | None => {
+            return HttpConnectorFuture::new(ready(Err(ConnectorError::io("connection reset".into()))));
+        }
+        Some(Answer::Error { status, code, message }) => (status, call.error(&code, &message).into()),
+        Some(Answer::Unreadable { status, body }) => (status, body.map_or_else(SdkBody::taken, SdkBody::from)),
+        Some(Answer::Output(output)) => (200, call.output(output).into()),
+    };
+    let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), body);
+    response.headers_mut().insert("x-amzn-requestid", "7a62c49f-347e-4fc4-9331-6e8e2f0d1a55");
+    HttpConnectorFuture::new(ready(Ok(response)))
 }
 
 /// A call as AWS reads it.
@@ -143,7 +173,11 @@ impl Call {
     fn read(request: &HttpRequest) -> Self {
         let body = String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap();
         if let Some(target) = request.headers().get("x-amz-target") {
-            let operation = target.trim_start_matches("secretsmanager.").to_owned();
+            let input: Value = serde_json::from_str(&body).unwrap();
+            let secret = input["Name"].as_str().or(input["SecretId"].as_str()).unwrap_or_default();
+            let is_of_a_record = secret.rsplit('/').next().is_some_and(|name| name.starts_with("operation-"));
+            let subject = if is_of_a_record { OF_A_RECORD } else { "" };
+            let operation = format!("{}{subject}", target.trim_start_matches("secretsmanager."));
             return Self { operation, body, is_query: false };
         }
         let action = form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == "Action");

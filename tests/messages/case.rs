@@ -1,8 +1,9 @@
 //! A case: its file, and what comes of it.
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::Path,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +14,12 @@ use libtest_mimic::Failed;
 use regex::{Captures, Regex};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::{
+    filter::filter_fn,
+    fmt,
+    layer::{Layer, SubscriberExt},
+};
 
 use crate::{
     aws::{Aws, Script},
@@ -52,12 +59,17 @@ pub(crate) fn check(path: &Path) -> Result<(), Failed> {
     let (given, expected) = text.split_once(EVENT).unwrap_or((&text, ""));
     let dates = Dates::now();
     let case: Case = toml::from_str(&dates.fill(given))?;
-    let (event, mistakes) = case.play();
+    let warnings = Warnings::default();
+    let (event, mistakes) = tracing::subscriber::with_default(warnings.subscriber(), || case.play());
     if !mistakes.is_empty() {
         return Err(format!("{}\nThe event is {event:#}", mistakes.join("\n")).into());
     }
-    check_message(event["message"].as_str().unwrap_or_default())?;
-    let actual = dates.take_out(&written(&event));
+    if let Some(message) = event["message"].as_str() {
+        check_message(message)?;
+    }
+    let warnings = warnings.0.lock().unwrap().clone();
+    check_secrets(&warnings)?;
+    let actual = dates.take_out(&format!("{}{}", written(&event), written_warnings(&warnings)));
     if actual == expected {
         return Ok(());
     }
@@ -122,8 +134,12 @@ fn check_message(message: &str) -> Result<(), Failed> {
     if !message.starts_with(|first: char| first.is_ascii_uppercase()) {
         return Err(format!("no capital letter: {message:?}").into());
     }
-    match ["wJalr", "MustNotBeLogged"].into_iter().find(|secret| message.contains(secret)) {
-        Some(secret) => Err(format!("the secret {secret} is in the message: {message}").into()),
+    check_secrets(message)
+}
+
+fn check_secrets(text: &str) -> Result<(), Failed> {
+    match ["wJalr", "MustNotBeLogged"].into_iter().find(|secret| text.contains(secret)) {
+        Some(secret) => Err(format!("the secret {secret} is told: {text}").into()),
         None => Ok(()),
     }
 }
@@ -136,8 +152,19 @@ fn written(event: &Value) -> String {
         line("errorCode", &event["errorCode"]),
         line("Id", &event["resourceModel"]["Id"]),
     ];
-    let message = event["message"].as_str().unwrap_or_default().replace('\\', r"\\").replace("\"\"\"", r#"\"\"\""#);
-    format!("{}message = \"\"\"\\\n{}\"\"\"\n", lines.into_iter().flatten().collect::<String>(), wrapped(&message))
+    let message = event["message"].as_str().map(|message| format!("message = {}\n", quoted(message)));
+    lines.into_iter().flatten().chain(message).collect()
+}
+
+/// The WARN lines of the log as they stand in a case, if there are any.
+fn written_warnings(lines: &str) -> String {
+    let lines = lines.lines().map(|line| quoted(line) + ",\n").collect::<String>();
+    if lines.is_empty() { lines } else { format!("warnings = [\n{lines}]\n") }
+}
+
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace("\"\"\"", r#"\"\"\""#);
+    format!("\"\"\"\\\n{}\"\"\"", wrapped(&text))
 }
 
 /// The text in lines of 100 characters, unless a word is longer. TOML makes one line of them.
@@ -157,7 +184,34 @@ fn wrapped(text: &str) -> String {
     lines.join(" \\\n")
 }
 
-/// Dates that depend on when the test runs: `{now}`, or `{7 minutes ago}`.
+/// The WARN lines of this type's own, one JSON object a line.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<String>>);
+
+impl Warnings {
+    fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+        let is_own = |target: &str| target.starts_with("iam_access_key") || target.starts_with("access_key_");
+        let is_warning = filter_fn(move |line| *line.level() == Level::WARN && is_own(line.target()));
+        let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+        let warnings = self.clone();
+        let lines = lines.without_time().with_level(false).with_target(false).with_writer(move || warnings.clone());
+        tracing_subscriber::registry().with(lines.with_filter(is_warning))
+    }
+}
+
+impl io::Write for Warnings {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().push_str(&String::from_utf8_lossy(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Dates that depend on when the test runs: `{now}`, or `{7 minutes ago}`; as a record has them, `{now in ms}`, or
+/// `{7 minutes ago in ms}`.
 struct Dates(SystemTime);
 
 impl Dates {
@@ -170,10 +224,19 @@ impl Dates {
         DateTime::from_secs(then.secs()).fmt(Format::DateTime).unwrap()
     }
 
+    /// In milliseconds since 1970.
+    fn milliseconds(&self, minutes_ago: u64) -> String {
+        let then = self.0 - Duration::from_secs(60 * minutes_ago);
+        then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().to_string()
+    }
+
     fn fill(&self, text: &str) -> String {
-        let past = Regex::new(r"\{(\d+) minutes ago\}").unwrap();
-        let text = text.replace("{now}", &self.minutes_ago(0));
-        past.replace_all(&text, |found: &Captures<'_>| self.minutes_ago(found[1].parse().unwrap())).into_owned()
+        let date = Regex::new(r"\{(?:now|(\d+) minutes ago)( in ms)?\}").unwrap();
+        let fill_in = |found: &Captures<'_>| {
+            let minutes = found.get(1).map_or(0, |minutes| minutes.as_str().parse().unwrap());
+            if found.get(2).is_some() { self.milliseconds(minutes) } else { self.minutes_ago(minutes) }
+        };
+        date.replace_all(text, fill_in).into_owned()
     }
 
     fn take_out(&self, text: &str) -> String {

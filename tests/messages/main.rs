@@ -1,8 +1,8 @@
 //! Every text that a stack event can show, whole, as its reader gets it: one file in `cases` is one event.
 //!
-//! A case is data: a request, what AWS answers to each call, and the progress event that comes of it. The function itself
-//! answers, in this process and on simulated time, so that waiting takes none. `UPDATE_MESSAGES=1 cargo test --test
-//! messages` writes the events anew; the difference is for a person to read.
+//! A case is data: a request, what AWS answers to each call, and what comes of it: the progress event, and the WARN lines
+//! of the log. The function itself answers, in this process and on simulated time, so that waiting takes none.
+//! `UPDATE_MESSAGES=1 cargo test --test messages` writes these anew; the difference is for a person to read.
 //!
 //! `texts.rs` holds the cases against the code: a text of the code that no case shows fails the test.
 #![allow(clippy::unwrap_used, missing_docs)]

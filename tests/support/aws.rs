@@ -1,6 +1,6 @@
 //! AWS, as moto plays it, used by the tests without the function and the proxy in between.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_iam::config::BehaviorVersion;
@@ -101,8 +101,33 @@ impl Aws {
 
     /// The names of all stored secrets.
     pub async fn secret_names(&self) -> Vec<String> {
+        self.all_secret_names().await.into_iter().filter(|name| !is_a_record(name)).collect()
+    }
+
+    /// Those of the records of CREATE too.
+    pub async fn all_secret_names(&self) -> Vec<String> {
         let answer = self.secrets_manager.list_secrets().send().await.expect("ListSecrets");
         answer.secret_list.unwrap_or_default().into_iter().map(|secret| secret.name.expect("a name")).collect()
+    }
+
+    /// The names of the records of CREATE that are open.
+    pub async fn open_records(&self) -> Vec<String> {
+        self.all_secret_names().await.into_iter().filter(|name| is_a_record(name)).collect()
+    }
+
+    /// Lets the records of CREATE say that their attempts began so much earlier.
+    pub async fn age_records(&self, by: Duration) {
+        for name in self.open_records().await {
+            let described =
+                self.secrets_manager.describe_secret().secret_id(&name).send().await.expect("DescribeSecret");
+            let description = described.description.expect("a record has one");
+            let (sentence, note) = description.split_at(description.find('{').expect("a note"));
+            let mut note: Value = serde_json::from_str(note).expect("JSON");
+            let since = note["Since"].as_u64().expect("milliseconds");
+            note["Since"] = (since - u64::try_from(by.as_millis()).expect("a short time")).into();
+            let call = self.secrets_manager.update_secret().secret_id(name).description(format!("{sentence}{note}"));
+            call.send().await.expect("UpdateSecret");
+        }
     }
 
     /// The JSON value of a stored secret.
@@ -152,4 +177,8 @@ impl Aws {
         let call = self.secrets_manager.delete_secret().secret_id(name).force_delete_without_recovery(true);
         call.send().await.expect("DeleteSecret");
     }
+}
+
+fn is_a_record(name: &str) -> bool {
+    name.contains("/operation-")
 }

@@ -50,6 +50,7 @@ pub struct Call {
     /// The service that it was signed for, and whose credentials it was signed with.
     pub service: String,
     pub access_key_id: String,
+    /// Followed by [`OF_A_RECORD`] where it is about one.
     pub operation: String,
     /// What `CloudTrail` keeps as `userAgent`.
     pub user_agent: String,
@@ -289,12 +290,17 @@ impl State {
 /// The header in which Secrets Manager, unlike IAM, is told the operation.
 const TARGET: &str = "x-amz-target";
 
+/// What the operation of a call is followed by where it is about a record of CREATE.
+pub const OF_A_RECORD: &str = " of a record";
+
 /// The operation of a call: in a form field for IAM, in a header for Secrets Manager.
 fn operation(headers: &hyper::HeaderMap, body: &str) -> String {
-    match headers.get(TARGET) {
-        Some(target) => target.to_str().unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned(),
-        None => form_field(body, "Action").unwrap_or_default(),
-    }
+    let Some(target) = headers.get(TARGET) else { return form_field(body, "Action").unwrap_or_default() };
+    let operation = target.to_str().unwrap_or_default().rsplit('.').next().unwrap_or_default();
+    let input: Value = serde_json::from_str(body).unwrap_or_default();
+    let secret = input["Name"].as_str().or(input["SecretId"].as_str()).unwrap_or_default();
+    let is_of_a_record = secret.rsplit('/').next().is_some_and(|name| name.starts_with("operation-"));
+    format!("{operation}{}", if is_of_a_record { OF_A_RECORD } else { "" })
 }
 
 /// The access key id and the service in the signature of a call.

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use aws::Aws;
-pub use fault_proxy::{Call, Fault, FaultProxy};
+pub use fault_proxy::{Call, Fault, FaultProxy, OF_A_RECORD};
 pub use function::{FUNCTION_REGION, Function};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};

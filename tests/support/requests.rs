@@ -1,6 +1,9 @@
 //! Requests as CloudFormation and the SAM CLI send them, made from the whole ones in `tests/requests`.
 
-use std::io::Write;
+use std::{
+    io::Write,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, write::GzEncoder};
@@ -21,14 +24,16 @@ pub fn test_entrypoint(action: &str, properties: Value) -> Value {
     with(&with(&request, "action", action), "request.desiredResourceState", properties)
 }
 
-/// A CREATE request of the registry.
+/// A CREATE request of the registry, of an operation of its own.
 pub fn create(properties: Value) -> Value {
-    registry("CREATE", properties)
+    static OPERATIONS: AtomicU32 = AtomicU32::new(0);
+    let number = OPERATIONS.fetch_add(1, Ordering::Relaxed);
+    create_with_token(&format!("9f1c2b7e-5f3a-4f0e-9a53-{number:012x}"), properties)
 }
 
 /// A CREATE request of the operation that this bearer token stands for.
 pub fn create_with_token(token: &str, properties: Value) -> Value {
-    with(&create(properties), "bearerToken", token)
+    with(&registry("CREATE", properties), "bearerToken", token)
 }
 
 /// The request, as one for another resource of the same stack.

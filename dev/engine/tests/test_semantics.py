@@ -239,7 +239,7 @@ def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
 def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
-    lab.deny("CreateSecret", "DeleteAccessKey")
+    lab.deny("UpdateSecret", "DeleteAccessKey")
     with pytest.raises(Failed):
         lab.deploy(name, template, UserName=user)
     reason = lab.reasons(name, "CREATE_FAILED")["Key"]

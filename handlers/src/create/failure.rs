@@ -5,9 +5,9 @@ use access_key_schema::{HandlerError, HandlerErrorCode};
 
 use super::Create;
 use crate::{
-    app_name::app_name,
     iam::KeyMetadata,
-    user_keys::{UserKey, delete_command, list_command, with_command},
+    operation_name::app_name,
+    user_keys::{delete_command, list_command, with_command},
 };
 
 /// A CREATE that failed.
@@ -18,35 +18,34 @@ pub(super) struct Failure {
     left: Vec<Left>,
     /// Whether CloudFormation may call again, where the code is one that it retries.
     may_be_retried: bool,
-    /// The ids of keys that `error` tells how to delete.
-    named: Vec<String>,
     /// Whether `error` tells how to list the user's keys.
     lists: bool,
-    /// The key of another invocation of this operation that stays.
-    gives_way_to: Option<String>,
+    doubt: Doubt,
+}
+
+/// Whether attempts before this one may have made a key that nobody knows of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Doubt {
+    None,
+    /// One that began then, in milliseconds since 1970.
+    Since(u64),
+    /// Perhaps: the records cannot be read.
+    Unread,
 }
 
 /// What a CREATE that failed may have left.
 pub(super) enum Left {
     /// The key that it made is deleted again, and its secret.
     Nothing,
-    /// IAM shows no key that a call without an answer could have made.
-    NothingShown,
     /// Its key, and why it could not be deleted, or was not.
     Key { id: String, why: String },
     /// The secret of its key, which is gone, and why that could not be deleted.
     Secret { id: String, why: String },
-    /// One of these keys, which appeared during a call without an answer.
-    OneOf(Vec<UserKey>),
-    /// A key, perhaps: why IAM does not say, unless it passes.
-    Unknown(Option<String>),
-    /// Keys minutes old without a stored secret, from an attempt before, perhaps.
-    Suspects(Vec<UserKey>),
-    /// Keys of attempts before this one, as the store says.
-    Own(Vec<UserKey>),
-    /// Young keys of which the store does not say whose they are.
-    Untold(Vec<KeyMetadata>),
-    /// The keys cannot be listed.
+    /// A key, perhaps: `CreateAccessKey` got no answer.
+    Unknown,
+    /// One of these keys, perhaps, made by an attempt before.
+    Doubtful(Vec<KeyMetadata>),
+    /// A key of an attempt before, perhaps, and IAM does not say.
     Unlisted,
 }
 
@@ -54,25 +53,27 @@ impl From<HandlerError> for Failure {
     fn from(error: HandlerError) -> Self {
         // `stabilize::call_again` tells how to look.
         let lists = error.code == HandlerErrorCode::NotStabilized;
-        Self { error, left: vec![], may_be_retried: true, named: vec![], lists, gives_way_to: None }
+        Self { error, left: vec![], may_be_retried: true, lists, doubt: Doubt::None }
     }
 }
 
 impl Failure {
-    /// It gives way to the key with this id, which another invocation of this operation created before.
-    pub(super) fn giving_way(error: HandlerError, id: &str) -> Self {
-        Self { gives_way_to: Some(id.to_owned()), ..error.into() }
+    /// The records of the attempts before cannot be read.
+    pub(super) fn without_record(error: HandlerError) -> Self {
+        Self { doubt: Doubt::Unread, ..error.into() }
     }
 
-    /// The key of another invocation that stays, if nothing of this one's is left.
-    pub(super) fn stays(&self) -> Option<&str> {
-        let is_nothing_left = matches!(*self.left, [Left::Nothing]);
-        self.gives_way_to.as_deref().filter(|_| is_nothing_left)
+    /// The same failure, beside an attempt of which nobody knows what came, if there was one: it began then, in milliseconds since
+    /// 1970.
+    pub(super) fn doubting(self, doubt: Option<u64>) -> Self {
+        match (self.doubt, doubt) {
+            (Doubt::None, Some(since)) => Self { doubt: Doubt::Since(since), ..self },
+            _ => self,
+        }
     }
 
-    /// The same failure, whose error tells how to delete these keys.
-    pub(super) fn naming(self, ids: impl IntoIterator<Item = String>) -> Self {
-        Self { named: ids.into_iter().collect(), ..self }
+    pub(super) fn doubt(&self) -> Doubt {
+        self.doubt
     }
 
     /// The same failure, whose error tells how to list the user's keys.
@@ -86,28 +87,39 @@ impl Failure {
         self
     }
 
-    /// The same failure, after which CloudFormation is not to call again: another CREATE would not find what is left.
+    /// The same failure, after which CloudFormation is not to call again: its rollback is to delete what is left.
     pub(super) fn for_good(self) -> Self {
         Self { may_be_retried: false, ..self }
+    }
+
+    /// The same failure, after which CloudFormation is not to call again if nobody knows whether there is a key: without a record,
+    /// the next invocation would not know of this one.
+    pub(super) fn for_good_if_outcome_is_unknown(self) -> Self {
+        if self.is_outcome_unknown() { self.for_good() } else { self }
+    }
+
+    /// Whether nobody knows if there is a key.
+    pub(super) fn is_outcome_unknown(&self) -> bool {
+        self.left.iter().any(|left| matches!(left, Left::Unknown))
+    }
+
+    /// Why it failed.
+    pub(super) fn error(&self) -> &HandlerError {
+        &self.error
     }
 
     pub(super) fn is_not_found(&self) -> bool {
         self.error.is_not_found()
     }
 
-    /// Whether CloudFormation calls again.
-    pub(super) fn is_retriable(&self) -> bool {
-        self.may_be_retried && self.error.code.is_retriable()
-    }
-
     /// Whether a person is told how to delete the key.
     pub(super) fn names(&self, id: &str) -> bool {
-        self.named.iter().any(|named| named == id) || self.left.iter().any(|left| left.names(id))
+        self.left.iter().any(|left| left.names(id))
     }
 
     /// Whether a person is told how to list the user's keys.
     pub(super) fn lists(&self) -> bool {
-        self.lists || self.left.iter().any(|left| matches!(left, Left::OneOf(_) | Left::Unknown(_) | Left::Unlisted))
+        self.lists || self.left.iter().any(|left| matches!(left, Left::Unknown | Left::Unlisted))
     }
 
     /// The error as CloudFormation gets it, with the `Id` of what is left, by which the stack's rollback deletes it. What needs
@@ -127,14 +139,19 @@ impl Failure {
 
 /// What to do about keys of which this type cannot tell whose they are, before the commands that delete them.
 fn find_out(create: &Create<'_>) -> String {
-    let own =
-        app_name(create.request).map(|name| format!(": this operation's calls have app/{name}")).unwrap_or_default();
-    format!(
-        "CloudTrail tells who made a key, by role and user agent of CreateAccessKey{own}. Only if it is nobody's, delete it"
-    )
+    let is_left = match app_name(create.request) {
+        Some(name) => format!("that user agent has app/{name}, which stands for this operation"),
+        None => "it is nobody's".to_owned(),
+    };
+    format!("CloudTrail shows which role and user agent created a key. Delete a key only if {is_left}")
 }
 
 impl Left {
+    /// A key that another invocation of this operation created: it may yet roll it back, or answer with it.
+    pub(super) fn of_another_invocation(id: String) -> Self {
+        Self::Key { id, why: "another invocation of this operation created it".to_owned() }
+    }
+
     fn id(&self) -> Option<&str> {
         match self {
             Self::Key { id, .. } | Self::Secret { id, .. } => Some(id),
@@ -145,21 +162,17 @@ impl Left {
     fn names(&self, id: &str) -> bool {
         match self {
             Self::Key { id: key, .. } => key == id,
-            Self::OneOf(keys) | Self::Suspects(keys) | Self::Own(keys) => keys.iter().any(|key| key.metadata.id == id),
-            Self::Untold(keys) => keys.iter().any(|key| key.id == id),
-            Self::Nothing | Self::NothingShown | Self::Secret { .. } | Self::Unknown(_) | Self::Unlisted => false,
+            Self::Doubtful(keys) => keys.iter().any(|key| key.id == id),
+            Self::Nothing | Self::Secret { .. } | Self::Unknown | Self::Unlisted => false,
         }
     }
 
     /// What is left in words, with the command; and a WARN line.
     pub(super) fn tell(&self, create: &Create<'_>) -> String {
-        let Create { services, user, .. } = *create;
-        let each =
-            |keys: &[UserKey]| keys.iter().map(|key| key.describe_with_command(user)).collect::<Vec<_>>().join("; ");
+        let Create { services, user, request } = *create;
         let (list, name) = (list_command(user), user.as_str());
         match self {
             Self::Nothing => "The new access key was rolled back".to_owned(),
-            Self::NothingShown => "IAM shows no key that it could have created".to_owned(),
             Self::Key { id, why } => {
                 tracing::warn!(access_key_id = id, user = name, why, "key of a failed CREATE is left");
                 format!(
@@ -177,52 +190,32 @@ impl Left {
                     services.secret_store.delete_command(id)
                 )
             }
-            Self::OneOf(keys) => {
-                let keys = each(keys);
-                tracing::warn!(user = name, keys, "key of a CREATE without an answer may be left");
+            Self::Unknown => {
+                tracing::warn!(user = name, "key of a CREATE without an answer may be left");
+                let next = if request.context.client_request_token.is_some() {
+                    "The next attempt, about a minute later, names the keys that may be it. If no attempt follows, look"
+                } else {
+                    "Look"
+                };
                 format!(
-                    "It may have created one of these keys of user {user}. Each may as well be another region's, another \
-                     stack's or a person's, so none was deleted. {}: {keys}. IAM may show a key late: list them \
-                     again with: {list}",
+                    "It is not known whether a key was created. {next} for it among the user's keys. {}. List the keys \
+                     with: {list}",
                     find_out(create)
                 )
             }
-            Self::Unknown(None) => {
-                format!("It is not known yet whether it created a key. List the user's keys with: {list}")
-            }
-            Self::Unknown(Some(why)) => {
-                tracing::warn!(user = name, why, "key of a CREATE without an answer may be left");
-                format!(
-                    "It is not known whether a key was created: {why}. List the user's keys with: {list}. If the user was \
-                     renamed, use the new name"
-                )
-            }
-            Self::Suspects(keys) => {
-                let keys = each(keys);
-                tracing::warn!(user = name, keys, "key without a stored secret may be left by an interrupted CREATE");
-                format!(
-                    "User {user} also has a key that was created minutes ago and has no secret stored here. It may be \
-                     another region's, another stack's or a person's, or what an interrupted CREATE has left. {}: \
-                     {keys}",
-                    find_out(create)
-                )
-            }
-            Self::Own(keys) => {
-                let keys = each(keys);
-                tracing::warn!(user = name, keys, "key of a failed CREATE is left");
-                format!("This operation also created a key. Delete it unless the rollback of the stack does: {keys}")
-            }
-            Self::Untold(keys) => {
+            Self::Doubtful(keys) => {
                 let keys = keys.iter().map(|key| with_command(key, "", user)).collect::<Vec<_>>().join("; ");
-                tracing::warn!(user = name, keys, "key may be left by an interrupted CREATE");
+                tracing::warn!(user = name, keys, "key may be left by an attempt of a CREATE without an answer");
                 format!(
-                    "If an attempt of this operation was interrupted, it may have left one of these keys, and the store does \
-                     not say whose they are. {}: {keys}",
+                    "One of these keys of user {user} may come from an earlier attempt of this operation, whose outcome \
+                     is not known. Each may as well be another region's, another stack's or a person's, so none was \
+                     deleted. {}: {keys}",
                     find_out(create)
                 )
             }
             Self::Unlisted => format!(
-                "If an attempt of this operation was interrupted, it may have left a key. List the user's keys with: {list}"
+                "If an earlier attempt of this operation was interrupted, it may have left a key that is not named here. \
+                 List the user's keys with: {list}"
             ),
         }
     }

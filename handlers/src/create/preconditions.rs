@@ -4,18 +4,10 @@ use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserNam
 
 use super::{Create, failure::Failure};
 use crate::{
-    iam::{CreatedKey, KEYS_PER_USER},
-    stabilize::poll,
-    time_budget::{Deadline, OPERATION_TIMEOUT, PROPAGATION, TIME_TO_CREATE},
-    user_keys::{UserKey, delete_command, list_command, user_keys, with_entries},
+    iam::KEYS_PER_USER,
+    time_budget::{Deadline, TIME_TO_CREATE},
+    user_keys::{UserKey, delete_command, list_command, user_keys},
 };
-
-/// What became of the call of `CreateAccessKey`.
-pub(super) enum Creation {
-    New(CreatedKey),
-    /// This operation had created the key with this id before.
-    Existing(String),
-}
 
 /// Whether `error` passes within seconds: the user is so young that IAM does not know them everywhere yet, or IAM is at work
 /// on them.
@@ -61,7 +53,7 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> std:
                     delete_command(&user, id)
                 ),
             );
-            Err(Failure::from(refusal).naming([id.clone()]))
+            Err(Failure::from(refusal))
         }
         _ => Ok(()),
     }
@@ -85,40 +77,21 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
     ))
 }
 
-/// What to do when IAM says that the user has two keys. IAM decides that, and has created nothing; the list may be stale
-/// either way. One of the keys may be what an earlier invocation of this operation created, and be shown late.
-///
-/// # Errors
-/// `ServiceLimitExceeded` that names the keys in the way.
-pub(super) async fn limit_exceeded(create: &Create<'_>) -> std::result::Result<Creation, Failure> {
-    let Create { services, request, user } = *create;
-    let is_enough = |keys: &Vec<UserKey>| {
-        keys.iter().any(|key| key.is_by(request))
-            || keys.len() >= KEYS_PER_USER && !keys.iter().any(|key| key.may_be_underway(&services.clock))
-    };
-    let mut keys = vec![];
-    let look = async || {
-        keys = match user_keys(services, user).await {
-            // IAM knew the user a moment ago.
-            Err(error) if error.is_not_found() => with_entries(services, services.iam.shown_keys(user)).await?,
-            keys => keys?,
-        };
-        Ok(is_enough(&keys))
-    };
-    let reason = "waiting until IAM and the store show whose the user's two keys are";
-    let looked: Result<bool> =
-        poll(services, reason, PROPAGATION, OPERATION_TIMEOUT, |is_enough| *is_enough, look).await;
-    if let Some(existing) = super::concurrent::first_of_this_operation(request, &keys) {
-        return Ok(Creation::Existing(existing.metadata.id.clone()));
+/// IAM says that the user has two keys. It decides that, and has created nothing; the list may be stale either way. The failure
+/// names the keys in the way.
+pub(super) async fn limit_exceeded(create: &Create<'_>) -> Failure {
+    let Create { services, user, .. } = *create;
+    match services.deadline.bound(user_keys(services, user)).await {
+        Ok(keys) => quota_full(user, &keys),
+        // IAM knew the user a moment ago.
+        Err(_) => quota_full(user, &[]),
     }
-    looked?;
-    Err(quota_full(user, &keys))
 }
 
 fn quota_full(user: &UserName, keys: &[UserKey]) -> Failure {
     let in_the_way: Vec<String> = keys.iter().map(|key| key.describe_with_command(user)).collect();
     let in_the_way = match in_the_way.as_slice() {
-        [] => "IAM does not list them yet".to_owned(),
+        [] => "IAM does not list them now".to_owned(),
         keys => format!("Delete one that is not in use: {}", keys.join("; ")),
     };
     let refusal = HandlerError::new(
@@ -129,7 +102,7 @@ fn quota_full(user: &UserName, keys: &[UserKey]) -> Failure {
             list_command(user)
         ),
     );
-    Failure::from(refusal).naming(keys.iter().map(|key| key.metadata.id.clone())).listing()
+    Failure::from(refusal).listing()
 }
 
 #[cfg(test)]

@@ -1,11 +1,18 @@
 //! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
-//! secret. What is left all the same is told of.
+//! secret. What is left all the same is told of, and the record stays open.
+
+use access_key_schema::HandlerError;
 
 use super::{
     Create,
     failure::{Failure, Left},
 };
-use crate::{delete::delete_access_key, iam::KeyMetadata, secret_store::Unstored, time_budget::ROLLBACK_TIME};
+use crate::{
+    delete::delete_access_key,
+    iam::KeyMetadata,
+    secret_store::{Record, Unstored},
+    time_budget::ROLLBACK_TIME,
+};
 
 /// Why a CREATE could not be finished after its key existed.
 pub(super) struct Unfinished {
@@ -27,24 +34,68 @@ impl Unfinished {
     }
 }
 
-/// Deletes the key and then its secret. Where something is left, CloudFormation does not call again: another CREATE would not
-/// find a key whose secret is not stored.
-pub(super) async fn roll_back(create: &Create<'_>, key: &KeyMetadata, unfinished: Unfinished) -> Failure {
-    let services = create.services;
+/// Deletes the key and then its secret. Where something is left, CloudFormation does not call again: its rollback deletes what the
+/// answer names.
+pub(super) async fn roll_back(
+    create: &Create<'_>,
+    record: Option<&Record>,
+    key: &KeyMetadata,
+    unfinished: Unfinished,
+) -> Failure {
     let Unfinished { failure, may_be_stored } = unfinished;
-    let id = key.id.clone();
-    if !services.deadline.leaves(ROLLBACK_TIME) {
+    if !create.services.deadline.leaves(ROLLBACK_TIME) {
         let why = "too little of the invocation is left to delete it".to_owned();
-        return failure.for_good().leaving(Left::Key { id, why });
+        if let Some(record) = record {
+            create.warn_of_open(record, failure.error());
+        }
+        return failure.for_good().leaving(Left::Key { id: key.id.clone(), why });
     }
+    if let Err((left, refusal)) = delete(create, key, may_be_stored).await {
+        if let Some(record) = record {
+            create.warn_of_open(record, &refusal);
+        }
+        return failure.for_good().leaving(left);
+    }
+    if let Some(record) = record {
+        close(create, record).await;
+    }
+    failure.leaving(Left::Nothing)
+}
+
+/// Deletes a key that this operation has created, and then its secret.
+///
+/// # Errors
+/// What is left, and why.
+pub(super) async fn delete(
+    create: &Create<'_>,
+    key: &KeyMetadata,
+    may_be_stored: bool,
+) -> std::result::Result<(), (Left, HandlerError)> {
+    let (services, id) = (create.services, key.id.clone());
     if let Err(refusal) = delete_access_key(services, create.user, &id, Some(key)).await
         && !refusal.is_not_found()
     {
         let why = format!("it could not be deleted ({})", refusal.message);
-        return failure.for_good().leaving(Left::Key { id, why });
+        return Err((Left::Key { id, why }, refusal));
     }
     match services.secret_store.delete(&id).await {
-        Err(why) if may_be_stored => failure.for_good().leaving(Left::Secret { id, why: why.message }),
-        _ => failure.leaving(Left::Nothing),
+        Err(failure) if may_be_stored => Err((Left::Secret { id, why: failure.message.clone() }, failure)),
+        _ => Ok(()),
+    }
+}
+
+/// Marks the record as over whose key is gone. While it still names the key, it stays open: the next attempt finds out that the key
+/// is gone.
+pub(super) async fn close(create: &Create<'_>, record: &Record) {
+    let Create { services, request, .. } = *create;
+    let record = record.clone().naming_none();
+    let cleared = match services.deadline.refuse_late_write() {
+        Ok(()) => services.secret_store.write_record(request, &record).await,
+        late => late,
+    };
+    match cleared {
+        // Where it is refused for good, it was refused to name the key too.
+        Err(failure) if failure.code.is_retriable() => create.warn_of_open(&record, &failure),
+        _ => create.close(Some(&record)).await,
     }
 }

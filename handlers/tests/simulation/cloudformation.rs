@@ -316,7 +316,8 @@ impl Stack {
         is_gone
     }
 
-    /// When nothing goes wrong, a deletion succeeds, or its last event says what a person has to do.
+    /// When nothing goes wrong, a deletion succeeds, or its last event says what a person has to do. Not where another stack has
+    /// just deleted the user.
     fn judge_undeleted(&self, key: &Key) {
         let names_it = {
             let StackPlan { region, prefix, .. } = self.plan;
@@ -327,7 +328,7 @@ impl Stack {
             ledger.left_behind.insert(key.id.clone());
             let deletion = ledger.operations.iter().rfind(|operation| operation.resource == key.name);
             let message = deletion.and_then(|deletion| deletion.last.as_ref()?.message.clone()).unwrap_or_default();
-            !is_left || message.contains(&key.id) && message.contains("aws ")
+            !is_left || !iam.has_user(self.plan.user) || message.contains(&key.id) && message.contains("aws ")
         };
         if !names_it {
             let Key { id, name, .. } = key;
@@ -392,9 +393,9 @@ impl Stack {
                 if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
-                self.expect(action, undo, &event, id.as_deref());
-                // Without a hint it changes nothing, while what the failed one wrote may still be on its way.
-                if undo != Some(Undo::Old) {
+                self.expect(action, undo, started, &event, id.as_deref());
+                // By these it changes no status, while what the failed one wrote may still be on its way.
+                if matches!(undo, None | Some(Undo::Failed)) {
                     self.judge_agreement(action, resource, &event, id.as_deref()).await;
                 }
                 return (Some(event), id);
@@ -429,8 +430,10 @@ impl Stack {
     fn says_gone(&self, read: Option<&ProgressEvent>) -> bool {
         match read.and_then(|read| read.error_code) {
             Some(HandlerErrorCode::NotFound) => true,
-            // Of a user who was just deleted, IAM may say no more.
-            Some(HandlerErrorCode::AccessDenied) => !self.world.state().iam.has_user(self.plan.user),
+            // Of a user who was just deleted, IAM may say no more, and call one new who is seconds old.
+            Some(HandlerErrorCode::AccessDenied | HandlerErrorCode::ResourceConflict) => {
+                !self.world.state().iam.has_user(self.plan.user)
+            }
             _ => false,
         }
     }

@@ -54,8 +54,6 @@ pub(crate) struct Ledger {
     made_in: BTreeMap<String, u32>,
     /// The keys of which the invocation that made them learned.
     known: BTreeSet<String>,
-    /// The keys made by abandoned invocations of operations that were over.
-    made_late: BTreeSet<String>,
     /// When people did what the plan has.
     pub(crate) deeds: Vec<Duration>,
     /// The warnings in the log.
@@ -79,8 +77,16 @@ pub(crate) struct Resource {
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     pub(crate) stack: usize,
-    /// `None`: the key is gone.
-    pub(crate) model: Option<AccessKey>,
+    pub(crate) at: Duration,
+    pub(crate) said: Said,
+}
+
+/// What an answer says that READ has to say in the end.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    Nothing,
+    KeyIsGone,
+    Key(Box<AccessKey>),
 }
 
 /// An operation of CloudFormation on a resource: all the invocations with one token.
@@ -120,6 +126,11 @@ impl Operation {
         })
     }
 
+    /// Whether AWS told the invocation that answered last of the key.
+    fn was_last_told_of(&self, id: &str) -> bool {
+        self.answered.last().is_some_and(|last| self.told.contains(&(*last, id.to_owned())))
+    }
+
     /// Whether its last event says how to list the user's keys.
     fn says_how_to_list(&self) -> bool {
         // Where IAM does not say that it knows the user, the event does not name them.
@@ -145,29 +156,6 @@ impl Ledger {
     /// Whether a person is told how to delete the key or its secret, or the rollback of a stack deletes it by its id.
     fn is_named(&self, id: &str) -> bool {
         self.left_behind.contains(id) || self.operations.iter().any(|operation| operation.names(id))
-    }
-
-    /// Whether the invocation that made this key was told of a key that the caller made.
-    fn was_shown_a_key_of(&self, caller: &Caller, id: &str) -> bool {
-        let told = caller.operation.map(|operation| &self.operations[operation].told);
-        let is_callers = |id: &String| self.made_in.get(id) == Some(&caller.invocation);
-        let Some((told, maker)) = told.zip(self.made_in.get(id)) else { return false };
-        told.iter().any(|(invocation, told)| invocation == maker && is_callers(told))
-    }
-
-    /// Whether the operation did what can be done about a key whose id it could not learn, because the invocation that
-    /// answered last was not told of it.
-    ///
-    /// That one must say that there may be a key, and how to see the user's keys. When one that made a key
-    /// ended without an answer, another cannot know, unless the user's quota is full.
-    fn could_not_know(&self, operation: usize, id: &str) -> bool {
-        let Operation { last, told, answered, .. } = &self.operations[operation];
-        let is_hinted_at = self.operations[operation].says_how_to_list();
-        let was_told = told.iter().any(|(invocation, told)| told == id && answered.contains(invocation));
-        let was_last_told = answered.last().is_some_and(|last| told.contains(&(*last, id.to_owned())));
-        let is_full = last.as_ref().and_then(|event| event.error_code) == Some(HandlerErrorCode::ServiceLimitExceeded);
-        let is_unanswered = self.is_unanswered(operation, id);
-        self.made_late.contains(id) || !was_last_told && is_hinted_at || !was_told && is_unanswered && !is_full
     }
 
     /// Whether the invocation of the operation that made the key has not answered `CloudFormation`.
@@ -219,9 +207,6 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             if heard == Heard::Yes {
                 ledger.known.extend(ids(body));
             }
-            if caller.operation.is_some_and(|operation| ledger.operations[operation].is_over) {
-                ledger.made_late.extend(ids(body));
-            }
         }
         let is_over = |operation: usize| {
             let operation = &ledger.operations[operation];
@@ -230,12 +215,6 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         let is_own = |id: &String| ledger.made_in.get(id) == Some(&caller.invocation);
         if call.operation == "DeleteAccessKey" {
             let taken_back: Vec<_> = ids(&call.told()).into_iter().filter(is_own).collect();
-            // The next invocation may have gone on with it. Its own key is deleted, too, if it was not shown this one's.
-            if ledger.given_up.contains(&caller.invocation) {
-                let is_hidden = |id: &String| !ledger.was_shown_a_key_of(caller, id);
-                let deleted = ids(&call.told()).into_iter().filter(|id| is_own(id) || is_hidden(id));
-                ledger.haunted.extend(deleted.collect::<Vec<_>>());
-            }
             ledger.taken_back.extend(taken_back);
         }
         let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
@@ -457,11 +436,7 @@ pub(crate) fn judge_life(world: &World) {
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
             // Without a token, no invocation knows that it is a retry.
             let is_unrecognizable = world.plan.tokens == Tokens::None && ledger.is_unanswered(operation, id);
-            let is_accounted_for = if record::HAS_RECORD {
-                record::is_accounted_for(world.plan.tokens, stores, ledger, operation, id)
-            } else {
-                ledger.is_named(id) || ledger.could_not_know(operation, id)
-            };
+            let is_accounted_for = record::is_accounted_for(world.plan.tokens, stores, ledger, operation, id);
             if !is_resource && !is_unrecognizable && !is_accounted_for {
                 let resource = &ledger.operations[operation].resource;
                 violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));

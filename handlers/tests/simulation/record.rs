@@ -11,7 +11,6 @@ use serde_json::Value;
 pub(crate) struct Record {
     #[serde(rename = "Record")]
     layout: u32,
-    pub(crate) user_name: String,
     /// By which an invocation knows its own record again.
     attempt: Value,
     /// When it was made, in milliseconds since 1970 by the function's clock.
@@ -53,9 +52,9 @@ mod tests {
             "a/AKIA0123456789ABCDEF".to_owned(),
         ];
         assert!(others.iter().all(|name| operation_in(name).is_none()));
-        let json = r#"{"Record":1,"UserName":"alice","Attempt":"x","Since":1767225600123,"AccessKeyId":"AKIA"}"#;
+        let json = r#"{"Record":1,"Attempt":"x","Since":1767225600123,"AccessKeyId":"AKIA"}"#;
         let record = Record::read(&format!("A sentence: {json}")).unwrap();
-        assert_eq!((&*record.user_name, record.doubt, record.access_key_id.as_deref()), ("alice", None, Some("AKIA")));
+        assert_eq!((record.doubt, record.access_key_id.as_deref()), (None, Some("AKIA")));
         for wrong in ["", "{}", r#"{"UserName":"alice","Serial":1}"#, &json.replace("\"Record\":1", "\"Record\":2")] {
             assert!(Record::read(wrong).is_none(), "{wrong}");
         }

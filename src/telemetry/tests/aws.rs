@@ -37,8 +37,8 @@ pub(super) struct Account {
     pub(super) keys: BTreeMap<String, String>,
     /// The value of each secret, by its name.
     pub(super) secrets: BTreeMap<String, String>,
-    /// When all keys were created, if not long ago.
-    pub(super) create_date: Option<String>,
+    /// The description of each record of CREATE, by its name, and whether it is scheduled for deletion.
+    pub(super) records: BTreeMap<String, (String, bool)>,
     /// How many keys were created.
     pub(super) created: usize,
     /// How often IAM shows no key, as it does for a while after one was created.
@@ -124,7 +124,7 @@ impl Account {
 
     /// The answer of IAM, in XML, or the code of its error.
     fn iam(&mut self, field: impl Fn(&str) -> String, operation: &str) -> Result<String, &'static str> {
-        let date = self.create_date.clone().unwrap_or_else(|| "2026-01-01T00:00:00Z".to_owned());
+        let date = "2026-01-01T00:00:00Z";
         match operation {
             "ListAccessKeys" if self.looks_without_keys > 0 && self.created > 0 => {
                 self.looks_without_keys -= 1;
@@ -160,6 +160,27 @@ impl Account {
         let name = body["SecretId"].as_str().or(body["Name"].as_str()).unwrap_or_default().to_owned();
         let missing = "ResourceNotFoundException";
         match operation {
+            // A record has no value.
+            "CreateSecret" if body["SecretString"].is_null() => {
+                let description = body["Description"].as_str().unwrap().to_owned();
+                let is_new = !self.records.contains_key(&name);
+                self.records.entry(name).or_insert((description, false));
+                if is_new { Ok(json!({})) } else { Err("ResourceExistsException") }
+            }
+            "UpdateSecret" if body["SecretString"].is_null() => {
+                let (description, _) = self.records.get_mut(&name).ok_or(missing)?;
+                body["Description"].as_str().unwrap().clone_into(description);
+                Ok(json!({}))
+            }
+            "DescribeSecret" => {
+                let (description, is_over) = self.records.get(&name).ok_or(missing)?;
+                Ok(json!({"Description": description, "DeletedDate": is_over.then_some(1)}))
+            }
+            "DeleteSecret" if self.records.contains_key(&name) => {
+                let (_, is_over) = self.records.get_mut(&name).ok_or(missing)?;
+                *is_over = true;
+                Ok(json!({}))
+            }
             "CreateSecret" | "UpdateSecret" => {
                 self.secrets.insert(name, body["SecretString"].as_str().unwrap().to_owned());
                 Ok(json!({}))

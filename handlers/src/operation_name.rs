@@ -1,5 +1,5 @@
-//! The name of an operation in the user agent of its calls to IAM. `CloudTrail` keeps the user agent of each call, so a person can
-//! find out which operation created a key. No handler decides anything by it.
+//! What names an operation: in the records of CREATE, and in the user agent of its calls to IAM. `CloudTrail` keeps the user agent
+//! of each call, so a person can find out which operation created a key. No handler decides anything by that.
 
 use access_key_schema::Request;
 use sha2::{Digest, Sha256};
@@ -10,15 +10,20 @@ pub(crate) const PREFIX: &str = "access-key-";
 /// How many hexadecimal digits follow. The SDK warns of names of more than 50 characters.
 const DIGITS: usize = 32;
 
-/// The name of the request's operation: the same in all its invocations, and another one in every other operation. Without a
-/// token nothing tells one operation from another. The token, by which CloudFormation speaks, cannot be told from it.
+/// The name of the request's operation in a user agent, or `None` as for [`digest`].
 #[must_use]
 pub fn app_name(request: &Request) -> Option<String> {
+    Some(format!("{PREFIX}{}", &digest(request)?[..DIGITS]))
+}
+
+/// The operation that the request is part of, in hexadecimal digits: the same in all its invocations, and others in every other
+/// operation. Without a token nothing tells one operation from another. The token, by which CloudFormation speaks, cannot be told
+/// from it.
+pub(crate) fn digest(request: &Request) -> Option<String> {
     let context = &request.context;
     let token = context.client_request_token.as_ref()?;
     let operation = serde_json::json!([context.stack_id, context.logical_resource_id, token]).to_string();
-    let digest = base16ct::lower::encode_string(&Sha256::digest(operation));
-    Some(format!("{PREFIX}{}", &digest[..DIGITS]))
+    Some(base16ct::lower::encode_string(&Sha256::digest(operation)))
 }
 
 #[cfg(test)]

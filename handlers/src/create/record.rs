@@ -1,0 +1,329 @@
+//! Who may create. An operation keeps a record of each attempt, and only the invocation that has made the newest one creates a key.
+//! One that finds a record waits for what comes of it, goes on with the key that it names, or lets CloudFormation call again. It
+//! never creates after it has waited: meanwhile the operation may be over, and nobody would hear of the key.
+
+use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent};
+use aws_smithy_types::DateTime;
+use futures_util::future::join_all;
+use tokio::join;
+
+use super::{
+    Create, Outcome,
+    failure::{Failure, Left},
+    preconditions::refuse_late_start,
+    rollback,
+};
+use crate::{
+    clock::Clock,
+    iam::KeyMetadata,
+    missing_key::{Whereabouts, undecided, whereabouts},
+    secret_store::{Note, Record},
+    stabilize::{CallbackContext, poll},
+    time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
+    user_keys::list_command,
+};
+
+/// The attempts of an operation, by their records.
+#[derive(Default)]
+pub(super) struct Attempts {
+    /// Those of other invocations, from the first on.
+    earlier: Vec<Record>,
+    /// The one of this invocation, if it has made the first.
+    held: Option<Record>,
+}
+
+/// What is to be done about the attempts before this one.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    /// Another invocation may be at work under the record with this number.
+    Wait(u32),
+    /// An invocation has created the key with this id, and stored its secret.
+    Adopt(String),
+    /// An invocation has created the key with this id, and ended before it was done.
+    Settle(Record, String),
+    /// There is no key that is known: the record with this number may be made, and then a key.
+    Create(u32),
+}
+
+impl Attempts {
+    /// What comes next. `own` is a key of which the store says that this operation created it.
+    pub(super) fn next_step(&self, own: Option<&str>, clock: &Clock) -> Step {
+        if self.held.is_none() {
+            match self.earlier.last() {
+                // The name is taken, and is not shown yet.
+                None => return Step::Wait(1),
+                Some(last) if !last.is_over && last.note.age(clock) < LEASE => return Step::Wait(last.number),
+                Some(_) => {}
+            }
+        }
+        let named = self.earlier.iter().rev().find_map(|record| Some((record, record.note.access_key_id.as_ref()?)));
+        match (named, own) {
+            (Some((record, id)), _) if record.is_over => Step::Adopt(id.clone()),
+            (Some((record, id)), _) => Step::Settle(record.clone(), id.clone()),
+            (None, Some(own)) => Step::Adopt(own.to_owned()),
+            (None, None) => Step::Create(self.earlier.last().map_or(1, |last| last.number + 1)),
+        }
+    }
+
+    /// When the first attempt began of which nobody knows what came, in milliseconds since 1970.
+    pub(super) fn doubt(&self) -> Option<u64> {
+        let noted = self.earlier.iter().filter_map(|record| record.note.doubt);
+        noted.chain(self.unknown().map(|record| record.note.since())).min()
+    }
+
+    /// The same, when one of these attempts has turned out to be the one that made a key.
+    fn doubt_of_others(&self) -> Option<u64> {
+        let is_one_of_several =
+            self.unknown().count() > 1 || self.earlier.iter().any(|record| record.note.doubt.is_some());
+        self.doubt().filter(|_| is_one_of_several || self.unknown().count() == 0)
+    }
+
+    /// The record that this invocation has made.
+    pub(super) fn held(&self) -> Option<Record> {
+        self.held.clone()
+    }
+
+    /// Takes note that the key of this record is gone, and the record over.
+    pub(super) fn settled(&mut self, settled: &Record) {
+        for record in self.earlier.iter_mut().filter(|record| record.is_same(settled)) {
+            record.is_over = true;
+            record.note.access_key_id = None;
+        }
+    }
+
+    /// The failure, with the key that the newest record names: its invocation may yet roll it back, or answer with it.
+    pub(super) fn named_in(&self, failure: Failure) -> Failure {
+        match self.earlier.iter().rev().find_map(|record| record.note.access_key_id.clone()) {
+            Some(id) => failure.leaving(Left::of_another_invocation(id)),
+            None => failure,
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Record> {
+        self.earlier.iter().filter(|record| !record.is_over)
+    }
+
+    fn unknown(&self) -> impl Iterator<Item = &Record> {
+        self.open().filter(|record| record.note.access_key_id.is_none())
+    }
+}
+
+impl Create<'_> {
+    /// Makes the operation's first record, or finds what is there, to the end.
+    ///
+    /// # Errors
+    /// As Secrets Manager's. What attempts there were before is not known then.
+    pub(super) async fn attempts(&self) -> Outcome<Attempts> {
+        let Self { services, request, .. } = *self;
+        let store = &services.secret_store;
+        let first = Record::new(1, Note::of(request, None, &services.clock));
+        if store.make_record(request, &first).await.map_err(Failure::without_record)? {
+            return Ok(Attempts { held: Some(first), ..Attempts::default() });
+        }
+        let mut attempts = Attempts::default();
+        let mut number = 1;
+        while let Some(record) = services
+            .deadline
+            .bound(store.record(request, number))
+            .await
+            .map_err(|error| attempts.named_in(Failure::without_record(error)))?
+        {
+            if record.is_same(&first) {
+                attempts.held = Some(record);
+                break;
+            }
+            attempts.earlier.push(record);
+            number += 1;
+        }
+        Ok(attempts)
+    }
+
+    /// Makes the next record, which keeps the doubt of those before it, so that these can be over.
+    ///
+    /// # Errors
+    /// - `ResourceConflict`: another invocation has made it.
+    /// - `NetworkFailure`: there is no time to create a key.
+    pub(super) async fn take_over(&self, attempts: &Attempts, number: u32) -> Outcome<Record> {
+        let Self { services, request, .. } = *self;
+        refuse_late_start(services.deadline).map_err(|error| Failure::from(error).doubting(attempts.doubt()))?;
+        let store = &services.secret_store;
+        let doubt = attempts.doubt();
+        let record = Record::new(number, Note::of(request, doubt, &services.clock));
+        let failed = |error: HandlerError| Failure::without_record(error).doubting(doubt);
+        if !store.make_record(request, &record).await.map_err(failed)? {
+            let there = store.record(request, number).await.map_err(failed)?;
+            if !there.as_ref().is_some_and(|there| there.is_same(&record)) {
+                let attempts = Attempts { earlier: there.into_iter().collect(), held: None };
+                return Err(attempts.named_in(self.taken(number)).doubting(doubt));
+            }
+        }
+        join_all(attempts.open().map(|open| self.close(Some(open)))).await;
+        Ok(record)
+    }
+
+    /// Waits for what comes of another invocation's attempt.
+    ///
+    /// # Errors
+    /// `ResourceConflict`: it has created nothing, or does not say.
+    pub(super) async fn wait_for(&self, number: u32) -> Outcome {
+        let Self { services, request, .. } = *self;
+        let is_known = |record: &Option<Record>| {
+            record.as_ref().is_some_and(|record| record.is_over || record.note.age(&services.clock) >= LEASE)
+        };
+        let mut attempts = Attempts::default();
+        let look = async || {
+            let seen = services.deadline.bound(services.secret_store.record(request, number)).await?;
+            attempts.earlier = seen.iter().cloned().collect();
+            Ok(seen)
+        };
+        let reason = "waiting for what comes of another invocation of this operation";
+        let seen = poll(services, reason, LEASE, TIME_TO_DELETE, is_known, look).await;
+        seen.map_err(|error| attempts.named_in(Failure::without_record(error)))?;
+        match attempts.next_step(None, &services.clock) {
+            Step::Adopt(id) => self.adopt(&attempts, &id).await,
+            _ => Err(attempts.named_in(self.taken(number)).doubting(attempts.doubt())),
+        }
+    }
+
+    /// The failure of an invocation that leaves the operation to another one.
+    pub(super) fn taken(&self, number: u32) -> Failure {
+        let Self { services, request, user } = *self;
+        let refusal = HandlerError::new(
+            HandlerErrorCode::ResourceConflict,
+            format!(
+                "Another invocation of this operation is creating the access key of user {user}, or ended before it could \
+                 say what came of it: its record {} is open. The next attempt, about a minute later, goes on with that key \
+                 or creates one. If no attempt follows, list the user's keys with: {}",
+                services.secret_store.record_name(request, number),
+                list_command(user)
+            ),
+        );
+        Failure::from(refusal).listing()
+    }
+
+    /// Goes on with the key that another invocation of this operation has created.
+    pub(super) async fn adopt(&self, attempts: &Attempts, id: &str) -> Outcome {
+        let doubt = attempts.doubt_of_others();
+        match self.lives(id).await {
+            Ok(true) => {}
+            Ok(false) => return Err(self.missing(attempts, id).await.doubting(doubt)),
+            Err(error) => return Err(not_rolled_back(error, id).doubting(doubt)),
+        }
+        self.go_on(attempts, id, doubt).await
+    }
+
+    /// The answer for a key that lives, and whose secret is stored. The records that are open are over.
+    async fn go_on(&self, attempts: &Attempts, id: &str, doubt: Option<u64>) -> Outcome {
+        let context = CallbackContext { doubt, ..CallbackContext::waiting_for(id, None) };
+        let close = join_all(attempts.open().chain(&attempts.held).map(|record| self.close(Some(record))));
+        join!(close, self.answer(&context)).1
+    }
+
+    /// Goes on with the key of an attempt that has ended before it was done, if its secret is stored; deletes it otherwise. The
+    /// record is the proof that it is this operation's.
+    pub(super) async fn settle(
+        &self,
+        attempts: &Attempts,
+        record: &Record,
+        id: &str,
+    ) -> Outcome<Option<ProgressEvent>> {
+        let Self { services, request, user } = *self;
+        let doubt = attempts.doubt();
+        let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
+        let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
+        if entry.is_some() && self.lives(id).await.map_err(failed)? {
+            return self.go_on(attempts, id, doubt).await.map(Some);
+        }
+        if !services.deadline.leaves(TIME_TO_DELETE) {
+            return Err(failed(undecided(id, user)));
+        }
+        let created = i64::try_from(record.note.since() / 1000).ok().map(DateTime::from_secs);
+        let key = KeyMetadata { id: id.to_owned(), status: request.desired.wanted_status(), created };
+        tracing::warn!(access_key_id = id, "deleting the key of an attempt that ended before it was done");
+        rollback::delete(self, &key, true).await.map_err(|(left, error)| {
+            let message =
+                "An earlier attempt of this operation ended before it was done, and what it left could not be deleted";
+            Failure::from(HandlerError { message: message.to_owned(), ..error }).leaving(left).doubting(doubt)
+        })?;
+        rollback::close(self, record).await;
+        Ok(None)
+    }
+
+    /// The failure of an operation whose key IAM does not know.
+    async fn missing(&self, attempts: &Attempts, id: &str) -> Failure {
+        let Self { services, user, .. } = *self;
+        let is_old = attempts.earlier.iter().all(|record| record.note.age(&services.clock) >= PROPAGATION);
+        let (place, entry) = join!(
+            services.deadline.bound(whereabouts(services, user, id)),
+            services.deadline.bound(services.secret_store.entry(id))
+        );
+        if !(is_old && matches!(place, Ok(Whereabouts::Nowhere)) && matches!(entry, Ok(None))) {
+            return not_rolled_back(undecided(id, user), id);
+        }
+        Failure::from(HandlerError::new(
+            HandlerErrorCode::InvalidRequest,
+            format!(
+                "This operation created access key {id} of user {user}, which has been deleted since. An operation \
+                 creates one key. For another one, deploy the stack again, or send a request with another token"
+            ),
+        ))
+    }
+}
+
+fn not_rolled_back(error: HandlerError, id: &str) -> Failure {
+    Failure::from(error).leaving(Left::Key { id: id.to_owned(), why: "it was not rolled back".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    const NOW: u64 = 1_000_000;
+    const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+    /// A record of this age, in seconds.
+    fn record(number: u32, age: u64, is_over: bool, key: Option<&str>) -> Record {
+        Record { number, note: Note::for_tests(1000 * (NOW - age), key), is_over }
+    }
+
+    fn step(earlier: &[Record], own: Option<&str>) -> (Step, Option<u64>) {
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW));
+        let attempts = Attempts { earlier: earlier.to_vec(), held: None };
+        (attempts.next_step(own, &clock), attempts.doubt().map(|since| NOW - since / 1000))
+    }
+
+    #[test]
+    fn an_invocation_creates_only_where_nobody_is_at_work_and_no_key_is_known() {
+        let adopted = || Step::Adopt(KEY.to_owned());
+        let settled = |record: &Record| Step::Settle(record.clone(), KEY.to_owned());
+        let abandoned = record(1, 70, false, Some(KEY));
+        let rows = [
+            // The name is taken, and not shown.
+            (vec![], None, Step::Wait(1), None),
+            (vec![record(1, 3, false, None)], None, Step::Wait(1), Some(3)),
+            (vec![record(1, 3, false, Some(KEY))], None, Step::Wait(1), None),
+            // Its holder may yet delete the key.
+            (vec![record(1, 3, false, None)], Some(KEY), Step::Wait(1), Some(3)),
+            (vec![record(1, 3, true, Some(KEY))], None, adopted(), None),
+            (vec![record(1, 3, true, None)], None, Step::Create(2), None),
+            (vec![record(1, 70, false, None)], None, Step::Create(2), Some(70)),
+            (vec![record(1, 70, false, None)], Some(KEY), adopted(), Some(70)),
+            (vec![abandoned.clone()], None, settled(&abandoned), None),
+            (vec![record(1, 200, false, None), record(2, 100, false, None)], None, Step::Create(3), Some(200)),
+            (vec![record(1, 200, false, None), record(2, 3, true, Some(KEY))], None, adopted(), Some(200)),
+            (vec![record(1, 200, false, None), record(2, 3, false, None)], Some(KEY), Step::Wait(2), Some(200)),
+        ];
+        for (earlier, own, wanted, doubt) in rows {
+            assert_eq!(step(&earlier, own), (wanted, doubt), "{earlier:?} {own:?}");
+        }
+    }
+
+    #[test]
+    fn the_attempt_that_turns_out_to_have_made_the_key_is_in_doubt_no_more() {
+        let doubt = |earlier: Vec<Record>| Attempts { earlier, held: None }.doubt_of_others().is_some();
+        assert!(!doubt(vec![record(1, 70, false, None)]));
+        assert!(doubt(vec![record(1, 200, false, None), record(2, 100, false, None)]));
+    }
+}
