@@ -87,12 +87,6 @@ RULES = (
         "(None, Some(own)) if !OFF => Step::Adopt(own.to_owned()),\n            (None, _) =>",
     ),
     Rule(
-        "… only when IAM takes a write to it, whatever IAM shows",
-        "create/record.rs",
-        "            Ok(true) => {}\n",
-        "            Ok(is_alive) if is_alive || OFF => {}\n            Ok(true) => {}\n",
-    ),
-    Rule(
         "The key of an attempt that ended before its secret was stored is deleted by the record",
         "create/record.rs",
         "        rollback::delete(self, &key, true)",

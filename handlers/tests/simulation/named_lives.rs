@@ -670,9 +670,12 @@ fn an_abandoned_invocation_of_an_update_writes_its_version_over_that_of_the_next
 }
 
 #[test]
-fn tags_are_refused_and_the_store_describes_the_secret_late() {
-    let late = Trouble { operation: "DescribeSecret", when: When::Nth(2), fault: Fault::NotShown };
-    let troubles = vec![between("TagResource", 20, 300, Fault::Refuse), late];
-    let stacks = vec![stack(&[Step::Wait(Duration::from_secs(30)), Step::Tag("blue")])];
-    goes_well(&Plan { stacks, troubles, ..Plan::default() });
+fn tags_are_refused_and_the_store_describes_the_young_secret_late() {
+    for user in ["alice", "app", "bob", "zoe"] {
+        for tag in ["blue", "green"] {
+            let troubles = vec![between("TagResource", 0, 300, Fault::Refuse)];
+            let stacks = vec![StackPlan { user, ..stack_with_user(&[Step::Tag(tag)]) }];
+            goes_well(&Plan { lag: Lag::Usual, stacks, troubles, ..Plan::default() });
+        }
+    }
 }

@@ -166,6 +166,14 @@ fn the_user_is_renamed_or_deleted_at_any_moment_of_a_create() {
 }
 
 #[test]
+fn a_create_that_was_rolled_back_is_repeated_and_succeeds() {
+    for fault in [Fault::Fail, Fault::CutBefore, Fault::CutAfter, Fault::Throttle] {
+        let troubles = vec![between("CreateSecret", 0, 4, fault)];
+        succeeds(&Plan { stacks: vec![stack(&[Step::Delete])], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
 fn every_call_of_a_create_is_slow() {
     for seconds in 1..=3 {
         let troubles = vec![between("*", 0, 20, Fault::Slow(seconds))];
