@@ -28,6 +28,7 @@ use crate::{
     Services,
     iam::{CreatedKey, KeyMetadata},
     missing_key::undecided,
+    operation_name::app_name,
     panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::success,
@@ -41,7 +42,7 @@ use crate::{
 };
 
 use failure::{Failure, Left};
-use record::Step;
+use record::{Attempts, Step};
 use rollback::Unfinished;
 
 /// What a step of a CREATE comes to.
@@ -53,6 +54,8 @@ struct Create<'a> {
     services: &'a Services,
     request: &'a Request,
     user: &'a UserName,
+    /// The name of the operation in the user agent of its calls to IAM.
+    app_name: Option<&'a str>,
 }
 
 /// A key that IAM and the store both show, from the places where READ looks.
@@ -64,8 +67,13 @@ struct Shown {
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
-    let create = Create { services, request, user: request.user_name()? };
-    let outcome = match CallbackContext::of(request)? {
+    let context = CallbackContext::of(request)?;
+    let app_name = match &context {
+        Some(context) => context.app_name.clone(),
+        None => app_name(request),
+    };
+    let create = Create { services, request, user: request.user_name()?, app_name: app_name.as_deref() };
+    let outcome = match context {
         None => {
             let pgp_key = create.validate()?;
             create.begin(pgp_key).await
@@ -91,32 +99,47 @@ impl Create<'_> {
     }
 
     /// Creates a key, or goes on with the one that an earlier invocation of this operation has created.
+    ///
+    /// The state of all these calls is large, so it goes to the heap, branch by branch.
     async fn begin(&self, pgp_key: Option<PgpKey>) -> Outcome {
         if self.request.context.client_request_token.is_none() {
             // Nothing tells a repetition from another operation, so there is nothing to keep a record for.
             return self.create_access_key(self.keys_of_user().await, pgp_key, None).await;
         }
-        let (attempts, keys) = join!(self.attempts(), self.keys_of_user());
+        let (attempts, keys) = join!(Box::pin(self.attempts()), Box::pin(self.keys_of_user()));
         let mut attempts = attempts?;
-        let own = keys.iter().flatten().find(|key| key.is_by(self.request)).map(|key| key.metadata.id.clone());
+        let outcome = Box::pin(self.follow(&mut attempts, keys, pgp_key)).await;
+        if let Err(failure) = &outcome
+            && !failure.is_retriable()
+        {
+            attempts.open().for_each(|record| self.warn_of_open(record, failure.error()));
+        }
+        outcome
+    }
+
+    /// Does what the attempts before this one leave to do.
+    async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
+        let mut own = keys.iter().flatten().find(|key| key.is_by(self.request)).map(|key| key.metadata.id.clone());
         if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
-            if let Some(event) = self.settle(&attempts, &record, &id).await? {
+            if let Some(event) = Box::pin(self.settle(attempts, &record, &id)).await? {
                 return Ok(event);
             }
             attempts.settled(&record);
+            own = None;
         }
         match attempts.next_step(own.as_deref(), &self.services.clock) {
-            Step::Wait(number) => self.wait_for(number).await,
+            Step::Wait(number) => Box::pin(self.wait_for(attempts, number)).await,
             Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
-            Step::Adopt(id) => self.adopt(&attempts, &id).await,
+            Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
             Step::Create(number) => {
                 let doubt = attempts.doubt();
                 let record = match (attempts.held(), &keys) {
                     (Some(record), _) => record,
-                    (None, Ok(_)) => self.take_over(&attempts, number).await?,
+                    (None, Ok(_)) => self.take_over(attempts, number).await?,
                     (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
                 };
-                self.create_access_key(keys, pgp_key, Some(record)).await.map_err(|failure| failure.doubting(doubt))
+                let created = Box::pin(self.create_access_key(keys, pgp_key, Some(record))).await;
+                created.map_err(|failure| failure.doubting(doubt))
             }
         }
     }
@@ -125,7 +148,7 @@ impl Create<'_> {
     async fn keys_of_user(&self) -> Result<Vec<UserKey>> {
         let start = Instant::now();
         loop {
-            match user_keys(self.services, self.user).await {
+            match self.services.deadline.bound(user_keys(self.services, self.user)).await {
                 Err(error) if start.elapsed() < NEW_USER_WAIT && preconditions::is_user_new(&error) => {
                     pause("waiting until IAM knows the new user").await;
                 }
@@ -142,7 +165,7 @@ impl Create<'_> {
         record: Option<Record>,
     ) -> Outcome {
         match self.try_to_create(keys, pgp_key).await {
-            Ok((created, encryption_key)) => self.finish(record, created, encryption_key.as_ref()).await,
+            Ok((created, encryption_key)) => Box::pin(self.finish(record, created, encryption_key.as_ref())).await,
             Err(failure) => {
                 // Of a call without an answer, the record keeps the question.
                 if !failure.is_outcome_unknown() {
@@ -158,7 +181,7 @@ impl Create<'_> {
         keys: Result<Vec<UserKey>>,
         pgp_key: Option<PgpKey>,
     ) -> Outcome<(CreatedKey, Option<EncryptionKey>)> {
-        let Self { services, request, user } = *self;
+        let Self { services, request, user, .. } = *self;
         preconditions::refuse_lowered_serial(request, &keys?)?;
         // A retry whose key exists already needs no OpenPGP key, so Keybase is asked, and an expired one refused, only now.
         let encryption_key = match pgp_key {
@@ -211,8 +234,7 @@ impl Create<'_> {
         if let Err(unfinished) = contain_panics(stored).await {
             return Err(rollback::roll_back(self, record.as_ref(), &metadata, unfinished).await);
         }
-        let doubt = record.as_ref().and_then(|record| record.note.doubt);
-        let context = CallbackContext { doubt, ..CallbackContext::waiting_for(&metadata.id, None) };
+        let context = self.context(&metadata.id, record.as_ref().and_then(|record| record.note.doubt));
         let ((), event) = join!(self.close(record.as_ref()), self.answer(&context));
         event
     }
@@ -246,11 +268,17 @@ impl Create<'_> {
         Ok(())
     }
 
+    /// What the looks at a key begin with, and a callback goes on with.
+    fn context(&self, id: &str, doubt: Option<u64>) -> CallbackContext {
+        let app_name = doubt.and(self.app_name).map(ToOwned::to_owned);
+        CallbackContext { doubt, app_name, ..CallbackContext::waiting_for(id, None) }
+    }
+
     /// Marks the record as over, if there is one. If that fails, it stays open, and a WARN line names it.
     async fn close(&self, record: Option<&Record>) {
         let Self { services, request, .. } = *self;
         let Some(record) = record else { return };
-        let closed = match services.deadline.refuse_late_write() {
+        let closed = match services.deadline.refuse_late_write(1) {
             Ok(()) => services.secret_store.close_record(request, record).await,
             late => late,
         };
@@ -313,41 +341,44 @@ impl Create<'_> {
     async fn set_initial_status(&self, id: &str) -> Result<()> {
         match self.request.desired.wanted_status() {
             Status::Active => Ok(()),
-            Status::Inactive => self.set_status(id).await,
+            Status::Inactive => self.deactivate(id).await,
         }
     }
 
-    /// Sets the status that the template declares. IAM may not know the user or the key yet: what passes is left to the
-    /// looks that follow.
-    async fn set_status(&self, id: &str) -> Result<()> {
-        let status = self.request.desired.wanted_status();
-        match self.services.iam.update_access_key(self.user, id, status).await {
+    /// Deactivates the key. IAM may not know the user or the key yet: what passes is left to the looks that follow.
+    async fn deactivate(&self, id: &str) -> Result<()> {
+        match self.services.iam.update_access_key(self.user, id, Status::Inactive).await {
             Err(error) if error.is_not_found() => Ok(()),
             outcome => unless_retriable(outcome).map(drop),
         }
     }
 
-    /// Whether IAM takes a write to a key that another invocation created, which sets its status as well. IAM may go on showing a
-    /// key that was rolled back, but takes no write to it.
+    /// Whether IAM takes a write to a key of an attempt that has ended. IAM may go on showing a key that was rolled back, but takes
+    /// no write to it. The write changes nothing, unless the template wants the key inactive.
     ///
     /// # Errors
     /// A code that CloudFormation retries: there is no time to find out, or IAM fails. `AccessDenied`: the role may not write.
     async fn lives(&self, id: &str) -> Result<bool> {
-        let Self { services, request, user } = *self;
+        let Self { services, request, user, .. } = *self;
         if !services.deadline.leaves(TIME_TO_GO_ON) {
             return Err(undecided(id, user));
         }
-        let status = request.desired.wanted_status();
         let mut failure = None;
-        let write = async || match services.iam.update_access_key(user, id, status).await {
+        let write = async || {
+            let Some(key) = services.iam.find_access_key(user, id).await? else { return Ok(false) };
+            let status =
+                if request.desired.wanted_status() == Status::Inactive { Status::Inactive } else { key.status };
+            services.iam.update_access_key(user, id, status).await.map(|()| true)
+        };
+        let write = async || match write().await {
             Err(error) if error.is_not_found() => Ok(Some(false)),
             Err(error) if error.code.is_retriable() => {
                 failure = Some(error);
                 Ok(None)
             }
-            outcome => outcome.map(|()| Some(true)),
+            outcome => outcome.map(Some),
         };
-        let reason = "waiting until IAM takes a write to the key that the record names";
+        let reason = "waiting until IAM takes a write to the key of an attempt that has ended";
         let reserve = TIME_TO_GO_ON.saturating_sub(LOOK_TIME);
         let written = poll(services, reason, STABILIZE_WAIT, reserve, |written| *written == Some(true), write);
         let written: Option<bool> = written.await?;
@@ -358,7 +389,7 @@ impl Create<'_> {
     /// and its rollback deletes it.
     async fn answer(&self, context: &CallbackContext) -> Outcome {
         let id = context.access_key_id.clone();
-        match contain_panics(self.show(context)).await {
+        match contain_panics(Box::pin(self.show(context))).await {
             Err(failure) if !failure.is_not_found() => {
                 let left = Left::Key { id, why: "it was not rolled back".to_owned() };
                 Err(failure.leaving(left).doubting(context.doubt))
@@ -369,7 +400,7 @@ impl Create<'_> {
 
     /// The answer, once READ would give the same; until then, a callback.
     async fn show(&self, context: &CallbackContext) -> Outcome {
-        let Self { services, request, user } = *self;
+        let Self { services, request, user, .. } = *self;
         let reason = "waiting until IAM and the store show the new key";
         let look = async || self.look(context).await;
         let shown = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
@@ -388,17 +419,19 @@ impl Create<'_> {
     async fn look(&self, context: &CallbackContext) -> Result<Option<Shown>> {
         let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(context)).await else { return Ok(None) };
         let shown = shown?;
-        let is_as_wanted = |shown: &Shown| shown.key.status == self.request.desired.wanted_status();
-        if shown.as_ref().is_none_or(is_as_wanted) || !self.services.deadline.leaves(OPERATION_TIMEOUT) {
-            return Ok(shown.filter(is_as_wanted));
+        // IAM creates keys Active. One that is Inactive, and is not to be, somebody has deactivated: it may have leaked.
+        let is_done =
+            |shown: &Shown| [shown.key.status, Status::Active].contains(&self.request.desired.wanted_status());
+        if shown.as_ref().is_none_or(is_done) || !self.services.deadline.leaves(OPERATION_TIMEOUT * 2) {
+            return Ok(shown.filter(is_done));
         }
-        self.set_status(&context.access_key_id).await?;
+        self.deactivate(&context.access_key_id).await?;
         Ok(None)
     }
 
     /// The key, from the places where READ looks.
     async fn see(&self, context: &CallbackContext) -> Result<Option<Shown>> {
-        let Self { services, request, user } = *self;
+        let Self { services, request, user, .. } = *self;
         let id = &context.access_key_id;
         let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
         let listed = match listed {

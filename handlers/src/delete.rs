@@ -112,7 +112,10 @@ pub(crate) async fn delete_access_key(
         if !services.deadline.leaves(TIME_TO_DELETE_AGAIN) {
             return Err(undecided(id, &user));
         }
-        let (place, entry) = join!(whereabouts(services, &user, id), services.secret_store.entry(id));
+        let (place, entry) = join!(
+            services.deadline.bound(whereabouts(services, &user, id)),
+            services.deadline.bound(services.secret_store.entry(id))
+        );
         // What the store does not tell is no reason to give up.
         let entry = entry.ok().flatten();
         let clock = &services.clock;

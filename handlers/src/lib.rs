@@ -61,8 +61,7 @@ pub struct Services {
 /// so they are simply given up when the invocation's time is over; the others watch the deadline themselves.
 pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let outcome = match request.action {
-        // Its state is large: it goes to the heap.
-        Action::Create => Box::pin(create::create(services, request)).await,
+        Action::Create => create::create(services, request).await,
         Action::Read => services.deadline.bound(read::read(services, request)).await,
         Action::Update => update::update(services, request).await,
         Action::Delete => delete::delete(services, request).await,

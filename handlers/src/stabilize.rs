@@ -35,13 +35,16 @@ pub(crate) struct CallbackContext {
     #[serde_as(deserialize_as = "Option<WholeNumber>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) doubt: Option<u64>,
+    /// The name of the operation in the user agent of that attempt: a callback may have another token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app_name: Option<String>,
 }
 
 impl CallbackContext {
     /// What an operation's first invocation waits for: IAM, and the store to show this version of the secret, if one was
     /// written.
     pub(crate) fn waiting_for(id: &str, secret_version: Option<String>) -> Self {
-        Self { access_key_id: id.to_owned(), invocations: 0, secret_version, doubt: None }
+        Self { access_key_id: id.to_owned(), invocations: 0, secret_version, doubt: None, app_name: None }
     }
 
     /// The context that the request carries; none in an operation's first invocation.
@@ -116,10 +119,9 @@ pub(crate) fn call_again(
     }
     tracing::info!(access_key_id = id, invocations, "waiting for AWS to show the outcome");
     let model = AccessKey { id: Some(id.to_owned()), user_name: Some(user.clone()), ..request.desired.declared() };
-    let (secret_version, doubt) =
-        context.map(|context| (context.secret_version.clone(), context.doubt)).unwrap_or_default();
-    let context = json!(CallbackContext { access_key_id: id.to_owned(), invocations, secret_version, doubt });
-    Ok(ProgressEvent::in_progress(model, context, CALLBACK_DELAY_SECONDS))
+    let context = context.cloned().unwrap_or_else(|| CallbackContext::waiting_for(id, None));
+    let context = CallbackContext { access_key_id: id.to_owned(), invocations, ..context };
+    Ok(ProgressEvent::in_progress(model, json!(context), CALLBACK_DELAY_SECONDS))
 }
 
 #[cfg(test)]

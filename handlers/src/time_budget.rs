@@ -75,9 +75,10 @@ pub(crate) const READ_WAIT: Duration = Duration::from_secs(12);
 /// be read.
 pub(crate) const SUSPECT_AGE: Duration = Duration::from_mins(15);
 
-/// How long the record of an attempt may belong to an invocation that is at work: as long as an invocation may run, by clocks that
-/// differ. After that the invocation has ended, and IAM and the store show what it has done.
-pub(crate) const LEASE: Duration = WRITE_LIMIT.saturating_add(ANSWER_TIME).saturating_add(CLOCK_SKEW);
+/// How long the record of an attempt may belong to an invocation that is at work: as long as an invocation may run, by two clocks
+/// that differ from IAM's. After that the invocation has ended. What it made, it made in its first seconds, so IAM and the store
+/// show that by then; a deletion of its last seconds they may not show yet.
+pub(crate) const LEASE: Duration = WRITE_LIMIT.saturating_add(ANSWER_TIME).saturating_add(CLOCK_SKEW.saturating_mul(2));
 
 /// How far IAM's clock and ours may differ.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -105,8 +106,8 @@ pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INT
 /// status was refused, and for the rollback.
 pub(crate) const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(ROLLBACK_TIME);
 
-/// What must be left of an invocation to go on with a key that another one created: the time for a write to it, for asking
-/// whether its user is new, and for one look.
+/// What must be left of an invocation to find out whether a key lives that another one created, and to go on with it: the time for
+/// a write to it, for asking whether its user is new, and for one look.
 pub(crate) const TIME_TO_GO_ON: Duration = OPERATION_TIMEOUT.saturating_mul(2).saturating_add(LOOK_TIME);
 
 /// What must be left of an invocation to find out about a key that could not be deleted, to try once more, and to
@@ -158,13 +159,13 @@ impl Deadline {
         })
     }
 
-    /// Refuses to begin a write that might not end in time, and may not be given up. For work that can be done again from its
-    /// beginning.
+    /// Refuses to begin a write of so many calls that might not end in time, and may not be given up. For work that can be done
+    /// again from its beginning.
     ///
     /// # Errors
-    /// `NetworkFailure`, which CloudFormation retries: less than the time of a call is left.
-    pub(crate) fn refuse_late_write(self) -> Result<()> {
-        if self.leaves(OPERATION_TIMEOUT) {
+    /// `NetworkFailure`, which CloudFormation retries: less than the time of these calls is left.
+    pub(crate) fn refuse_late_write(self, calls: u32) -> Result<()> {
+        if self.leaves(OPERATION_TIMEOUT * calls) {
             return Ok(());
         }
         Err(HandlerError::new(
@@ -191,8 +192,10 @@ mod tests {
         let list_keys_and_their_secrets = calls(2) + KEYBASE_TIMEOUT;
         let create_store_explain_roll_back = calls(1) + calls(1) + calls(1) + ROLLBACK_TIME;
         assert_eq!(create_store_explain_roll_back, TIME_TO_CREATE);
-        // Or one look, which may set the status.
-        assert!(calls(2) <= ROLLBACK_TIME);
+        // Or one look, after which the status is set if there is time.
+        assert!(LOOK_TIME <= ROLLBACK_TIME);
+        // What an invocation makes is old enough to be shown when its record counts as abandoned.
+        assert!(WRITE_LIMIT + calls(2) + PROPAGATION <= LEASE + TIME_TO_CREATE);
         assert!(TIME_TO_CREATE <= WRITE_LIMIT, "{TIME_TO_CREATE:?}");
         assert!(list_keys_and_their_secrets <= WRITE_LIMIT);
         // UPDATE looks at the clock before each of its writes, and gives up its reads at the deadline. As long as no call is

@@ -120,7 +120,8 @@ impl Update<'_> {
     async fn set_status(&self, status: Status) -> Result<UserName> {
         let Self { services, id, .. } = self;
         let set = async |user: &UserName| {
-            services.deadline.refuse_late_write()?;
+            // A denial takes a second call, which finds out why.
+            services.deadline.refuse_late_write(2)?;
             services.iam.update_access_key(user, id, status).await.map(Some)
         };
         match self.until_known(Purpose::Write, set).await {

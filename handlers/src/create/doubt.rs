@@ -34,7 +34,7 @@ fn created_since(mut keys: Vec<KeyMetadata>, since: u64) -> Vec<KeyMetadata> {
 
 /// The failure, with the keys that an attempt before has made, or may have made, and that are not told of yet.
 pub(super) async fn with_doubtful_keys(create: &Create<'_>, failure: Failure) -> Failure {
-    let Create { services, request, user } = *create;
+    let Create { services, request, user, .. } = *create;
     let since = match failure.doubt() {
         Doubt::None => return failure,
         Doubt::Since(since) => since,

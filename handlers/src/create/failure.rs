@@ -6,7 +6,6 @@ use access_key_schema::{HandlerError, HandlerErrorCode};
 use super::Create;
 use crate::{
     iam::KeyMetadata,
-    operation_name::app_name,
     user_keys::{delete_command, list_command, with_command},
 };
 
@@ -108,6 +107,11 @@ impl Failure {
         &self.error
     }
 
+    /// Whether CloudFormation calls again.
+    pub(super) fn is_retriable(&self) -> bool {
+        self.may_be_retried && self.error.code.is_retriable()
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.error.is_not_found()
     }
@@ -139,7 +143,7 @@ impl Failure {
 
 /// What to do about keys of which this type cannot tell whose they are, before the commands that delete them.
 fn find_out(create: &Create<'_>) -> String {
-    let is_left = match app_name(create.request) {
+    let is_left = match create.app_name {
         Some(name) => format!("that user agent has app/{name}, which stands for this operation"),
         None => "it is nobody's".to_owned(),
     };
@@ -169,7 +173,7 @@ impl Left {
 
     /// What is left in words, with the command; and a WARN line.
     pub(super) fn tell(&self, create: &Create<'_>) -> String {
-        let Create { services, user, request } = *create;
+        let Create { services, user, request, .. } = *create;
         let (list, name) = (list_command(user), user.as_str());
         match self {
             Self::Nothing => "The new access key was rolled back".to_owned(),

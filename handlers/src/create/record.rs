@@ -2,7 +2,7 @@
 //! One that finds a record waits for what comes of it, goes on with the key that it names, or lets CloudFormation call again. It
 //! never creates after it has waited: meanwhile the operation may be over, and nobody would hear of the key.
 
-use access_key_schema::{HandlerError, HandlerErrorCode, ProgressEvent};
+use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, ProgressEvent, Result};
 use aws_smithy_types::DateTime;
 use futures_util::future::join_all;
 use tokio::join;
@@ -17,8 +17,8 @@ use crate::{
     clock::Clock,
     iam::KeyMetadata,
     missing_key::{Whereabouts, undecided, whereabouts},
-    secret_store::{Note, Record},
-    stabilize::{CallbackContext, poll},
+    secret_store::{Note, Record, Unstored},
+    stabilize::poll,
     time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
     user_keys::list_command,
 };
@@ -60,27 +60,38 @@ impl Attempts {
         match (named, own) {
             (Some((record, id)), _) if record.is_over => Step::Adopt(id.clone()),
             (Some((record, id)), _) => Step::Settle(record.clone(), id.clone()),
-            (None, Some(own)) => Step::Adopt(own.to_owned()),
-            (None, None) => Step::Create(self.earlier.last().map_or(1, |last| last.number + 1)),
+            (None, Some(own)) if let Some(record) = self.unknown().last() => {
+                Step::Settle(record.clone(), own.to_owned())
+            }
+            // Of an attempt whose record is gone, or of a release that kept none.
+            (None, Some(own)) if self.held.is_some() || self.doubt().is_some() => Step::Adopt(own.to_owned()),
+            // A key that is shown although it was rolled back is none.
+            (None, _) => Step::Create(self.earlier.last().map_or(1, |last| last.number + 1)),
         }
     }
 
     /// When the first attempt began of which nobody knows what came, in milliseconds since 1970.
     pub(super) fn doubt(&self) -> Option<u64> {
-        let noted = self.earlier.iter().filter_map(|record| record.note.doubt);
-        noted.chain(self.unknown().map(|record| record.note.since())).min()
+        self.doubt_beside(None)
     }
 
-    /// The same, when one of these attempts has turned out to be the one that made a key.
-    fn doubt_of_others(&self) -> Option<u64> {
-        let is_one_of_several =
-            self.unknown().count() > 1 || self.earlier.iter().any(|record| record.note.doubt.is_some());
-        self.doubt().filter(|_| is_one_of_several || self.unknown().count() == 0)
+    /// The same, when this attempt has turned out to be the one that made a key.
+    fn doubt_beside(&self, maker: Option<&Record>) -> Option<u64> {
+        let noted = self.earlier.iter().filter_map(|record| record.note.doubt);
+        let others = self.unknown().filter(|record| maker.is_none_or(|maker| !maker.is_same(record)));
+        noted.chain(others.map(|record| record.note.since())).min()
     }
 
     /// The record that this invocation has made.
     pub(super) fn held(&self) -> Option<Record> {
         self.held.clone()
+    }
+
+    /// Takes note of what the newest record says by now.
+    fn saw(&mut self, newest: Option<Record>) {
+        let Some(newest) = newest else { return };
+        self.earlier.retain(|record| record.number != newest.number);
+        self.earlier.push(newest);
     }
 
     /// Takes note that the key of this record is gone, and the record over.
@@ -99,7 +110,8 @@ impl Attempts {
         }
     }
 
-    fn open(&self) -> impl Iterator<Item = &Record> {
+    /// Those of other invocations that are not over.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Record> {
         self.earlier.iter().filter(|record| !record.is_over)
     }
 
@@ -117,25 +129,38 @@ impl Create<'_> {
         let Self { services, request, .. } = *self;
         let store = &services.secret_store;
         let first = Record::new(1, Note::of(request, None, &services.clock));
-        if store.make_record(request, &first).await.map_err(Failure::without_record)? {
+        if self.make(&first).await.map_err(Failure::without_record)? {
             return Ok(Attempts { held: Some(first), ..Attempts::default() });
         }
         let mut attempts = Attempts::default();
         let mut number = 1;
-        while let Some(record) = services
-            .deadline
-            .bound(store.record(request, number))
-            .await
-            .map_err(|error| attempts.named_in(Failure::without_record(error)))?
-        {
+        let failed = |attempts: &Attempts, error: HandlerError| {
+            if !error.code.is_retriable() {
+                self.warn_of_open(attempts.earlier.last().unwrap_or(&first), &error);
+            }
+            attempts.named_in(Failure::without_record(error))
+        };
+        loop {
+            let read = services.deadline.bound(store.record(request, number)).await;
+            let Some(record) = read.map_err(|error| failed(&attempts, error))? else { return Ok(attempts) };
             if record.is_same(&first) {
                 attempts.held = Some(record);
-                break;
+                return Ok(attempts);
             }
             attempts.earlier.push(record);
             number += 1;
         }
-        Ok(attempts)
+    }
+
+    /// Makes the record. Returns whether this call has.
+    async fn make(&self, record: &Record) -> Result<bool> {
+        let made = self.services.secret_store.make_record(self.request, record).await;
+        made.map_err(|Unstored { error, may_be_stored }| {
+            if may_be_stored && !error.code.is_retriable() {
+                self.warn_of_open(record, &error);
+            }
+            error
+        })
     }
 
     /// Makes the next record, which keeps the doubt of those before it, so that these can be over.
@@ -143,21 +168,21 @@ impl Create<'_> {
     /// # Errors
     /// - `ResourceConflict`: another invocation has made it.
     /// - `NetworkFailure`: there is no time to create a key.
-    pub(super) async fn take_over(&self, attempts: &Attempts, number: u32) -> Outcome<Record> {
+    pub(super) async fn take_over(&self, attempts: &mut Attempts, number: u32) -> Outcome<Record> {
         let Self { services, request, .. } = *self;
         refuse_late_start(services.deadline).map_err(|error| Failure::from(error).doubting(attempts.doubt()))?;
         let store = &services.secret_store;
         let doubt = attempts.doubt();
         let record = Record::new(number, Note::of(request, doubt, &services.clock));
         let failed = |error: HandlerError| Failure::without_record(error).doubting(doubt);
-        if !store.make_record(request, &record).await.map_err(failed)? {
+        if !self.make(&record).await.map_err(failed)? {
             let there = store.record(request, number).await.map_err(failed)?;
             if !there.as_ref().is_some_and(|there| there.is_same(&record)) {
                 let attempts = Attempts { earlier: there.into_iter().collect(), held: None };
                 return Err(attempts.named_in(self.taken(number)).doubting(doubt));
             }
         }
-        join_all(attempts.open().map(|open| self.close(Some(open)))).await;
+        self.close_all(attempts).await;
         Ok(record)
     }
 
@@ -165,29 +190,32 @@ impl Create<'_> {
     ///
     /// # Errors
     /// `ResourceConflict`: it has created nothing, or does not say.
-    pub(super) async fn wait_for(&self, number: u32) -> Outcome {
+    pub(super) async fn wait_for(&self, attempts: &mut Attempts, number: u32) -> Outcome {
         let Self { services, request, .. } = *self;
         let is_known = |record: &Option<Record>| {
             record.as_ref().is_some_and(|record| record.is_over || record.note.age(&services.clock) >= LEASE)
         };
-        let mut attempts = Attempts::default();
         let look = async || {
             let seen = services.deadline.bound(services.secret_store.record(request, number)).await?;
-            attempts.earlier = seen.iter().cloned().collect();
-            Ok(seen)
+            attempts.saw(seen.clone());
+            Ok::<_, HandlerError>(seen)
         };
         let reason = "waiting for what comes of another invocation of this operation";
-        let seen = poll(services, reason, LEASE, TIME_TO_DELETE, is_known, look).await;
-        seen.map_err(|error| attempts.named_in(Failure::without_record(error)))?;
+        if let Err(error) = poll(services, reason, LEASE, TIME_TO_DELETE, is_known, look).await {
+            if attempts.earlier.is_empty() && !error.code.is_retriable() {
+                self.warn_of_open(&Record::new(number, Note::of(request, None, &services.clock)), &error);
+            }
+            return Err(attempts.named_in(Failure::without_record(error)));
+        }
         match attempts.next_step(None, &services.clock) {
-            Step::Adopt(id) => self.adopt(&attempts, &id).await,
+            Step::Adopt(id) => self.adopt(attempts, &id).await,
             _ => Err(attempts.named_in(self.taken(number)).doubting(attempts.doubt())),
         }
     }
 
     /// The failure of an invocation that leaves the operation to another one.
     pub(super) fn taken(&self, number: u32) -> Failure {
-        let Self { services, request, user } = *self;
+        let Self { services, request, user, .. } = *self;
         let refusal = HandlerError::new(
             HandlerErrorCode::ResourceConflict,
             format!(
@@ -202,33 +230,66 @@ impl Create<'_> {
     }
 
     /// Goes on with the key that another invocation of this operation has created.
-    pub(super) async fn adopt(&self, attempts: &Attempts, id: &str) -> Outcome {
-        let doubt = attempts.doubt_of_others();
-        match self.lives(id).await {
-            Ok(true) => {}
-            Ok(false) => return Err(self.missing(attempts, id).await.doubting(doubt)),
-            Err(error) => return Err(not_rolled_back(error, id).doubting(doubt)),
+    pub(super) async fn adopt(&self, attempts: &mut Attempts, id: &str) -> Outcome {
+        let doubt = attempts.doubt();
+        let event = self.go_on(attempts, id, doubt).await?;
+        if event.status == OperationStatus::InProgress && self.is_deleted(attempts, id).await {
+            return Err(self.deleted_since(id));
         }
-        self.go_on(attempts, id, doubt).await
+        Ok(event)
     }
 
-    /// The answer for a key that lives, and whose secret is stored. The records that are open are over.
-    async fn go_on(&self, attempts: &Attempts, id: &str, doubt: Option<u64>) -> Outcome {
-        let context = CallbackContext { doubt, ..CallbackContext::waiting_for(id, None) };
-        let close = join_all(attempts.open().chain(&attempts.held).map(|record| self.close(Some(record))));
+    /// The answer for a key whose secret is stored. The records that are open are over, unless CloudFormation calls again for what
+    /// they say.
+    async fn go_on(&self, attempts: &mut Attempts, id: &str, doubt: Option<u64>) -> Outcome {
+        let context = self.context(id, doubt);
+        let close = async {
+            self.close_all(attempts).await;
+            if let Some(held) = &attempts.held {
+                self.close_held(held, id).await;
+            }
+        };
         join!(close, self.answer(&context)).1
     }
 
+    async fn close_all(&self, attempts: &mut Attempts) {
+        join_all(attempts.open().map(|record| self.close(Some(record)))).await;
+        attempts.earlier.iter_mut().for_each(|record| record.is_over = true);
+    }
+
+    /// Marks the record of this invocation as over, which has found a key of an attempt without a record.
+    async fn close_held(&self, held: &Record, id: &str) {
+        let record = held.clone().naming(id);
+        match self.services.secret_store.write_record(self.request, &record).await {
+            Ok(()) => self.close(Some(&record)).await,
+            Err(failure) => self.warn_of_open(&record, &failure),
+        }
+    }
+
     /// Goes on with the key of an attempt that has ended before it was done, if its secret is stored; deletes it otherwise. The
-    /// record is the proof that it is this operation's.
+    /// record, or the stored secret, is the proof that it is this operation's.
     pub(super) async fn settle(
         &self,
-        attempts: &Attempts,
+        attempts: &mut Attempts,
         record: &Record,
         id: &str,
     ) -> Outcome<Option<ProgressEvent>> {
-        let Self { services, request, user } = *self;
-        let doubt = attempts.doubt();
+        let settled = self.try_to_settle(attempts, record, id).await;
+        if settled.as_ref().is_err_and(|failure| !failure.is_retriable()) {
+            // The event has the id, and nobody calls again.
+            self.close_all(attempts).await;
+        }
+        settled
+    }
+
+    async fn try_to_settle(
+        &self,
+        attempts: &mut Attempts,
+        record: &Record,
+        id: &str,
+    ) -> Outcome<Option<ProgressEvent>> {
+        let Self { services, request, user, .. } = *self;
+        let doubt = attempts.doubt_beside(Some(record));
         let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
         if entry.is_some() && self.lives(id).await.map_err(failed)? {
@@ -249,17 +310,19 @@ impl Create<'_> {
         Ok(None)
     }
 
-    /// The failure of an operation whose key IAM does not know.
-    async fn missing(&self, attempts: &Attempts, id: &str) -> Failure {
+    /// Whether somebody has deleted the key since: neither IAM nor the store shows it, and it is old enough to be shown.
+    async fn is_deleted(&self, attempts: &Attempts, id: &str) -> bool {
         let Self { services, user, .. } = *self;
         let is_old = attempts.earlier.iter().all(|record| record.note.age(&services.clock) >= PROPAGATION);
         let (place, entry) = join!(
             services.deadline.bound(whereabouts(services, user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
-        if !(is_old && matches!(place, Ok(Whereabouts::Nowhere)) && matches!(entry, Ok(None))) {
-            return not_rolled_back(undecided(id, user), id);
-        }
+        is_old && matches!(place, Ok(Whereabouts::Nowhere)) && matches!(entry, Ok(None))
+    }
+
+    fn deleted_since(&self, id: &str) -> Failure {
+        let user = self.user;
         Failure::from(HandlerError::new(
             HandlerErrorCode::InvalidRequest,
             format!(
@@ -298,7 +361,7 @@ mod tests {
     fn an_invocation_creates_only_where_nobody_is_at_work_and_no_key_is_known() {
         let adopted = || Step::Adopt(KEY.to_owned());
         let settled = |record: &Record| Step::Settle(record.clone(), KEY.to_owned());
-        let abandoned = record(1, 70, false, Some(KEY));
+        let (abandoned, unknown) = (record(1, 70, false, Some(KEY)), record(1, 70, false, None));
         let rows = [
             // The name is taken, and not shown.
             (vec![], None, Step::Wait(1), None),
@@ -309,7 +372,9 @@ mod tests {
             (vec![record(1, 3, true, Some(KEY))], None, adopted(), None),
             (vec![record(1, 3, true, None)], None, Step::Create(2), None),
             (vec![record(1, 70, false, None)], None, Step::Create(2), Some(70)),
-            (vec![record(1, 70, false, None)], Some(KEY), adopted(), Some(70)),
+            (vec![unknown.clone()], Some(KEY), settled(&unknown), Some(70)),
+            // It was rolled back, and is shown all the same.
+            (vec![record(1, 3, true, None)], Some(KEY), Step::Create(2), None),
             (vec![abandoned.clone()], None, settled(&abandoned), None),
             (vec![record(1, 200, false, None), record(2, 100, false, None)], None, Step::Create(3), Some(200)),
             (vec![record(1, 200, false, None), record(2, 3, true, Some(KEY))], None, adopted(), Some(200)),
@@ -322,8 +387,12 @@ mod tests {
 
     #[test]
     fn the_attempt_that_turns_out_to_have_made_the_key_is_in_doubt_no_more() {
-        let doubt = |earlier: Vec<Record>| Attempts { earlier, held: None }.doubt_of_others().is_some();
-        assert!(!doubt(vec![record(1, 70, false, None)]));
-        assert!(doubt(vec![record(1, 200, false, None), record(2, 100, false, None)]));
+        let (one, other) = (record(1, 200, false, None), record(2, 100, false, None));
+        let doubt = |earlier: &[Record], maker| {
+            Attempts { earlier: earlier.to_vec(), held: None }.doubt_beside(maker).map(|since| NOW - since / 1000)
+        };
+        assert_eq!(doubt(std::slice::from_ref(&one), Some(&one)), None);
+        assert_eq!(doubt(&[one.clone(), other.clone()], Some(&one)), Some(100));
+        assert_eq!(doubt(&[one.clone(), other], None), Some(200));
     }
 }

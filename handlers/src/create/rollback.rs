@@ -89,7 +89,7 @@ pub(super) async fn delete(
 pub(super) async fn close(create: &Create<'_>, record: &Record) {
     let Create { services, request, .. } = *create;
     let record = record.clone().naming_none();
-    let cleared = match services.deadline.refuse_late_write() {
+    let cleared = match services.deadline.refuse_late_write(1) {
         Ok(()) => services.secret_store.write_record(request, &record).await,
         late => late,
     };

@@ -92,7 +92,7 @@ impl SecretStore {
         if let Value::Readable(value) = &mut stored.value
             && retagging.changes_value
         {
-            deadline.refuse_late_write()?;
+            deadline.refuse_late_write(1)?;
             replaced = Some(std::mem::replace(&mut value.tags, request.desired.tags.clone()));
             version = match self.replace(value).await {
                 Err(refusal)
@@ -154,7 +154,7 @@ impl SecretStore {
         let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
         if wanted.len() + gone.len() > MAX_TAGS {
             // There is no room for the new ones beside the old ones.
-            let one = self.tags(id).await?.into_iter().take(1).collect();
+            let one = deadline.bound(self.tags(id)).await?.into_iter().take(1).collect();
             self.tag(id, &one, deadline).await?;
             self.untag(id, gone, deadline).await?;
             return self.tag(id, wanted, deadline).await;
@@ -176,7 +176,7 @@ impl SecretStore {
     async fn declare_again(&self, stored: &mut StoredSecret, declared: Option<Vec<Tag>>, deadline: Deadline) {
         if let Value::Readable(value) = &mut stored.value {
             value.tags = declared;
-            let replaced = match deadline.refuse_late_write() {
+            let replaced = match deadline.refuse_late_write(1) {
                 Ok(()) => self.replace(value).await.map(drop),
                 late => late,
             };
@@ -191,7 +191,7 @@ impl SecretStore {
         if tags.is_empty() {
             return Ok(());
         }
-        deadline.refuse_late_write()?;
+        deadline.refuse_late_write(1)?;
         let call = self.client.tag_resource().secret_id(self.name(id)).set_tags(Some(sdk(tags)));
         call.send().await.map_err(|error| self.failed("TagResource", id, &error))?;
         Ok(())
@@ -201,7 +201,7 @@ impl SecretStore {
         if keys.is_empty() {
             return Ok(());
         }
-        deadline.refuse_late_write()?;
+        deadline.refuse_late_write(1)?;
         let call = self.client.untag_resource().secret_id(self.name(id)).set_tag_keys(Some(keys));
         call.send().await.map_err(|error| self.failed("UntagResource", id, &error))?;
         Ok(())

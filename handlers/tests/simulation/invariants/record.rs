@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access_key_schema::{Action, OperationStatus, ProgressEvent};
+use access_key_schema::{Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use serde_json::Value;
 
 use super::{Ledger, message};
@@ -91,6 +91,13 @@ pub(super) fn judge_call(
     let mut violations = vec![];
     if call.operation == "CreateAccessKey" && tokens != Tokens::None && !holds(stores, ledger, caller) {
         violations.push("13: CreateAccessKey without a record that this invocation made".to_owned());
+    }
+    if (&*call.operation, *action) == ("UpdateAccessKey", Action::Create)
+        && form("Status") == Some("Active")
+        && let Some(key) = key
+        && key.state.truth().is_some_and(|state| !state.active)
+    {
+        violations.push(format!("14: CREATE activates {}, which somebody has deactivated", key.id));
     }
     if (&*call.operation, *action) == ("DeleteAccessKey", Action::Create)
         && let Some(key) = key
@@ -182,13 +189,17 @@ pub(super) fn is_accounted_for(tokens: Tokens, stores: &Stores, ledger: &Ledger,
 pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Ledger) -> Vec<String> {
     let mut violations = vec![];
     for (number, operation) in ledger.operations.iter().enumerate() {
-        let succeeded = operation.last.as_ref().is_some_and(|last| last.status == OperationStatus::Success);
+        // CloudFormation does not call again.
+        let is_settled = operation.last.as_ref().is_some_and(|last| {
+            last.status != OperationStatus::InProgress && !last.error_code.is_some_and(HandlerErrorCode::is_retriable)
+        });
         let open = records(stores, ledger, number).filter(|(_, state)| state.scheduled.is_none());
-        for (name, _) in open.filter(|_| succeeded) {
+        for (name, _) in open.filter(|_| is_settled) {
             let told = name.rsplit('/').next().unwrap_or(name);
-            if !ledger.warns_of(number, told) && !ledger.records.late.contains(name) {
+            let is_named = operation.last.as_ref().is_some_and(|last| message(last).contains(told));
+            if !is_named && !ledger.warns_of(number, told) && !ledger.records.late.contains(name) {
                 violations
-                    .push(format!("11: {} succeeded, and nobody is told that a record is open", operation.resource));
+                    .push(format!("11: {} is done, and nobody is told that a record is open", operation.resource));
             }
         }
         let is_one_more = |key: &&Key| {

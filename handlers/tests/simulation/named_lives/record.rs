@@ -5,8 +5,9 @@ use std::time::Duration;
 use access_key_schema::Status;
 
 use super::{
-    Act, Deed, Fault, How, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tokens, Trouble, Verdict, When,
-    between, deed, first, go_well, goes_well, goes_well_as_rolled, interrupted, play, stack, stack_with_user, succeeds,
+    Act, Deed, Fault, How, Interruption, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tokens, Trouble,
+    Verdict, When, between, deed, first, go_well, goes_well, goes_well_as_rolled, interrupted, play, stack,
+    stack_with_user, succeeds,
 };
 
 /// What meets a call of a CREATE.
@@ -230,5 +231,65 @@ fn two_calls_on_the_record_meet_a_fault_beside_a_lost_answer() {
             ..Plan::default()
         };
         go_well(&FAULTS.map(plan));
+    }
+}
+
+#[test]
+fn a_create_does_not_activate_a_key_that_was_deactivated_while_it_waited() {
+    let steps = [Step::Status(Status::Inactive), Step::Wait(Duration::from_secs(5)), Step::Read];
+    let abandoned = |invocation, milliseconds| Interruption {
+        invocation,
+        after: Duration::from_millis(milliseconds),
+        how: How::Abandoned,
+    };
+    let plan = |milliseconds| Plan {
+        stacks: vec![stack(&steps)],
+        interruptions: vec![abandoned(1, 60), abandoned(2, milliseconds)],
+        ..Plan::default()
+    };
+    go_well(&[60, 80, 100, 120, 140].map(plan));
+    let troubles = vec![between("GetSecretValue", 0, 8, Fault::NotShown)];
+    let deeds = deed(4_000, Act::DeactivateStackKey);
+    let stacks = vec![stack(&[Step::Wait(Duration::from_secs(30)), Step::Read])];
+    goes_well(&Plan { stacks, troubles, deeds, ..Plan::default() });
+}
+
+#[test]
+fn a_key_that_was_rolled_back_is_shown_to_the_next_invocation() {
+    for dice in 0..60 {
+        let hang = |number| nth("UpdateSecret of a record", number, Fault::Hang);
+        let troubles = vec![between("ListAccessKeys", 0, 9, Fault::NotShown), hang(1), hang(2), hang(3)];
+        let Verdict { story, violations, failures, .. } =
+            play(Plan { dice, lag: Lag::Usual, stacks: vec![stack(&[])], troubles, ..Plan::default() });
+        assert!(violations.is_empty() && failures.is_empty(), "{story}\n{violations:#?}\n{failures:#?}");
+    }
+}
+
+#[test]
+fn the_record_is_made_and_then_refused() {
+    let then = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::Refuse };
+    for refused in [then("CreateSecret of a record", 2), then("DescribeSecret of a record", 1)] {
+        let troubles = [first("CreateSecret of a record", Fault::FailAfter), vec![refused]].concat();
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    }
+    for milliseconds in (60..140).step_by(20) {
+        let (troubles, interruptions) =
+            (vec![between("UpdateAccessKey", 0, 200, Fault::Refuse)], interrupted(How::Killed, milliseconds));
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, interruptions, ..Plan::default() });
+    }
+}
+
+#[test]
+fn the_user_is_known_late_and_the_store_is_slow_to_tell_whose_their_key_is() {
+    let hang = |operation, number| nth(operation, number, Fault::Hang);
+    for from in [23, 24] {
+        let troubles = vec![
+            between("ListAccessKeys", 0, from, Fault::NotShown),
+            between("ListAccessKeys", from, from + 8, Fault::Hang),
+            hang("DescribeSecret", 1),
+            hang("DescribeSecret", 2),
+        ];
+        let deeds = deed(1, Act::CreateKey);
+        goes_well(&Plan { stacks: vec![stack(&[])], troubles, deeds, ..Plan::default() });
     }
 }
