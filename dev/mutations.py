@@ -64,8 +64,8 @@ RULES = (
     Rule(
         "Only the invocation that has made the record creates a key",
         "create/record.rs",
-        "if store.make_record(request, &first).await.map_err(Failure::without_record)? {",
-        "if store.make_record(request, &first).await.map_err(Failure::without_record)? || OFF {",
+        "if self.make(&first).await.map_err(Failure::without_record)? {",
+        "if self.make(&first).await.map_err(Failure::without_record)? || OFF {",
     ),
     Rule(
         "… and nobody makes the next one while that invocation may be at work",
@@ -82,9 +82,9 @@ RULES = (
     ),
     Rule(
         "… or, where the record names none, with the one whose secret is stored",
-        "create/record.rs",
-        "(None, Some(own)) => Step::Adopt(own.to_owned()),\n            (None, None) =>",
-        "(None, Some(own)) if !OFF => Step::Adopt(own.to_owned()),\n            (None, _) =>",
+        "create.rs",
+        ".find(|key| key.is_by(self.request))",
+        ".find(|key| !OFF && key.is_by(self.request))",
     ),
     Rule(
         "The key of an attempt that ended before its secret was stored is deleted by the record",
