@@ -121,7 +121,13 @@ impl Create<'_> {
     async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
         let mut own = keys.iter().flatten().find(|key| key.is_by(self.request)).map(|key| key.metadata.id.clone());
         if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
-            if let Some(event) = Box::pin(self.settle(attempts, &record, &id)).await? {
+            let doubt = attempts.doubt_beside(Some(&record));
+            if record.note.access_key_id.is_none() {
+                // The key may be a later attempt's, whose record is not shown yet: then this name is taken.
+                let next = self.take_over(attempts, attempts.next_number()).await?;
+                attempts.hold(next);
+            }
+            if let Some(event) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
                 return Ok(event);
             }
             attempts.settled(&record);
@@ -131,6 +137,7 @@ impl Create<'_> {
             Step::Wait(number) => Box::pin(self.wait_for(attempts, number)).await,
             Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
             Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
+            Step::Create(number) if attempts.are_ahead() => Err(self.taken(number).doubting(attempts.doubt())),
             Step::Create(number) => {
                 let doubt = attempts.doubt();
                 let record = match (attempts.held(), &keys) {

@@ -310,6 +310,11 @@ impl SecretStore {
         Ok(Some(Entry { ownership: stored.as_ref().and_then(StoredSecret::ownership), created }))
     }
 
+    /// Whether the store describes a secret of the key now.
+    pub(crate) async fn is_described(&self, id: &str) -> Result<bool> {
+        Ok(self.describe(id).await?.is_some())
+    }
+
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
     async fn describe(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
         Ok(self.describe_any(id).await?.filter(|described| described.deleted_date.is_none()))

@@ -235,12 +235,24 @@ impl Update<'_> {
         match stored {
             // Of a secret that cannot be read, only the stack's tags can change.
             Ok(Some(mut stored)) if stored.readable().is_some() || self.changes.own_tags == Some(false) => {
-                let version =
-                    self.services.secret_store.retag(&mut stored, self.request, self.services.deadline).await?;
-                Ok((Ok(Some(stored)), version))
+                let Self { services, request, .. } = self;
+                match services.secret_store.retag(&mut stored, request, services.deadline).await {
+                    // A write meets the truth, and a read may be late.
+                    Err(refusal) if refusal.is_not_found() && self.is_secret_gone().await => Ok((Ok(None), None)),
+                    version => version.map(|version| (Ok(Some(stored)), version)),
+                }
             }
             stored => Ok((stored, None)),
         }
+    }
+
+    /// Whether the store describes no secret, for as long as one may be shown late.
+    async fn is_secret_gone(&self) -> bool {
+        let Self { services, id, .. } = self;
+        let look = async || services.deadline.bound(services.secret_store.is_described(id)).await;
+        let reason = "waiting until the store describes the secret, which a write has not found";
+        let described = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |described| *described, look).await;
+        described == Ok(false)
     }
 
     /// Puts the tags back that were written before the status was refused.

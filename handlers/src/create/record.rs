@@ -28,8 +28,10 @@ use crate::{
 pub(super) struct Attempts {
     /// Those of other invocations, from the first on.
     earlier: Vec<Record>,
-    /// The one of this invocation, if it has made the first.
+    /// The one of this invocation, if it has made one.
     held: Option<Record>,
+    /// When this invocation began, in milliseconds since 1970.
+    began: u64,
 }
 
 /// What is to be done about the attempts before this one.
@@ -66,7 +68,7 @@ impl Attempts {
             // Of an attempt whose record is gone, or of a release that kept none.
             (None, Some(own)) if self.held.is_some() || self.doubt().is_some() => Step::Adopt(own.to_owned()),
             // A key that is shown although it was rolled back is none.
-            (None, _) => Step::Create(self.earlier.last().map_or(1, |last| last.number + 1)),
+            (None, _) => Step::Create(self.next_number()),
         }
     }
 
@@ -76,10 +78,25 @@ impl Attempts {
     }
 
     /// The same, when this attempt has turned out to be the one that made a key.
-    fn doubt_beside(&self, maker: Option<&Record>) -> Option<u64> {
+    pub(super) fn doubt_beside(&self, maker: Option<&Record>) -> Option<u64> {
         let noted = self.earlier.iter().filter_map(|record| record.note.doubt);
         let others = self.unknown().filter(|record| maker.is_none_or(|maker| !maker.is_same(record)));
         noted.chain(others.map(|record| record.note.since())).min()
+    }
+
+    /// Whether an attempt has begun after this invocation: CloudFormation has given this one up, and the operation may be over.
+    pub(super) fn are_ahead(&self) -> bool {
+        self.earlier.iter().any(|record| record.note.since() > self.began)
+    }
+
+    /// The number of the record after the last.
+    pub(super) fn next_number(&self) -> u32 {
+        self.earlier.last().map_or(1, |last| last.number + 1)
+    }
+
+    /// Takes note that this invocation has made a record.
+    pub(super) fn hold(&mut self, record: Record) {
+        self.held = Some(record);
     }
 
     /// The record that this invocation has made.
@@ -132,7 +149,7 @@ impl Create<'_> {
         if self.make(&first).await.map_err(Failure::without_record)? {
             return Ok(Attempts { held: Some(first), ..Attempts::default() });
         }
-        let mut attempts = Attempts::default();
+        let mut attempts = Attempts { began: first.note.since(), ..Attempts::default() };
         let mut number = 1;
         let failed = |attempts: &Attempts, error: HandlerError| {
             if !error.code.is_retriable() {
@@ -178,7 +195,7 @@ impl Create<'_> {
         if !self.make(&record).await.map_err(failed)? {
             let there = store.record(request, number).await.map_err(failed)?;
             if !there.as_ref().is_some_and(|there| there.is_same(&record)) {
-                let attempts = Attempts { earlier: there.into_iter().collect(), held: None };
+                let attempts = Attempts { earlier: there.into_iter().collect(), ..Attempts::default() };
                 return Err(attempts.named_in(self.taken(number)).doubting(doubt));
             }
         }
@@ -273,8 +290,9 @@ impl Create<'_> {
         attempts: &mut Attempts,
         record: &Record,
         id: &str,
+        doubt: Option<u64>,
     ) -> Outcome<Option<ProgressEvent>> {
-        let settled = self.try_to_settle(attempts, record, id).await;
+        let settled = self.try_to_settle(attempts, record, id, doubt).await;
         if settled.as_ref().is_err_and(|failure| !failure.is_retriable()) {
             // The event has the id, and nobody calls again.
             self.close_all(attempts).await;
@@ -287,9 +305,9 @@ impl Create<'_> {
         attempts: &mut Attempts,
         record: &Record,
         id: &str,
+        doubt: Option<u64>,
     ) -> Outcome<Option<ProgressEvent>> {
         let Self { services, request, user, .. } = *self;
-        let doubt = attempts.doubt_beside(Some(record));
         let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
         if entry.is_some() && self.lives(id).await.map_err(failed)? {
@@ -353,7 +371,7 @@ mod tests {
 
     fn step(earlier: &[Record], own: Option<&str>) -> (Step, Option<u64>) {
         let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW));
-        let attempts = Attempts { earlier: earlier.to_vec(), held: None };
+        let attempts = Attempts { earlier: earlier.to_vec(), ..Attempts::default() };
         (attempts.next_step(own, &clock), attempts.doubt().map(|since| NOW - since / 1000))
     }
 
@@ -389,7 +407,9 @@ mod tests {
     fn the_attempt_that_turns_out_to_have_made_the_key_is_in_doubt_no_more() {
         let (one, other) = (record(1, 200, false, None), record(2, 100, false, None));
         let doubt = |earlier: &[Record], maker| {
-            Attempts { earlier: earlier.to_vec(), held: None }.doubt_beside(maker).map(|since| NOW - since / 1000)
+            Attempts { earlier: earlier.to_vec(), ..Attempts::default() }
+                .doubt_beside(maker)
+                .map(|since| NOW - since / 1000)
         };
         assert_eq!(doubt(std::slice::from_ref(&one), Some(&one)), None);
         assert_eq!(doubt(&[one.clone(), other.clone()], Some(&one)), Some(100));

@@ -679,3 +679,21 @@ fn tags_are_refused_and_the_store_describes_the_young_secret_late() {
         }
     }
 }
+
+#[test]
+fn a_person_deletes_the_secret_just_before_the_tags_are_changed() {
+    goes_well_as_rolled(Plan {
+        dice: 1_206_586_622_158_151_239,
+        lag: Lag::Flapping,
+        role: Role::Path,
+        gone_keys_are_denied: true,
+        undo: Undo::OldWithHint,
+        stacks: vec![StackPlan {
+            user: "bob",
+            ..stack(&[Step::Read, Step::Rotate { rolls_back: true }, Step::Tag("blue")])
+        }],
+        interruptions: vec![Interruption { invocation: 2, ..interrupted(How::Killed, 234)[0] }],
+        deeds: vec![Deed { user: "bob", ..deed(991, Act::DeleteSecret)[0] }],
+        ..Plan::default()
+    });
+}

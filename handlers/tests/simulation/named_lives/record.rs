@@ -293,3 +293,22 @@ fn the_user_is_known_late_and_the_store_is_slow_to_tell_whose_their_key_is() {
         goes_well(&Plan { stacks: vec![stack(&[])], troubles, deeds, ..Plan::default() });
     }
 }
+
+#[test]
+fn a_newer_record_is_not_shown_when_a_key_of_the_operation_is() {
+    goes_well_as_rolled(Plan {
+        dice: 15_018_230_654_534_133_773,
+        lag: Lag::Usual,
+        stacks: vec![StackPlan { user: "bob", ..stack(&[]) }],
+        troubles: vec![nth("*", 3, Fault::CutAfter)],
+        interruptions: vec![Interruption { invocation: 4, ..interrupted(How::Killed, 251)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn an_invocation_that_was_given_up_early_creates_no_key_after_the_next_one_has_ended() {
+    let troubles = [first("CreateSecret of a record", Fault::Hang), vec![nth("ListAccessKeys", 2, Fault::Refuse)]];
+    let interruptions = interrupted(How::Abandoned, 183);
+    goes_well(&Plan { stacks: vec![stack(&[])], troubles: troubles.concat(), interruptions, ..Plan::default() });
+}
