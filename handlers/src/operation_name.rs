@@ -10,7 +10,7 @@ pub(crate) const PREFIX: &str = "access-key-";
 /// How many hexadecimal digits follow. The SDK warns of names of more than 50 characters.
 const DIGITS: usize = 32;
 
-/// The name of the request's operation in a user agent, or `None` as for [`digest`].
+/// The name of the request's operation in a user agent, or `None` where it has no token.
 #[must_use]
 pub fn app_name(request: &Request) -> Option<String> {
     Some(format!("{PREFIX}{}", &digest(request)?[..DIGITS]))
