@@ -196,7 +196,9 @@ pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Le
         let open = records(stores, ledger, number).filter(|(_, state)| state.scheduled.is_none());
         for (name, _) in open.filter(|_| is_settled) {
             let told = name.rsplit('/').next().unwrap_or(name);
-            let is_named = operation.last.as_ref().is_some_and(|last| message(last).contains(told));
+            // Who was refused the first record does not know how many there are.
+            let its = told.rsplit_once('.').map_or(told, |(its, _)| its);
+            let is_named = operation.last.as_ref().is_some_and(|last| message(last).contains(its));
             if !is_named && !ledger.warns_of(number, told) && !ledger.records.late.contains(name) {
                 violations
                     .push(format!("11: {} is done, and nobody is told that a record is open", operation.resource));
