@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many rolls of the dice each life is played with.
-const ROLLS: u64 = if cfg!(debug_assertions) { 3 } else { 10 };
+const ROLLS: u64 = 10;
 
 /// The same for each life of a table, in which the lives differ little.
 const ROLLS_IN_TABLE: u64 = 3;
