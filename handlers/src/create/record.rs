@@ -260,23 +260,19 @@ impl Create<'_> {
     /// they say.
     async fn go_on(&self, attempts: &mut Attempts, id: &str, doubt: Option<u64>) -> Outcome {
         let context = self.context(id, doubt);
-        let close = async {
-            self.close_all(attempts).await;
-            if let Some(held) = &attempts.held {
-                self.close_held(held, id).await;
-            }
-        };
-        join!(close, self.answer(&context)).1
+        join!(self.close_with(attempts, id), self.answer(&context)).1
     }
 
+    /// Marks the records of other invocations as over.
     async fn close_all(&self, attempts: &mut Attempts) {
         join_all(attempts.open().map(|record| self.close(Some(record)))).await;
         attempts.earlier.iter_mut().for_each(|record| record.is_over = true);
     }
 
-    /// Marks the record of this invocation as over, which has found a key of an attempt without a record.
-    async fn close_held(&self, held: &Record, id: &str) {
-        let record = held.clone().naming(id);
+    /// The same when this key is the operation's: the record of this invocation, which has found it, names it from now on.
+    async fn close_with(&self, attempts: &mut Attempts, id: &str) {
+        self.close_all(attempts).await;
+        let Some(record) = attempts.held.take().map(|held| held.naming(id)) else { return };
         match self.services.secret_store.write_record(self.request, &record).await {
             Ok(()) => self.close(Some(&record)).await,
             Err(failure) => self.warn_of_open(&record, &failure),
@@ -295,7 +291,7 @@ impl Create<'_> {
         let settled = self.try_to_settle(attempts, record, id, doubt).await;
         if settled.as_ref().is_err_and(|failure| !failure.is_retriable()) {
             // The event has the id, and nobody calls again.
-            self.close_all(attempts).await;
+            self.close_with(attempts, id).await;
         }
         settled
     }
