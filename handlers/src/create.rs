@@ -124,7 +124,7 @@ impl Create<'_> {
             let doubt = attempts.doubt_beside(Some(&record));
             if record.note.access_key_id.is_none() {
                 // The key may be a later attempt's, whose record is not shown yet: then this name is taken.
-                let next = self.take_over(attempts, attempts.next_number()).await?;
+                let next = self.take_over(attempts).await?;
                 attempts.hold(next);
             }
             if let Some(event) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
@@ -138,11 +138,11 @@ impl Create<'_> {
             Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
             Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
             Step::Create(number) if attempts.are_ahead() => Err(self.taken(number).doubting(attempts.doubt())),
-            Step::Create(number) => {
+            Step::Create(_) => {
                 let doubt = attempts.doubt();
                 let record = match (attempts.held(), &keys) {
                     (Some(record), _) => record,
-                    (None, Ok(_)) => self.take_over(attempts, number).await?,
+                    (None, Ok(_)) => self.take_over(attempts).await?,
                     (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
                 };
                 let created = Box::pin(self.create_access_key(keys, pgp_key, Some(record))).await;

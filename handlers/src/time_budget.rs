@@ -92,11 +92,8 @@ pub(crate) const MAX_INVOCATIONS: u32 = 30;
 /// After so many invocations that waited, IAM and the store show what was written before the first.
 pub(crate) const SETTLED_AFTER_INVOCATIONS: u32 = 2;
 
-/// What deleting a key takes at most, and then its secret.
+/// What deleting a key takes at most, and then its secret: on the way back, too.
 pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
-
-/// What rolling a key back takes at most.
-pub(crate) const ROLLBACK_TIME: Duration = TIME_TO_DELETE;
 
 /// What one look takes at most, with the pause before it: a call. A look at a new key makes more calls than one, and is given
 /// up when the time of one is over.
@@ -104,7 +101,7 @@ pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INT
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for finding out why the
 /// status was refused, and for the rollback.
-pub(crate) const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(ROLLBACK_TIME);
+pub(crate) const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(TIME_TO_DELETE);
 
 /// What must be left of an invocation to find out whether a key lives that another one created, and to go on with it: the time for
 /// a write to it, for asking whether its user is new, and for one look.
@@ -190,10 +187,10 @@ mod tests {
     fn the_longest_chain_of_every_handler_fits_into_its_time() {
         // CREATE looks at the clock before CreateAccessKey, and only starts it if all of this fits.
         let list_keys_and_their_secrets = calls(2) + KEYBASE_TIMEOUT;
-        let create_store_explain_roll_back = calls(1) + calls(1) + calls(1) + ROLLBACK_TIME;
+        let create_store_explain_roll_back = calls(1) + calls(1) + calls(1) + TIME_TO_DELETE;
         assert_eq!(create_store_explain_roll_back, TIME_TO_CREATE);
         // Or one look, after which the status is set if there is time.
-        assert!(LOOK_TIME <= ROLLBACK_TIME);
+        assert!(LOOK_TIME <= TIME_TO_DELETE);
         // What an invocation makes is old enough to be shown when its record counts as abandoned.
         assert!(WRITE_LIMIT + calls(2) + PROPAGATION <= LEASE + TIME_TO_CREATE);
         assert!(TIME_TO_CREATE <= WRITE_LIMIT, "{TIME_TO_CREATE:?}");

@@ -90,7 +90,7 @@ impl Attempts {
     }
 
     /// The number of the record after the last.
-    pub(super) fn next_number(&self) -> u32 {
+    fn next_number(&self) -> u32 {
         self.earlier.last().map_or(1, |last| last.number + 1)
     }
 
@@ -185,8 +185,9 @@ impl Create<'_> {
     /// # Errors
     /// - `ResourceConflict`: another invocation has made it.
     /// - `NetworkFailure`: there is no time to create a key.
-    pub(super) async fn take_over(&self, attempts: &mut Attempts, number: u32) -> Outcome<Record> {
+    pub(super) async fn take_over(&self, attempts: &mut Attempts) -> Outcome<Record> {
         let Self { services, request, .. } = *self;
+        let number = attempts.next_number();
         refuse_late_start(services.deadline).map_err(|error| Failure::from(error).doubting(attempts.doubt()))?;
         let store = &services.secret_store;
         let doubt = attempts.doubt();

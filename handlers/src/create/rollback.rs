@@ -11,7 +11,7 @@ use crate::{
     delete::delete_access_key,
     iam::KeyMetadata,
     secret_store::{Record, Unstored},
-    time_budget::ROLLBACK_TIME,
+    time_budget::TIME_TO_DELETE,
 };
 
 /// Why a CREATE could not be finished after its key existed.
@@ -43,7 +43,7 @@ pub(super) async fn roll_back(
     unfinished: Unfinished,
 ) -> Failure {
     let Unfinished { failure, may_be_stored } = unfinished;
-    if !create.services.deadline.leaves(ROLLBACK_TIME) {
+    if !create.services.deadline.leaves(TIME_TO_DELETE) {
         let why = "too little of the invocation is left to delete it".to_owned();
         if let Some(record) = record {
             create.warn_of_open(record, failure.error());
