@@ -1,17 +1,11 @@
-//! The Lambda function of the resource type, without its `main`.
-//!
-//! An event goes one way: [`decode()`] reads it, [`validate()`] makes the typed request that a handler gets, and
-//! [`answer`] calls the handler, with AWS clients that use the caller's credentials. Its answer or its error becomes the
-//! progress event that CloudFormation gets.
+//! The Lambda function of the resource type, without its `main`: the runtime's, with the handlers of an access key.
 
 mod clients;
-mod decode;
-mod dispatch;
-pub mod memory;
-pub mod telemetry;
-mod validate;
 
-pub use clients::Clients;
-pub use decode::{Event, decode};
-pub use dispatch::answer;
-pub use validate::validate;
+pub use clients::AccessKeyType;
+
+/// The Lambda function, as a test or a benchmark calls it.
+pub type Function = cfn_resource_runtime::Function<AccessKeyType>;
+
+/// The crates whose log lines are told.
+pub const CRATES: &[&str] = &["access_key_handlers", "access_key_schema", env!("CARGO_CRATE_NAME")];

@@ -10,7 +10,7 @@ STATEMENT = re.compile(r"\b(warn|error)!\(([^;]*?)\"([^\"]+)\"\s*,?\s*\);")
 def logged() -> set[tuple[str, str, str]]:
     """The warnings and errors that the code logs: level, text and file."""
     found: set[tuple[str, str, str]] = set()
-    for crate in ("schema/src", "handlers/src", "src"):
+    for crate in ("runtime/src", "schema/src", "handlers/src", "src"):
         for path in (ROOT / crate).rglob("*.rs"):
             if "tests" not in path.parts and path.name != "tests.rs":
                 source = path.read_text()

@@ -19,6 +19,9 @@ mod rollback;
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, Secret, Status, UserName,
 };
+use cfn_resource_runtime::{
+    LOOK_TIME, OPERATION_TIMEOUT, POLL_INTERVAL, contain_panics, pause, poll, unless_retriable,
+};
 use tokio::{
     join,
     time::{Instant, timeout},
@@ -29,15 +32,12 @@ use crate::{
     iam::{CreatedKey, KeyMetadata},
     missing_key::undecided,
     operation_name::app_name,
-    panics::contain_panics,
     pgp::{EncryptionKey, PgpKey},
     resource_model::success,
     secret_store::{Ownership, Record, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
-    time_budget::{
-        LOOK_TIME, NEW_USER_WAIT, OPERATION_TIMEOUT, POLL_INTERVAL, STABILIZE_WAIT, TIME_TO_CREATE, TIME_TO_GO_ON,
-    },
+    stabilize::{CallbackContext, call_again},
+    time_budget::{NEW_USER_WAIT, STABILIZE_WAIT, TIME_TO_CREATE, TIME_TO_GO_ON},
     user_keys::{UserKey, user_keys},
 };
 
@@ -72,7 +72,8 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         Some(context) => context.app_name.clone(),
         None => app_name(request),
     };
-    let create = Create { services, request, user: request.user_name()?, app_name: app_name.as_deref() };
+    let create =
+        Create { services, request, user: request.desired.required_user_name()?, app_name: app_name.as_deref() };
     let outcome = match context {
         None => {
             let pgp_key = create.validate()?;
@@ -387,7 +388,7 @@ impl Create<'_> {
         };
         let reason = "waiting until IAM takes a write to the key of an attempt that has ended";
         let reserve = TIME_TO_GO_ON.saturating_sub(LOOK_TIME);
-        let written = poll(services, reason, STABILIZE_WAIT, reserve, |written| *written == Some(true), write);
+        let written = poll(services.deadline, reason, STABILIZE_WAIT, reserve, |written| *written == Some(true), write);
         let written: Option<bool> = written.await?;
         written.ok_or_else(|| failure.unwrap_or_else(|| undecided(id, user)))
     }
@@ -410,7 +411,7 @@ impl Create<'_> {
         let Self { services, request, user, .. } = *self;
         let reason = "waiting until IAM and the store show the new key";
         let look = async || self.look(context).await;
-        let shown = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+        let shown = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
         let Some(Shown { key, stored, doubtful }) = shown else {
             return Ok(call_again(request, user, &context.access_key_id, Some(context))?);
         };

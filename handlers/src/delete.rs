@@ -1,6 +1,7 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
 use access_key_schema::{HandlerError, ProgressEvent, Request, Result, UserName};
+use cfn_resource_runtime::{OPERATION_TIMEOUT, pause, poll, unless_retriable};
 use tokio::{join, time::Instant};
 
 use crate::{
@@ -8,10 +9,9 @@ use crate::{
     iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::not_found,
-    stabilize::{CallbackContext, call_again, pause, poll, unless_retriable},
+    stabilize::{CallbackContext, call_again},
     time_budget::{
-        CONTRADICTION_WAIT, OPERATION_TIMEOUT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN,
-        UNKNOWN_WAIT,
+        CONTRADICTION_WAIT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT,
     },
 };
 
@@ -68,13 +68,16 @@ async fn owner(services: &Services, id: &str) -> Result<UserName> {
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
-    poll(services, reason, PROPAGATION, TIME_TO_DELETE, is_known, async || Ok(services.iam.owner(id).await)).await?
+    poll(services.deadline, reason, PROPAGATION, TIME_TO_DELETE, is_known, async || {
+        Ok::<_, HandlerError>(services.iam.owner(id).await)
+    })
+    .await?
 }
 
 /// Whether neither READ nor LIST shows the key any more.
 async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Result<bool> {
     poll(
-        services,
+        services.deadline,
         "waiting until IAM no longer shows the key",
         STABILIZE_WAIT,
         OPERATION_TIMEOUT,

@@ -13,13 +13,13 @@ use aws_sdk_iam::{
     types::{AccessKey, AccessKeyMetadata, StatusType},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
+use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT};
 use tokio::time::timeout;
 
 use crate::{
-    clock::Clock,
     confidential::{Confidential, without_name},
     sdk_error::{failed, timed_out},
-    time_budget::{OPERATION_TIMEOUT, PROPAGATION},
+    time_budget::PROPAGATION,
 };
 
 /// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).

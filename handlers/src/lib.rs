@@ -4,7 +4,6 @@
 //! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate
 //! knows no Lambda.
 
-mod clock;
 mod confidential;
 mod create;
 mod delete;
@@ -12,7 +11,6 @@ mod iam;
 mod list;
 mod missing_key;
 mod operation_name;
-mod panics;
 #[doc(hidden)]
 pub mod pgp;
 mod read;
@@ -25,19 +23,14 @@ mod time_budget;
 mod update;
 mod user_keys;
 
-use access_key_schema::{AccessKey, Action, ProgressEvent, Request, Result};
+use access_key_schema::{AccessKey, HandlerError, ProgressEvent, Request, Result};
+use cfn_resource_runtime::{Clock, Deadline, Handlers};
 
-pub use clock::Clock;
 pub use confidential::Confidential;
 pub use iam::Iam;
 pub use operation_name::app_name;
-pub use panics::contain_panics;
 pub use pgp::Keybase;
-pub use sdk_error::is_identifier;
 pub use secret_store::SecretStore;
-pub use time_budget::{
-    ANSWER_TIME, ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, DELIVERY_TIME, Deadline, OPERATION_TIMEOUT, retry_quota,
-};
 
 /// What the handlers work with, made anew for each invocation from its caller's credentials.
 #[derive(Debug)]
@@ -54,24 +47,39 @@ pub struct Services {
     pub deadline: Deadline,
 }
 
-/// Does what `request` asks for.
-///
-/// # Errors
-/// A [`access_key_schema::HandlerError`] with the code CloudFormation expects for what went wrong. READ and LIST change nothing,
-/// so they are simply given up when the invocation's time is over; the others watch the deadline themselves.
-pub async fn handle(services: &Services, request: &Request) -> Result<ProgressEvent> {
-    let outcome = match request.action {
-        Action::Create => create::create(services, request).await,
-        Action::Read => services.deadline.bound(read::read(services, request)).await,
-        Action::Update => update::update(services, request).await,
-        Action::Delete => delete::delete(services, request).await,
-        Action::List => services.deadline.bound(list::list(services, request)).await,
-    };
-    outcome.map_err(|error| match &request.desired {
-        // With an id, or called again, IAM knew the user when the key was made.
-        AccessKey { user_name: Some(user), id: None, .. } if request.context.callback_context.is_none() => {
-            services.iam.hide_unknown_user(user, error)
+impl Handlers for Services {
+    type Model = AccessKey;
+
+    async fn create(&self, request: &Request) -> Result<ProgressEvent> {
+        create::create(self, request).await.map_err(|error| self.hide_unknown_user(request, error))
+    }
+
+    async fn read(&self, request: &Request) -> Result<ProgressEvent> {
+        read::read(self, request).await
+    }
+
+    async fn update(&self, request: &Request) -> Result<ProgressEvent> {
+        update::update(self, request).await
+    }
+
+    async fn delete(&self, request: &Request) -> Result<ProgressEvent> {
+        delete::delete(self, request).await
+    }
+
+    async fn list(&self, request: &Request) -> Result<ProgressEvent> {
+        list::list(self, request).await.map_err(|error| self.hide_unknown_user(request, error))
+    }
+}
+
+impl Services {
+    /// What a template gives as a user's name may be a secret by mistake, as long as IAM does not know it. With an id, or called
+    /// again, IAM knew the user when the key was made.
+    fn hide_unknown_user(&self, request: &Request, error: HandlerError) -> HandlerError {
+        match &request.desired {
+            AccessKey { user_name: Some(user), id: None, .. } if request.context.callback_context.is_none() => {
+                self.iam.hide_unknown_user(user, error)
+            }
+            _ => error,
         }
-        _ => error,
-    })
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use cfn_resource_runtime::{OPERATION_TIMEOUT, POLL_INTERVAL};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -18,7 +19,6 @@ use crate::{
     Services,
     iam::{KEYS_PER_USER, UserPage},
     resource_model::of_iam,
-    time_budget::{OPERATION_TIMEOUT, POLL_INTERVAL},
 };
 
 /// How many users' keys are asked for at the same time, unless IAM throttles.
@@ -69,17 +69,17 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     {
         return Err(error);
     }
-    if let Some(id) = request.desired.reference() {
-        keys.retain(|key| key.reference() == Some(id));
+    if let Some(id) = request.desired.id.as_deref() {
+        keys.retain(|key| key.id.as_deref() == Some(id));
     }
     if let Some(after) = &position.after
-        && let Some(index) = keys.iter().position(|key| key.reference() == Some(after))
+        && let Some(index) = keys.iter().position(|key| key.id.as_deref() == Some(after))
     {
         keys.drain(..=index);
     }
     let next = if keys.len() > max_results {
         keys.truncate(max_results);
-        let after = keys.last().and_then(AccessKey::reference).map(ToOwned::to_owned);
+        let after = keys.last().and_then(|key| key.id.clone());
         Some(Position { after, ..position })
     } else {
         page.next_marker.map(|marker| Position { marker: Some(marker), after: None })

@@ -1,16 +1,15 @@
 //! READ: the key as IAM has it, with its secret, from the primary identifier alone.
 
 use access_key_schema::{ProgressEvent, Request, Result, UserName};
+use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT, poll};
 use tokio::join;
 
 use crate::{
     Services,
-    clock::Clock,
     iam::KeyMetadata,
     resource_model::{not_found, success},
     secret_store::StoredSecret,
-    stabilize::poll,
-    time_budget::{OPERATION_TIMEOUT, PROPAGATION, READ_WAIT},
+    time_budget::{PROPAGATION, READ_WAIT},
 };
 
 pub(crate) async fn read(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -18,8 +17,9 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
     let named = request.desired.user_name.as_ref();
     let is_enough = |seen: &Seen| !seen.may_be_incomplete(&services.clock);
     let reason = "waiting until IAM and the store both show the key, which one of them shows as seconds old";
-    let looked =
-        poll(services, reason, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || look(services, named, id).await);
+    let looked = poll(services.deadline, reason, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || {
+        look(services, named, id).await
+    });
     let seen = looked.await?;
     let (user, key) = seen.key?;
     success(request, &user, key, seen.stored)

@@ -6,11 +6,9 @@ use aws_sdk_iam::{
     operation::RequestId,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use cfn_resource_runtime::is_identifier;
 
 use crate::confidential::Confidential;
-
-/// The longest error code or request id of a service, in bytes.
-const MAX_IDENTIFIER_LENGTH: usize = 100;
 
 /// What became of `operation`, called for `subject` ("user alice", "key AKIA… of user alice"). What the service says may
 /// quote what it was sent, so `confidential` is taken out of it. Of refused credentials only the code is told: the message
@@ -64,13 +62,6 @@ pub(crate) fn timed_out(operation: &str, subject: &str) -> HandlerError {
         HandlerErrorCode::NetworkFailure,
         format!("{operation} for {subject} failed: AWS did not answer in time"),
     )
-}
-
-/// Whether this can be an error code or a request id. Anything else in the place of one may be what must not be shown.
-#[must_use]
-pub fn is_identifier(text: &str) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    text.len() <= MAX_IDENTIFIER_LENGTH && text.bytes().all(is_usual)
 }
 
 /// Whether it is tagging that was denied, which has a handler error code of its own. To create a secret with tags takes the

@@ -21,6 +21,7 @@ use aws_sdk_secretsmanager::{
     operation::describe_secret::DescribeSecretOutput,
 };
 use aws_smithy_types::{DateTime, date_time::Format};
+use cfn_resource_runtime::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_with::skip_serializing_none;
@@ -31,7 +32,7 @@ pub(crate) use ownership::Ownership;
 pub(crate) use records::{Note, Record};
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
 
-use crate::{clock::Clock, confidential::Confidential, sdk_error::failed};
+use crate::{confidential::Confidential, sdk_error::failed};
 
 /// The secrets in AWS Secrets Manager, in the stack's account and region, with the caller's credentials.
 #[derive(Clone, Debug)]

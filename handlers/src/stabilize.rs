@@ -1,23 +1,16 @@
-//! Waiting until AWS agrees with what it was told, for CREATE, UPDATE and DELETE alike.
+//! Being called again until IAM and the store agree with what they were told, for CREATE, UPDATE and DELETE alike.
 //!
-//! IAM and Secrets Manager are eventually consistent. A handler answers `SUCCESS` only when READ by the id alone would
-//! agree; until then it answers `IN_PROGRESS`, and CloudFormation calls again.
-
-use std::time::Duration;
+//! A handler answers `SUCCESS` only when READ by the id alone would agree; until then it answers `IN_PROGRESS`.
 
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName, WholeNumber,
 };
+use cfn_resource_runtime::{CALLBACK_DELAY_SECONDS, MAX_INVOCATIONS};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_with::serde_as;
-use tokio::time::{Instant, sleep};
 
-use crate::{
-    Services,
-    time_budget::{CALLBACK_DELAY_SECONDS, LOOK_TIME, MAX_INVOCATIONS, POLL_INTERVAL},
-    user_keys::list_command,
-};
+use crate::user_keys::list_command;
 
 /// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
 #[serde_as]
@@ -58,40 +51,6 @@ impl CallbackContext {
         context.filter(is_of).map(Some).ok_or_else(|| {
             HandlerError::new(HandlerErrorCode::InvalidRequest, "The callback context was not returned by this handler")
         })
-    }
-}
-
-/// Waits a moment, and logs for what: "waiting until …".
-pub(crate) async fn pause(reason: &str) {
-    tracing::info!("{reason}");
-    sleep(POLL_INTERVAL).await;
-}
-
-/// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left of the
-/// invocation beside one more look. Returns what was seen last.
-pub(crate) async fn poll<T, E>(
-    services: &Services,
-    reason: &str,
-    wait: Duration,
-    reserve: Duration,
-    is_enough: impl Fn(&T) -> bool,
-    mut look: impl AsyncFnMut() -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
-    let start = Instant::now();
-    loop {
-        let seen = look().await?;
-        if is_enough(&seen) || start.elapsed() >= wait || !services.deadline.leaves(reserve + LOOK_TIME) {
-            return Ok(seen);
-        }
-        pause(reason).await;
-    }
-}
-
-/// An answer, or `None` for a failure that passes: the next look asks again, as CloudFormation would.
-pub(crate) fn unless_retriable<T>(answer: Result<T>) -> Result<Option<T>> {
-    match answer {
-        Err(error) if error.code.is_retriable() => Ok(None),
-        answer => answer.map(Some),
     }
 }
 

@@ -6,50 +6,12 @@
 //!
 //! [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
-use access_key_schema::{Action, HandlerError, HandlerErrorCode, Result};
-use aws_sdk_iam::config::retry::RetryPartition;
-use tokio::time::{Instant, timeout_at};
-
-/// How long connecting to AWS takes at most.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long one attempt of a call to AWS takes at most.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long one call to AWS takes at most, its retries included.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
-
-/// A retry quota for one client of one invocation.
-///
-/// The SDK's own is one for all clients of a service and a region, as long as the process lives: what AWS throttles in one
-/// invocation would leave the next ones, of any stack, without a retry.
-#[must_use]
-pub fn retry_quota() -> RetryPartition {
-    RetryPartition::custom("invocation").build()
-}
+use cfn_resource_runtime::{ANSWER_TIME, LOOK_TIME, OPERATION_TIMEOUT, POLL_INTERVAL, WRITE_LIMIT};
 
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a request and its answer are on their way between CloudFormation and the function at most.
-const TRANSFER_TIME: Duration = Duration::from_secs(2);
-
-/// How long delivering an invocation's logs and metrics takes at most, after the handler and before its answer.
-pub const DELIVERY_TIME: Duration = Duration::from_secs(1);
-
-/// How long writing the answer takes at most.
-pub const ANSWER_TIME: Duration = Duration::from_secs(1);
-
-/// How long CREATE, UPDATE and DELETE may run: CloudFormation's 60 seconds, less the transfer and the delivery.
-const WRITE_LIMIT: Duration = Duration::from_mins(1).saturating_sub(TRANSFER_TIME).saturating_sub(DELIVERY_TIME);
-
-/// The same for READ and LIST, which have 30 seconds.
-const READ_LIMIT: Duration = Duration::from_secs(30).saturating_sub(TRANSFER_TIME).saturating_sub(DELIVERY_TIME);
-
-/// How often to ask AWS again whether it has taken in what it was told.
-pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long one invocation waits for AWS to agree with what was written. Longer waiting is CloudFormation's part: it
 /// calls again, at no cost.
@@ -83,21 +45,11 @@ pub(crate) const LEASE: Duration = WRITE_LIMIT.saturating_add(ANSWER_TIME).satur
 /// How far IAM's clock and ours may differ.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// Seconds until CloudFormation calls again while AWS does not agree.
-pub(crate) const CALLBACK_DELAY_SECONDS: u32 = 5;
-
-/// How many invocations wait for AWS to agree. It takes seconds; after minutes something is wrong.
-pub(crate) const MAX_INVOCATIONS: u32 = 30;
-
 /// After so many invocations that waited, IAM and the store show what was written before the first.
 pub(crate) const SETTLED_AFTER_INVOCATIONS: u32 = 2;
 
 /// What deleting a key takes at most, and then its secret: on the way back, too.
 pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
-
-/// What one look takes at most, with the pause before it: a call. A look at a new key makes more calls than one, and is given
-/// up when the time of one is over.
-pub(crate) const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INTERVAL);
 
 /// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for finding out why the
 /// status was refused, and for the rollback.
@@ -111,70 +63,11 @@ pub(crate) const TIME_TO_GO_ON: Duration = OPERATION_TIMEOUT.saturating_mul(2).s
 /// delete its secret.
 pub(crate) const TIME_TO_DELETE_AGAIN: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(POLL_INTERVAL);
 
-/// The moment by which an invocation must have answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
-
-impl Deadline {
-    /// The deadline of an invocation that Lambda ends in `time_left`.
-    #[must_use]
-    pub fn of(action: Action, time_left: Duration) -> Self {
-        let limit = match action {
-            Action::Read | Action::List => READ_LIMIT,
-            Action::Create | Action::Update | Action::Delete => WRITE_LIMIT,
-        };
-        Self::after(time_left.saturating_sub(ANSWER_TIME + DELIVERY_TIME).min(limit))
-    }
-
-    /// The deadline `time` from now.
-    #[must_use]
-    pub fn after(time: Duration) -> Self {
-        Self(Instant::now() + time)
-    }
-
-    /// What is left, zero when it has passed.
-    #[must_use]
-    pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// Whether at least `time` is left.
-    pub(crate) fn leaves(self, time: Duration) -> bool {
-        self.remaining() >= time
-    }
-
-    /// Gives `work` up at the deadline. Only for work that changes nothing.
-    ///
-    /// # Errors
-    /// What `work` answers, or `NetworkFailure`, which CloudFormation retries.
-    pub(crate) async fn bound<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        timeout_at(self.0, work).await.unwrap_or_else(|_| {
-            Err(HandlerError::new(
-                HandlerErrorCode::NetworkFailure,
-                "AWS did not answer within the time that a handler has",
-            ))
-        })
-    }
-
-    /// Refuses to begin a write of so many calls that might not end in time, and may not be given up. For work that can be done
-    /// again from its beginning.
-    ///
-    /// # Errors
-    /// `NetworkFailure`, which CloudFormation retries: less than the time of these calls is left.
-    pub(crate) fn refuse_late_write(self, calls: u32) -> Result<()> {
-        if self.leaves(OPERATION_TIMEOUT * calls) {
-            return Ok(());
-        }
-        Err(HandlerError::new(
-            HandlerErrorCode::NetworkFailure,
-            "AWS answered so slowly that the time of this invocation is over before everything was written. Try again",
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use access_key_schema::TIMEOUT_IN_MINUTES;
+    use cfn_resource_runtime::{
+        ATTEMPT_TIMEOUT, CALLBACK_DELAY_SECONDS, MAX_INVOCATIONS, READ_LIMIT, TIMEOUT_IN_MINUTES,
+    };
 
     use super::*;
 
@@ -222,13 +115,5 @@ mod tests {
         assert!(wait * SETTLED_AFTER_INVOCATIONS >= PROPAGATION);
         let longest = invocation * (MAX_INVOCATIONS + 1);
         assert!(longest < Duration::from_mins(TIMEOUT_IN_MINUTES.into()), "{longest:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn lambda_may_end_an_invocation_earlier_than_cloudformation() {
-        assert_eq!(Deadline::of(Action::Create, Duration::MAX).remaining(), WRITE_LIMIT);
-        assert_eq!(Deadline::of(Action::List, Duration::MAX).remaining(), READ_LIMIT);
-        assert_eq!(Deadline::of(Action::Read, Duration::from_secs(10)).remaining(), Duration::from_secs(8));
-        assert_eq!(Deadline::of(Action::Read, Duration::ZERO).remaining(), Duration::ZERO);
     }
 }

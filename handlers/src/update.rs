@@ -8,8 +8,9 @@
 mod refusals;
 
 use access_key_schema::{
-    AccessKey, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
+    AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, RequestContext, Result, Status, UserName,
 };
+use cfn_resource_runtime::{OPERATION_TIMEOUT, poll, unless_retriable};
 use tokio::{join, time::Instant, try_join};
 
 use crate::{
@@ -18,8 +19,8 @@ use crate::{
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
-    stabilize::{CallbackContext, call_again, poll, unless_retriable},
-    time_budget::{OPERATION_TIMEOUT, PROPAGATION, SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT},
+    stabilize::{CallbackContext, call_again},
+    time_budget::{PROPAGATION, SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT},
 };
 
 /// One UPDATE: what every step of it needs.
@@ -155,7 +156,7 @@ impl Update<'_> {
     ) -> Result<(UserName, T)> {
         let Self { services, request, id, .. } = self;
         let start = Instant::now();
-        let mut user = request.user_name()?.clone();
+        let mut user = request.desired.required_user_name()?.clone();
         let look = async || {
             match ask(&user).await {
                 Ok(None) => {}
@@ -178,7 +179,7 @@ impl Update<'_> {
             Ok(None)
         };
         let reason = "waiting until IAM knows the key that is to be updated";
-        let known = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+        let known = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
         known.ok_or_else(|| undecided(id, &user))
     }
 
@@ -203,7 +204,7 @@ impl Update<'_> {
         }
         let reason = "waiting until the store shows the secret of the key, which is seconds old";
         let look = async || services.deadline.bound(services.secret_store.get(id)).await;
-        poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
+        poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
     }
 
     /// The stored secret of a key that the store does not show at once. Where IAM does not show the key either, it may be young.
@@ -213,11 +214,11 @@ impl Update<'_> {
             let seen = async { try_join!(services.secret_store.get(id), self.shown(user)) };
             let (stored, key) = services.deadline.bound(seen).await?;
             let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
-            Ok((stored, is_old))
+            Ok::<_, HandlerError>((stored, is_old))
         };
         let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| stored.is_some() || *is_old;
         let reason = "waiting until the store shows the secret of the key, or IAM that it is old";
-        let (stored, _) = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, is_enough, look).await?;
+        let (stored, _) = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, is_enough, look).await?;
         Ok(stored)
     }
 
@@ -251,7 +252,8 @@ impl Update<'_> {
         let Self { services, id, .. } = self;
         let look = async || services.deadline.bound(services.secret_store.is_described(id)).await;
         let reason = "waiting until the store describes the secret, which a write has not found";
-        let described = poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |described| *described, look).await;
+        let described =
+            poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |described| *described, look).await;
         described == Ok(false)
     }
 
@@ -319,12 +321,12 @@ impl Update<'_> {
     async fn wait_until_shown(&self, user: &UserName, context: &CallbackContext) -> Result<Option<Shown>> {
         let Self { services, request, id, changes } = self;
         let reason = "waiting until IAM and the store show what was written";
-        poll(services, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
+        poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
             let stored = async {
                 match &context.secret_version {
                     Some(_) => {
                         let stored = services.deadline.bound(services.secret_store.get(id)).await;
-                        Ok(unless_retriable(stored)?.flatten())
+                        Ok::<_, HandlerError>(unless_retriable(stored)?.flatten())
                     }
                     None => Ok(None),
                 }

@@ -4,10 +4,10 @@
 
 use std::io::{self, Write};
 
-use access_key_schema::{DEFAULT_TYPE_NAME, registry_schema};
+use access_key_schema::{AccessKey, ResourceModel, registry_schema};
 
 fn main() -> io::Result<()> {
-    let type_name = std::env::args().nth(1).unwrap_or_else(|| DEFAULT_TYPE_NAME.to_owned());
+    let type_name = std::env::args().nth(1).unwrap_or_else(|| AccessKey::TYPE_NAME.to_owned());
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, &registry_schema(&type_name))?;
     stdout.write_all(b"\n")

@@ -1,26 +1,56 @@
-//! The shared model of `AWS::IAM::AccessKey` and the words CloudFormation and a handler exchange about it.
+//! The shared model of `AWS::IAM::AccessKey`.
 //!
-//! Everything that says what the resource type *is* lives here and nowhere else: its properties and what
-//! `Ref` and `Fn::GetAtt` answer ([`AccessKey`]), the registry schema made from them ([`registry_schema()`]), the
-//! request a handler gets ([`Request`]), the event it answers with ([`ProgressEvent`]) and the errors it may
-//! name ([`HandlerError`]). This crate knows no AWS SDK and no Lambda.
+//! Everything that says what the resource type *is* lives here and nowhere else: its properties and what `Ref` and
+//! `Fn::GetAtt` answer ([`AccessKey`]), the permissions of its handlers, and an account's settings ([`TypeConfiguration`]). The
+//! registry schema is made from them. The protocol's own words, such as [`Request`] and [`ProgressEvent`], are
+//! `cfn-resource-runtime`'s, of this model. This crate knows no AWS SDK and no Lambda.
 
-mod error;
 mod model;
-mod progress;
-mod registry_schema;
-mod request;
-mod secret;
-mod spelling;
+mod permissions;
 mod type_configuration;
 
-pub use error::{HandlerError, HandlerErrorCode, Result};
-pub use model::{AccessKey, Status, Tag, UserName};
-pub use progress::{OperationStatus, ProgressEvent};
-pub use registry_schema::{DEFAULT_TYPE_NAME, TIMEOUT_IN_MINUTES, registry_schema};
-pub use request::{
-    Action, CallerCredentials, ProviderContext, ProviderCredentials, Request, RequestContext, RequestPayload,
+pub use cfn_resource_runtime::{
+    Action, CallerCredentials, HandlerErrorCode, LogLevel, OperationStatus, Permissions, RequestContext,
+    RequestPayload, ResourceModel, Secret, WholeNumber,
 };
-pub use secret::Secret;
-pub use spelling::{WholeNumber, boolean};
-pub use type_configuration::{LogLevel, TypeConfiguration};
+pub use model::{AccessKey, Status, Tag, UserName};
+pub use type_configuration::TypeConfiguration;
+
+/// What a handler is asked of an access key.
+pub type Request = cfn_resource_runtime::Request<AccessKey>;
+
+/// What a handler answers.
+pub type ProgressEvent = cfn_resource_runtime::ProgressEvent<AccessKey>;
+
+/// A failed operation. The model that it may carry is that of a key that a failed CREATE leaves behind, or gives way to, or that a
+/// failed UPDATE was about.
+pub type HandlerError = cfn_resource_runtime::HandlerError<AccessKey>;
+
+/// The result of a handler, or of one of its steps.
+pub type Result<T> = std::result::Result<T, HandlerError>;
+
+/// The registry schema of the type under the name `type_name`, as `cfn submit` sends it.
+#[must_use]
+pub fn registry_schema(type_name: &str) -> serde_json::Value {
+    cfn_resource_runtime::registry_schema::<AccessKey>(type_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_what_the_model_generates() {
+        let committed = include_str!("../aws-iam-accesskey.json");
+        let generated = serde_json::to_string_pretty(&registry_schema(AccessKey::TYPE_NAME)).unwrap() + "\n";
+        assert!(committed == generated, "run `make schema` and commit schema/aws-iam-accesskey.json");
+    }
+
+    #[test]
+    fn the_type_name_is_the_only_thing_that_a_registration_under_another_name_changes() {
+        let mut other = registry_schema("Acme::IAM::AccessKey");
+        assert_eq!(other["typeName"], "Acme::IAM::AccessKey");
+        other["typeName"] = AccessKey::TYPE_NAME.into();
+        assert_eq!(other, registry_schema(AccessKey::TYPE_NAME));
+    }
+}

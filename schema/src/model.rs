@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::Secret;
+use crate::{HandlerError, Permissions, ResourceModel, Result, Secret, TypeConfiguration, permissions::PERMISSIONS};
 
 /// An IAM access key, as a template declares it and as a handler returns it.
 ///
 /// The doc comments of the fields are the descriptions in the registry schema. A read-only property without a value is an
-/// empty string in what CREATE, READ and UPDATE answer ([`AccessKey::answered`]).
+/// empty string in what CREATE, READ and UPDATE answer ([`ResourceModel::answered`]).
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
@@ -88,41 +88,6 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// The primary identifier: the property whose value `Ref` returns.
-    #[must_use]
-    pub const fn ref_property() -> &'static str {
-        "Id"
-    }
-
-    /// The read-only properties, which are those that `Fn::GetAtt` offers.
-    ///
-    /// The registry resolves `Fn::GetAtt` only for read-only properties, from what the read handler returns.
-    #[must_use]
-    pub const fn get_att_properties() -> &'static [&'static str] {
-        &[
-            "Id",
-            "SecretAccessKey",
-            "SecretArn",
-            "CreateDate",
-            "EncryptedSecret",
-            "KeyFingerprint",
-            "SesSmtpPasswordV4",
-            "EncryptedSesSmtpPasswordV4",
-        ]
-    }
-
-    /// The properties that cannot be changed on an existing key: CloudFormation replaces the key instead.
-    #[must_use]
-    pub const fn create_only_properties() -> &'static [&'static str] {
-        &["UserName", "Serial", "PgpKey", "SesSmtpRegion"]
-    }
-
-    /// The property that holds the tags of the resource.
-    #[must_use]
-    pub const fn tag_property() -> &'static str {
-        "Tags"
-    }
-
     /// What a template can declare of this key: every property but the read-only ones, and so no secret.
     #[must_use]
     pub fn declared(&self) -> Self {
@@ -137,38 +102,8 @@ impl AccessKey {
         }
     }
 
-    /// What CREATE, READ and UPDATE answer of this key: every read-only property, and an empty string for one that has no
-    /// value.
-    ///
-    /// CloudFormation's contract tests (v2) miss a read-only property that READ leaves out, and `Fn::GetAtt` fails for it.
-    #[must_use]
-    pub fn answered(self) -> Self {
-        let or_empty = |value: Option<String>| value.or_else(|| Some(String::new()));
-        let or_empty_secret = |value: Option<Secret>| value.or_else(|| Some(Secret::new(String::new())));
-        Self {
-            id: or_empty(self.id),
-            secret_access_key: or_empty_secret(self.secret_access_key),
-            secret_arn: or_empty(self.secret_arn),
-            create_date: or_empty(self.create_date),
-            encrypted_secret: or_empty(self.encrypted_secret),
-            key_fingerprint: or_empty(self.key_fingerprint),
-            ses_smtp_password_v4: or_empty_secret(self.ses_smtp_password_v4),
-            encrypted_ses_smtp_password_v4: or_empty(self.encrypted_ses_smtp_password_v4),
-            ..self
-        }
-    }
-
-    /// The key's id, which `Ref` returns, once it has one.
-    #[must_use]
-    pub fn reference(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
     /// The places in `Tags` of the first two tags that have the same key.
-    ///
-    /// The registry schema cannot forbid it: `uniqueItems` compares whole tags, not their keys.
-    #[must_use]
-    pub fn repeated_tag_key(&self) -> Option<(usize, usize)> {
+    fn repeated_tag_key(&self) -> Option<(usize, usize)> {
         let tags = self.tags.as_deref().unwrap_or_default();
         tags.iter().enumerate().find_map(|(index, tag)| {
             let first = tags[..index].iter().position(|seen| seen.key == tag.key)?;
@@ -176,12 +111,61 @@ impl AccessKey {
         })
     }
 
-    /// What a value must be that the registry schema refuses, in words for the person who wrote the template.
+    /// The user whose key CREATE and UPDATE are about.
     ///
-    /// `property` is a property's name; `Tags[]` stands for a tag, `Tags[].Key` and `Tags[].Value` for its parts.
-    /// `keyword` is the keyword of the JSON schema that the value violates.
+    /// # Errors
+    /// `InvalidRequest` when the request names none.
+    pub fn required_user_name(&self) -> Result<&UserName> {
+        self.user_name.as_ref().ok_or_else(|| HandlerError::invalid_request("UserName is required"))
+    }
+
+    /// The status that the key is to have. The default is `Active`, as in IAM.
     #[must_use]
-    pub fn constraint(property: &str, keyword: &str) -> &'static str {
+    pub fn wanted_status(&self) -> Status {
+        self.status.unwrap_or_default()
+    }
+}
+
+impl ResourceModel for AccessKey {
+    type TypeConfiguration = TypeConfiguration;
+
+    // Amazon's own type, which the registry reserves. An account registers this type under a name of its own, and only the
+    // schema's `typeName` changes.
+    const TYPE_NAME: &str = "AWS::IAM::AccessKey";
+    const DESCRIPTION: &str = "Resource Type definition for an access key of an IAM user. The secret access key is kept in \
+        AWS Secrets Manager, and incrementing Serial rotates the key.";
+    const PRIMARY_IDENTIFIER: &str = "Id";
+    const READ_ONLY_PROPERTIES: &[&str] = &[
+        "Id",
+        "SecretAccessKey",
+        "SecretArn",
+        "CreateDate",
+        "EncryptedSecret",
+        "KeyFingerprint",
+        "SesSmtpPasswordV4",
+        "EncryptedSesSmtpPasswordV4",
+    ];
+    const CREATE_ONLY_PROPERTIES: &[&str] = &["UserName", "Serial", "PgpKey", "SesSmtpRegion"];
+    const LOOKUP_PROPERTIES: &[&str] = &["UserName"];
+    const TAG_PROPERTY: Option<&str> = Some("Tags");
+    const PERMISSIONS: Permissions = PERMISSIONS;
+
+    fn primary_identifier(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn identified_by(id: String) -> Self {
+        Self { id: Some(id), ..Self::default() }
+    }
+
+    // The id is also part of a secret's name.
+    fn refuse_identifier(id: &str) -> Option<&'static str> {
+        let is_id =
+            (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        (!is_id).then_some("an access key id is 16 to 128 letters, digits or underscores")
+    }
+
+    fn constraint(property: &str, keyword: &str) -> &'static str {
         match (property, keyword) {
             ("UserName", _) => UserName::CONSTRAINT,
             ("Serial", _) => "a whole number is expected, of at most 64 bits",
@@ -206,10 +190,26 @@ impl AccessKey {
         }
     }
 
-    /// The status that the key is to have. The default is `Active`, as in IAM.
-    #[must_use]
-    pub fn wanted_status(&self) -> Status {
-        self.status.unwrap_or_default()
+    // `uniqueItems` compares whole tags, not their keys.
+    fn violation(&self) -> Option<(&'static str, String)> {
+        let (first, second) = self.repeated_tag_key()?;
+        Some(("Tags", format!("Tags[{first}] and Tags[{second}] have the same key")))
+    }
+
+    fn answered(self) -> Self {
+        let or_empty = |value: Option<String>| value.or_else(|| Some(String::new()));
+        let or_empty_secret = |value: Option<Secret>| value.or_else(|| Some(Secret::new(String::new())));
+        Self {
+            id: or_empty(self.id),
+            secret_access_key: or_empty_secret(self.secret_access_key),
+            secret_arn: or_empty(self.secret_arn),
+            create_date: or_empty(self.create_date),
+            encrypted_secret: or_empty(self.encrypted_secret),
+            key_fingerprint: or_empty(self.key_fingerprint),
+            ses_smtp_password_v4: or_empty_secret(self.ses_smtp_password_v4),
+            encrypted_ses_smtp_password_v4: or_empty(self.encrypted_ses_smtp_password_v4),
+            ..self
+        }
     }
 }
 
@@ -270,7 +270,7 @@ impl UserName {
 impl TryFrom<String> for UserName {
     type Error = &'static str;
 
-    fn try_from(name: String) -> Result<Self, Self::Error> {
+    fn try_from(name: String) -> std::result::Result<Self, Self::Error> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
         if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name))
@@ -322,17 +322,19 @@ mod tests {
         };
         let properties = serde_json::to_value(&whole).unwrap();
         let named = [
-            AccessKey::get_att_properties(),
-            AccessKey::create_only_properties(),
-            &[AccessKey::ref_property(), AccessKey::tag_property()],
+            AccessKey::READ_ONLY_PROPERTIES,
+            AccessKey::CREATE_ONLY_PROPERTIES,
+            AccessKey::LOOKUP_PROPERTIES,
+            &[AccessKey::PRIMARY_IDENTIFIER],
+            AccessKey::TAG_PROPERTY.as_slice(),
         ];
         for name in named.concat() {
             assert!(properties.get(name).is_some(), "{name}");
         }
-        assert_eq!(properties[AccessKey::ref_property()], json!(whole.reference()));
+        assert_eq!(properties[AccessKey::PRIMARY_IDENTIFIER], json!(whole.primary_identifier()));
         let declared = serde_json::to_value(whole.declared()).unwrap();
         for name in properties.as_object().unwrap().keys() {
-            let is_read_only = AccessKey::get_att_properties().contains(&name.as_str());
+            let is_read_only = AccessKey::READ_ONLY_PROPERTIES.contains(&name.as_str());
             assert_eq!(declared.get(name).is_none(), is_read_only, "{name}");
         }
     }
@@ -342,7 +344,7 @@ mod tests {
         let key = AccessKey { id: Some("AKIA".to_owned()), serial: Some(1), ..AccessKey::default() };
         let answer = serde_json::to_value(key.answered()).unwrap();
         let mut expected = json!({"Serial": 1});
-        for name in AccessKey::get_att_properties() {
+        for name in AccessKey::READ_ONLY_PROPERTIES {
             expected[*name] = json!("");
         }
         expected["Id"] = json!("AKIA");

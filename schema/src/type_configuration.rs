@@ -4,13 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::LogLevel;
+
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 ///
 /// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry some, which a newer
 /// version took before the account went back to this one: they are ignored.
 ///
 /// The patterns let a dynamic reference (`{{resolve:ssm:…}}`) through: `SetTypeConfiguration` checks the settings before
-/// CloudFormation resolves them. What a request carries is resolved, and [`TypeConfiguration::violation`] checks that.
+/// CloudFormation resolves them. What a request carries is resolved, and `violation` checks that.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", expecting = "a JSON object")]
@@ -42,17 +44,6 @@ pub struct TypeConfiguration {
     pub log_level: Option<LogLevel>,
 }
 
-/// The level of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schemars(inline)]
-#[allow(missing_docs)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-}
-
 impl TypeConfiguration {
     /// Whether an answer may carry `SecretAccessKey` and `SesSmtpPasswordV4`.
     #[must_use]
@@ -65,11 +56,14 @@ impl TypeConfiguration {
     pub fn secret_name_prefix(&self) -> &str {
         self.secret_name_prefix.as_deref().unwrap_or("cloudformation/iam-access-key/")
     }
+}
 
-    /// The first setting that cannot be used as it is, and what it must be. Whether `KeybaseUrl` is safe is asked when it is
-    /// used.
-    #[must_use]
-    pub fn violation(&self) -> Option<(&'static str, &'static str)> {
+impl cfn_resource_runtime::TypeConfiguration for TypeConfiguration {
+    const DESCRIPTION: &str =
+        "Settings of an account for all its access keys in a region. Each is optional and has a default.";
+
+    // Whether `KeybaseUrl` is safe is asked when it is used.
+    fn violation(&self) -> Option<(&'static str, &'static str)> {
         let of_prefix = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
         let settings = [
             ("SecretNamePrefix", &self.secret_name_prefix, 256),

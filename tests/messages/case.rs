@@ -9,7 +9,8 @@ use std::{
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{DateTime, date_time::Format};
-use iam_access_key::{Clients, Event, answer};
+use cfn_resource_runtime::{Connections, Event};
+use iam_access_key::{CRATES, Function};
 use libtest_mimic::Failed;
 use regex::{Captures, Regex};
 use serde::Deserialize;
@@ -91,9 +92,9 @@ impl Case {
         let request = self.request(keybase.as_deref());
         let time_left = self.seconds_left.map_or(Duration::MAX, Duration::from_secs);
         let event = runtime.block_on(async {
-            let clients = Clients::with_http_client(SharedHttpClient::new(aws.clone()));
+            let function = Function::new(Connections::with_http_client(SharedHttpClient::new(aws.clone())));
             let mut json = serde_json::Deserializer::from_str(&request);
-            answer(&clients, Event::deserialize(&mut json).unwrap(), time_left).await
+            function.answer(Event::deserialize(&mut json).unwrap(), time_left).await
         });
         let event = serde_json::to_string(&event).unwrap();
         let event = keybase.map_or(event.clone(), |url| event.replace(&url, "http://127.0.0.1:PORT"));
@@ -190,7 +191,8 @@ struct Warnings(Arc<Mutex<String>>);
 
 impl Warnings {
     fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
-        let is_own = |target: &str| target.starts_with("iam_access_key") || target.starts_with("access_key_");
+        let own = || CRATES.iter().chain(&["cfn_resource_runtime"]);
+        let is_own = move |target: &str| own().any(|name| target.starts_with(name));
         let is_warning = filter_fn(move |line| *line.level() == Level::WARN && is_own(line.target()));
         let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
         let warnings = self.clone();

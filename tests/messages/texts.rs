@@ -79,10 +79,10 @@ pub(crate) fn check(cases: &[PathBuf]) -> Result<(), Failed> {
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("\n").into()) }
 }
 
-/// The texts of the three crates, without those of their unit tests.
+/// The texts of the four crates, without those of their unit tests.
 fn texts() -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
-    for directory in ["schema/src", "handlers/src", "src"] {
+    for directory in ["runtime/src", "schema/src", "handlers/src", "src"] {
         for path in files(&root().join(directory), "rs") {
             if !path.components().any(|part| part.as_os_str() == "tests") && !path.ends_with("tests.rs") {
                 collect(fs::read_to_string(path).unwrap().parse().unwrap(), &mut texts);

@@ -2,6 +2,7 @@
 //! and into the log, once: when the invocation ends.
 
 use access_key_schema::{HandlerError, HandlerErrorCode};
+use cfn_resource_runtime::Panicked;
 
 use super::Create;
 use crate::{
@@ -53,6 +54,12 @@ impl From<HandlerError> for Failure {
         // `stabilize::call_again` tells how to look.
         let lists = error.code == HandlerErrorCode::NotStabilized;
         Self { error, left: vec![], may_be_retried: true, lists, doubt: Doubt::None }
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(panicked: Panicked) -> Self {
+        HandlerError::from(panicked).into()
     }
 }
 

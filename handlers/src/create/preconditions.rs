@@ -1,11 +1,12 @@
 //! Whether there may be a new key: the quota of two, Serial, which only goes up, and the time left.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
+use cfn_resource_runtime::Deadline;
 
 use super::{Create, failure::Failure};
 use crate::{
     iam::KEYS_PER_USER,
-    time_budget::{Deadline, TIME_TO_CREATE},
+    time_budget::TIME_TO_CREATE,
     user_keys::{UserKey, delete_command, list_command, user_keys},
 };
 

@@ -4,6 +4,7 @@
 
 use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, ProgressEvent, Result};
 use aws_smithy_types::DateTime;
+use cfn_resource_runtime::{Clock, poll};
 use futures_util::future::join_all;
 use tokio::join;
 
@@ -14,11 +15,9 @@ use super::{
     rollback,
 };
 use crate::{
-    clock::Clock,
     iam::KeyMetadata,
     missing_key::{Whereabouts, undecided, whereabouts},
     secret_store::{Note, Record, Unstored},
-    stabilize::poll,
     time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
     user_keys::list_command,
 };
@@ -219,7 +218,7 @@ impl Create<'_> {
             Ok::<_, HandlerError>(seen)
         };
         let reason = "waiting for what comes of another invocation of this operation";
-        if let Err(error) = poll(services, reason, LEASE, TIME_TO_DELETE, is_known, look).await {
+        if let Err(error) = poll(services.deadline, reason, LEASE, TIME_TO_DELETE, is_known, look).await {
             if attempts.earlier.is_empty() && !error.code.is_retriable() {
                 self.warn_of_open(&Record::new(number, Note::of(request, None, &services.clock)), &error);
             }

@@ -15,12 +15,13 @@ use std::time::{Duration, SystemTime};
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result};
 use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretError;
+use cfn_resource_runtime::Clock;
 use rand::{RngCore, rngs::OsRng};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::{SecretStore, Unstored, attempts::Attempts, tags};
-use crate::{clock::Clock, operation_name::digest};
+use crate::operation_name::digest;
 
 /// What the name of every record begins with, after the prefix. No access key id does: it has no hyphen.
 const PREFIX: &str = "operation-";

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result, Tag};
 use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag as SdkTag};
+use cfn_resource_runtime::{Deadline, LOOK_TIME, pause};
 use tokio::time::Instant;
 
 use super::{SecretStore, StoredSecret, Value};
-use crate::{
-    stabilize::pause,
-    time_budget::{Deadline, LOOK_TIME, STABILIZE_WAIT},
-};
+use crate::time_budget::STABILIZE_WAIT;
 
 /// How many tags a secret may carry ([Secrets Manager quotas]).
 ///

@@ -4,8 +4,8 @@ mod settled;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use access_key_handlers::handle;
 use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent, Status};
+use cfn_resource_runtime::handle;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::{
@@ -510,7 +510,7 @@ impl Stack {
         let answering = {
             let (world, caller, name) = (Arc::clone(&world), caller.clone(), name.clone());
             async move {
-                let event = handle(&services, &request).await.unwrap_or_else(ProgressEvent::from);
+                let event = handle(&services, &request, services.deadline).await.unwrap_or_else(ProgressEvent::from);
                 world.story.line(format!("{name} {}", told(&event)));
                 judge_event(&world, &caller, user, started, &event);
                 event

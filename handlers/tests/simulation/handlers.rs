@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use access_key_handlers::{
-    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Confidential, Deadline, Iam, Keybase, OPERATION_TIMEOUT, SecretStore,
-    Services, retry_quota,
-};
+use access_key_handlers::{Confidential, Iam, Keybase, SecretStore, Services};
 use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfiguration};
 use aws_credential_types::Credentials;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use cfn_resource_runtime::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, OPERATION_TIMEOUT};
 use serde_json::Value;
 
 use crate::{
@@ -31,7 +29,7 @@ pub(crate) struct Ask {
     pub(crate) is_undone: bool,
 }
 
-/// A client as `src/clients.rs` builds it, on simulated time.
+/// A client as `runtime/src/aws.rs` and `src/clients.rs` configure it, on simulated time.
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr) => {{
         let timeouts = TimeoutConfig::builder()
@@ -45,7 +43,7 @@ macro_rules! client {
             .identity_cache(IdentityCache::no_cache())
             .region($sdk::config::Region::from_static($caller.region))
             .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .retry_partition(retry_quota())
+            .retry_partition($sdk::config::retry::RetryPartition::custom("invocation").build())
             .timeout_config(timeouts)
             .time_source($world.function_clock())
             .sleep_impl(TokioSleep::new())

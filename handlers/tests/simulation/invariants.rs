@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent};
+use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent, ResourceModel};
 use serde_json::{Value, json};
 
 use crate::{

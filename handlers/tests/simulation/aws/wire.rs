@@ -2,7 +2,6 @@
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
-use access_key_handlers::CONNECT_TIMEOUT;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -13,6 +12,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use cfn_resource_runtime::CONNECT_TIMEOUT;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

@@ -1,6 +1,5 @@
 //! A log line for every attempt of every call to AWS.
 
-use access_key_handlers::is_identifier;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -19,10 +18,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::is_identifier;
+
 /// Logs each attempt of a call: service, operation, number of the attempt, duration, AWS's id of it, and outcome. Never
 /// what was sent or answered.
 #[derive(Debug)]
-pub(crate) struct AwsCalls;
+pub struct AwsCalls;
 
 #[derive(Debug)]
 struct Start(Instant);

@@ -6,14 +6,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_with::{DefaultOnNull, serde_as};
 
-use crate::{
-    AccessKey, HandlerError, HandlerErrorCode, LogLevel, Result, Secret, TypeConfiguration, UserName, WholeNumber,
-    boolean,
-};
+use crate::{HandlerError, HandlerErrorCode, ResourceModel, Secret, WholeNumber, boolean};
 
 /// The five operations of a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -39,7 +37,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Temporary credentials of the resource type's execution role, for every call to IAM and Secrets Manager.
+/// Temporary credentials of the resource type's execution role, for every call that a handler makes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[allow(missing_docs)]
@@ -59,6 +57,17 @@ pub struct ProviderCredentials {
     pub access_key_id: String,
     pub secret_access_key: Secret,
     pub session_token: Option<Secret>,
+}
+
+/// The level of a log line, as a type configuration may set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
 }
 
 /// What logs and metrics say of an invocation, and where the type's provider, the account that registered it, wants them.
@@ -130,7 +139,7 @@ pub struct RequestContext {
     pub callback_context: Option<Value>,
     /// For LIST: where the page starts, as the previous page's event said.
     pub next_token: Option<String>,
-    /// For LIST: the most access keys that one page may hold.
+    /// For LIST: the most resources that one page may hold.
     #[serde(default)]
     #[serde_as(deserialize_as = "Option<WholeNumber>")]
     pub max_results: Option<usize>,
@@ -167,74 +176,60 @@ pub struct RequestPayload {
 }
 
 impl RequestPayload {
-    /// The key that UPDATE is about, by its identifier alone. A FAILED UPDATE carries it, because every model of an event
-    /// has to, and the key is still there ([handler contract]).
+    /// The resource that UPDATE is about, by its identifier alone. A FAILED UPDATE carries it, because every model of an event
+    /// has to, and the resource is still there ([handler contract]).
     ///
     /// [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
     #[must_use]
-    pub fn updated_key(&self) -> Option<AccessKey> {
-        let id = self.resource_properties.as_ref()?.get(AccessKey::ref_property())?.as_str()?;
-        let is_key = self.action == Action::Update && is_access_key_id(id);
-        is_key.then(|| AccessKey { id: Some(id.to_owned()), ..AccessKey::default() })
+    pub fn updated_resource<M: ResourceModel>(&self) -> Option<M> {
+        let identifier = self.resource_properties.as_ref()?.get(M::PRIMARY_IDENTIFIER)?.as_str()?;
+        let may_be_shown = self.action == Action::Update && M::refuse_identifier(identifier).is_none();
+        may_be_shown.then(|| M::identified_by(identifier.to_owned()))
     }
 }
 
 /// What a handler gets: typed, and validated where the action demands it.
 #[derive(Debug)]
-pub struct Request {
+pub struct Request<M: ResourceModel> {
     /// What to do.
     pub action: Action,
-    /// The access key as it is to be, or the primary identifier of the one to read or delete.
-    pub desired: AccessKey,
-    /// For UPDATE: the access key as the template had it before.
-    pub previous: Option<AccessKey>,
-    /// What the account set for all its access keys.
-    pub type_configuration: TypeConfiguration,
-    /// The region of the stack, and so of the secret store.
+    /// The resource as it is to be, or the primary identifier of the one to read or delete.
+    pub desired: M,
+    /// For UPDATE: the resource as the template had it before.
+    pub previous: Option<M>,
+    /// What the account set for all its resources of the type.
+    pub type_configuration: M::TypeConfiguration,
+    /// The region of the stack.
     pub region: String,
     /// What the invocation says about itself.
     pub context: RequestContext,
 }
 
-impl Request {
-    /// The user whose key CREATE and UPDATE are about.
+impl<M: ResourceModel> Request<M> {
+    /// The identifier of the resource that READ, UPDATE and DELETE are about.
     ///
     /// # Errors
-    /// `InvalidRequest` when the request names none.
-    pub fn user_name(&self) -> Result<&UserName> {
-        let missing = || HandlerError::new(HandlerErrorCode::InvalidRequest, "UserName is required");
-        self.desired.user_name.as_ref().ok_or_else(missing)
-    }
-
-    /// The access key id that READ, UPDATE and DELETE are about.
-    ///
-    /// # Errors
-    /// `NotFound`, as the contract demands, when the request has no id, or one that IAM never gives out. The id is also part
-    /// of a secret's name.
-    pub fn primary_identifier(&self) -> Result<&str> {
-        let not_found = |message| HandlerError::new(HandlerErrorCode::NotFound, message);
-        match self.desired.reference() {
-            Some(id) if is_access_key_id(id) => Ok(id),
-            Some(_) => Err(not_found(
-                "There is no access key with this Id: an access key id is 16 to 128 letters, digits or underscores",
-            )),
-            None => Err(not_found("Id is missing: the request does not say which access key it is about")),
-        }
+    /// `NotFound`, as the contract demands, when the request has none, or one that no resource can have.
+    pub fn primary_identifier(&self) -> Result<&str, HandlerError<M>> {
+        let name = M::PRIMARY_IDENTIFIER;
+        let reason = match self.desired.primary_identifier() {
+            None => format!("{name} is missing: the request does not say which resource it is about"),
+            Some(identifier) => match M::refuse_identifier(identifier) {
+                None => return Ok(identifier),
+                Some(constraint) => format!("No resource has this {name}: {constraint}"),
+            },
+        };
+        Err(HandlerError::new(HandlerErrorCode::NotFound, reason))
     }
 }
 
-/// Whether IAM could have given this id to a key: it is 16 to 128 letters, digits or `_` (`IAM` API reference).
-fn is_access_key_id(id: &str) -> bool {
-    (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<Value>, D::Error> {
+fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
     let value = Option::<Value>::deserialize(value)?;
     Ok(value.filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
 /// Anything but a boolean, or the name of one, is none: no request fails for a hint.
-fn boolean_or_none<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<bool>, D::Error> {
+fn boolean_or_none<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
     Ok(match Value::deserialize(value)? {
         Value::Bool(boolean) => Some(boolean),
         Value::String(text) => boolean(&text),

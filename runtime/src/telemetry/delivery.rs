@@ -5,12 +5,7 @@
 
 use std::time::Duration;
 
-use access_key_handlers::{ANSWER_TIME, DELIVERY_TIME, is_identifier};
-use access_key_schema::ProviderContext;
-use aws_sdk_cloudwatchlogs::{
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
-};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use tokio::{
     join,
     time::{Instant, timeout_at},
@@ -21,47 +16,48 @@ use super::{
     lines::Kept,
     metrics::{Metrics, Outcome},
     provider_logs::LogStream,
+    undelivered::Undelivered,
 };
 use crate::{
-    clients::{Clients, DeliveryClients},
-    validate::{is_type_name, region},
+    ANSWER_TIME, Connections, DELIVERY_TIME, ProviderContext,
+    aws::retry_quota,
+    names::{is_region, is_type_name},
 };
 
-/// What a second is kept of for the metric that says that the logs could not be delivered.
+/// Time reserved to report that logs were not delivered.
 const TIME_TO_REPORT: Duration = Duration::from_millis(250);
 
-/// Why something could not be delivered: AWS's own code, or how the way to AWS failed. Never AWS's words, which may quote
-/// what they refuse.
-#[derive(Debug)]
-pub(crate) struct Undelivered(pub(crate) String);
-
-impl<E: ProvideErrorMetadata> From<SdkError<E, HttpResponse>> for Undelivered {
-    fn from(error: SdkError<E, HttpResponse>) -> Self {
-        Self(match &error {
-            SdkError::TimeoutError(_) => "Timeout".to_owned(),
-            SdkError::DispatchFailure(_) => "NoConnection".to_owned(),
-            error => error.code().filter(|code| is_identifier(code)).unwrap_or("UnreadableAnswer").to_owned(),
-        })
-    }
-}
+/// How long to wait before a call of the delivery is sent again.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Where an invocation's logs and metrics go.
 pub(crate) struct Delivery {
-    clients: DeliveryClients,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    metrics: aws_sdk_cloudwatch::Client,
     stream: LogStream,
     resource_type: String,
 }
 
 impl Delivery {
     /// `None` where the type was registered without logging, or the request does not say enough of itself.
-    pub(crate) fn of(clients: &Clients, provider: &ProviderContext) -> Option<Self> {
+    pub(crate) fn of(connections: &Connections, provider: &ProviderContext) -> Option<Self> {
         let (credentials, group) =
             (provider.provider_credentials.as_ref()?, provider.provider_log_group_name.as_ref()?);
-        let region = region(provider.region.clone()).ok()?;
+        let region = provider.region.as_ref().filter(|region| is_region(region))?;
+        let resource_type = provider.resource_type.clone().filter(|name| is_type_name(name))?;
+        // No call takes longer than the delivery.
+        let timeouts = TimeoutConfig::builder().operation_timeout(DELIVERY_TIME).build();
+        // A connection that was kept while Lambda froze the process may be dead.
+        let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(RETRY_DELAY);
+        let config = connections.for_provider(credentials, region);
+        let config = config.into_builder().timeout_config(timeouts).retry_config(retries).build();
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(retry_quota());
+        let metrics = aws_sdk_cloudwatch::config::Builder::from(&config).retry_partition(retry_quota());
         Some(Self {
-            clients: clients.delivery(credentials, &region),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs.build()),
+            metrics: aws_sdk_cloudwatch::Client::from_conf(metrics.build()),
             stream: LogStream::of(provider, group),
-            resource_type: provider.resource_type.clone().filter(|name| is_type_name(name))?,
+            resource_type,
         })
     }
 
@@ -70,9 +66,9 @@ impl Delivery {
     pub(crate) async fn send(&self, logged: &Kept, outcome: &Outcome, time_left: Duration) {
         let (start, time) = (Instant::now(), time_left.saturating_sub(ANSWER_TIME).min(DELIVERY_TIME));
         let end = start + time;
-        let metrics = Metrics { client: &self.clients.metrics, resource_type: &self.resource_type };
+        let metrics = Metrics { client: &self.metrics, resource_type: &self.resource_type };
         let logs = async {
-            let put = self.stream.put(&self.clients.logs, &logged.lines);
+            let put = self.stream.put(&self.logs, &logged.lines);
             let delivered = within(start + time.saturating_sub(TIME_TO_REPORT), put).await;
             if let Err(why) = &delivered {
                 warn!(service = "CloudWatch Logs", outcome = why.0, "logs not delivered");

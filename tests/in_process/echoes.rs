@@ -5,9 +5,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use cfn_resource_runtime::telemetry;
+use iam_access_key::CRATES;
 use proptest::prelude::*;
+use serde_json::{Value, json};
+use tracing::Level;
 
-use super::*;
+use crate::{
+    aws::{Account, Aws, Refusal},
+    invoke, request,
+};
 
 /// The codes that the handlers tell apart, of IAM and of Secrets Manager, and one that they do not know.
 const CODES: [&str; 27] = [
@@ -130,7 +137,8 @@ impl Write for Output {
 async fn said(marks: &Marks, action: &str, refusal: Refusal) -> String {
     let output = Output::default();
     let lines = output.clone();
-    let _listening = tracing::subscriber::set_default(subscriber(Level::TRACE, move || lines.clone()));
+    let _listening =
+        tracing::subscriber::set_default(telemetry::subscriber(CRATES, Level::TRACE, move || lines.clone()));
     let aws = Aws::new(Account::default());
     // Another operation of the same stack.
     let mut create = marks.create();

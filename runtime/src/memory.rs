@@ -6,7 +6,7 @@ use std::io;
 ///
 /// # Errors
 /// What the operating system answers.
-pub fn keep_private() -> io::Result<()> {
+pub(crate) fn keep_private() -> io::Result<()> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

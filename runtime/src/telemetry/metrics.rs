@@ -7,13 +7,13 @@
 
 use std::time::Duration;
 
-use access_key_schema::{Action, HandlerErrorCode};
 use aws_sdk_cloudwatch::{
     Client,
     types::{Dimension, MetricDatum, StandardUnit},
 };
 
-use super::delivery::Undelivered;
+use super::undelivered::Undelivered;
+use crate::{Action, HandlerErrorCode};
 
 /// What the runtimes count an invocation's own failure under, where Java has the class of an exception.
 const EXCEPTION_TYPE: &str = "HandlerError";

@@ -1,9 +1,9 @@
 //! The delivery of an invocation's lines to the log group of the type's provider.
 
-use access_key_schema::ProviderContext;
 use aws_sdk_cloudwatchlogs::{Client, error::SdkError, types::InputLogEvent};
 
-use super::{delivery::Undelivered, lines::Line};
+use super::{lines::Line, undelivered::Undelivered};
+use crate::ProviderContext;
 
 /// The longest name of a log stream, in characters ([`CreateLogStream`]).
 ///

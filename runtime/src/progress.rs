@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::{AccessKey, HandlerError, HandlerErrorCode};
+use crate::{HandlerError, HandlerErrorCode, ResourceModel};
 
 /// The longest message that reaches its reader ([Cloud Control API]).
 ///
@@ -40,17 +40,17 @@ impl fmt::Display for OperationStatus {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct ProgressEvent {
+pub struct ProgressEvent<M> {
     /// The status of the operation.
     pub status: OperationStatus,
     /// Why it failed.
     pub error_code: Option<HandlerErrorCode>,
     /// What happened, for the person who reads the stack event.
     pub message: Option<String>,
-    /// The access key.
-    pub resource_model: Option<AccessKey>,
-    /// The access keys of one page of a LIST.
-    pub resource_models: Option<Vec<AccessKey>>,
+    /// The resource.
+    pub resource_model: Option<M>,
+    /// The resources of one page of a LIST.
+    pub resource_models: Option<Vec<M>>,
     /// The token that a LIST sends to get its next page.
     pub next_token: Option<String>,
     /// What the next invocation of this operation gets back. CloudFormation stores it, so it never holds a secret.
@@ -59,20 +59,22 @@ pub struct ProgressEvent {
     pub callback_delay_seconds: Option<u32>,
 }
 
-impl ProgressEvent {
-    /// CREATE, READ or UPDATE succeeded. The answer has every read-only property of the key ([`AccessKey::answered`]).
+impl<M: ResourceModel> ProgressEvent<M> {
+    /// CREATE, READ or UPDATE succeeded. The answer has every read-only property ([`ResourceModel::answered`]).
     #[must_use]
-    pub fn success(model: AccessKey) -> Self {
+    pub fn success(model: M) -> Self {
         Self { resource_model: Some(model.answered()), ..Self::bare(OperationStatus::Success) }
     }
+}
 
+impl<M> ProgressEvent<M> {
     /// The same event with a message, if there is one.
     #[must_use]
     pub fn with_message(self, message: Option<String>) -> Self {
         Self { message: message.map(shortened), ..self }
     }
 
-    /// DELETE succeeded. There is no model of a deleted key.
+    /// DELETE succeeded. There is no model of a deleted resource.
     #[must_use]
     pub fn deleted() -> Self {
         Self::bare(OperationStatus::Success)
@@ -80,13 +82,13 @@ impl ProgressEvent {
 
     /// LIST succeeded, with one page, which may be empty.
     #[must_use]
-    pub fn listed(models: Vec<AccessKey>, next_token: Option<String>) -> Self {
+    pub fn listed(models: Vec<M>, next_token: Option<String>) -> Self {
         Self { resource_models: Some(models), next_token, ..Self::bare(OperationStatus::Success) }
     }
 
-    /// The key exists, but the operation is not finished: CloudFormation calls again after the delay.
+    /// The resource exists, but the operation is not finished: CloudFormation calls again after the delay.
     #[must_use]
-    pub fn in_progress(model: AccessKey, callback_context: Value, callback_delay_seconds: u32) -> Self {
+    pub fn in_progress(model: M, callback_context: Value, callback_delay_seconds: u32) -> Self {
         Self {
             resource_model: Some(model),
             callback_context: Some(callback_context),
@@ -109,8 +111,8 @@ impl ProgressEvent {
     }
 }
 
-impl From<HandlerError> for ProgressEvent {
-    fn from(error: HandlerError) -> Self {
+impl<M> From<HandlerError<M>> for ProgressEvent<M> {
+    fn from(error: HandlerError<M>) -> Self {
         Self {
             error_code: Some(error.code),
             message: Some(shortened(error.message)),
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_left_out_of_the_event() {
-        let json = |event: ProgressEvent| serde_json::to_value(event).unwrap();
+        let json = |event: ProgressEvent<Value>| serde_json::to_value(event).unwrap();
         assert_eq!(json(ProgressEvent::deleted()), json!({"status": "SUCCESS"}));
         assert_eq!(json(ProgressEvent::listed(vec![], None)), json!({"status": "SUCCESS", "resourceModels": []}));
         assert_eq!(
@@ -148,19 +150,19 @@ mod tests {
             json!({"status": "FAILED", "errorCode": "NotFound", "message": "gone"}),
         );
         assert_eq!(
-            json(ProgressEvent::in_progress(AccessKey::default(), json!({}), 5)),
+            json(ProgressEvent::in_progress(json!({}), json!({}), 5)),
             json!({"status": "IN_PROGRESS", "resourceModel": {}, "callbackContext": {}, "callbackDelaySeconds": 5}),
         );
     }
 
     #[test]
     fn a_message_longer_than_an_event_takes_loses_its_middle() {
-        let error = |message: &str| ProgressEvent::from(HandlerError::new(HandlerErrorCode::NotFound, message));
+        let error = |message: &str| ProgressEvent::<()>::from(HandlerError::new(HandlerErrorCode::NotFound, message));
         let warning = |message: &str| ProgressEvent::deleted().with_message(Some(message.to_owned()));
         for [begin, end] in [["a", "z"], ["é", "ž"]] {
             let longest = begin.repeat(1024) + &end.repeat(1024);
             let cut = begin.repeat(1024) + "…" + &end.repeat(1023);
-            for event in [&error as &dyn Fn(&str) -> ProgressEvent, &warning] {
+            for event in [&error as &dyn Fn(&str) -> ProgressEvent<()>, &warning] {
                 assert_eq!(event(&longest).message.as_ref(), Some(&longest));
                 assert_eq!(event(&longest.replacen(end, "middle", 1)).message.as_ref(), Some(&cut));
             }

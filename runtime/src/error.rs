@@ -4,31 +4,31 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::AccessKey;
-
-/// The result of a handler, or of one of its steps.
-pub type Result<T> = std::result::Result<T, HandlerError>;
-
 /// A failed operation, in CloudFormation's terms. It becomes a `FAILED` progress event.
 ///
-/// The message is for the person who reads the stack event: what failed, for which user and key, and what to do next. It
-/// never holds a secret.
+/// The message is for the person who reads the stack event: what failed, for which resource, and what to do next. It never
+/// holds a secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{code}: {message}")]
-pub struct HandlerError {
+pub struct HandlerError<M> {
     /// Why, as one of CloudFormation's error codes.
     pub code: HandlerErrorCode,
     /// Why, in words for a person.
     pub message: String,
-    /// The model of a key that a failed CREATE leaves behind, or gives way to, or that a failed UPDATE was about. The `Id` of
-    /// the first two lets CloudFormation's rollback delete it.
-    pub resource_model: Option<Box<AccessKey>>,
+    /// The model of a resource that a failed CREATE leaves behind, or gives way to, or that a failed UPDATE was about. The
+    /// identifier of the first two lets CloudFormation's rollback delete it.
+    pub resource_model: Option<Box<M>>,
 }
 
-impl HandlerError {
+impl<M> HandlerError<M> {
     /// An error without a model.
     pub fn new(code: HandlerErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), resource_model: None }
+    }
+
+    /// An error that says what is wrong with the request.
+    pub fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(HandlerErrorCode::InvalidRequest, message)
     }
 
     /// The same error, whose message goes on with `sentence`.
@@ -39,19 +39,19 @@ impl HandlerError {
 
     /// The same error, which carries `model` unless it carries one already.
     #[must_use]
-    pub fn about(mut self, model: Option<AccessKey>) -> Self {
+    pub fn about(mut self, model: Option<M>) -> Self {
         self.resource_model = self.resource_model.or(model.map(Box::new));
         self
     }
 
-    /// Whether this error says that the key, or its user, does not exist.
+    /// Whether this error says that the resource, or what it belongs to, does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.code == HandlerErrorCode::NotFound
     }
 }
 
-/// The handler error codes of the resource provider protocol that this type answers with.
+/// The handler error codes of the resource provider protocol.
 ///
 /// [Handler error codes] says what each means.
 ///
@@ -63,6 +63,7 @@ pub enum HandlerErrorCode {
     InvalidRequest,
     AccessDenied,
     InvalidCredentials,
+    AlreadyExists,
     NotFound,
     ResourceConflict,
     Throttling,

@@ -1,43 +1,21 @@
-//! Whole invocations with their deliveries, in one process and on simulated time.
+//! What an invocation delivers to the account that registered the type.
 
-mod aws;
-mod echoes;
+use std::{io, time::Duration};
 
-use std::io;
-
-use access_key_handlers::DELIVERY_TIME;
-use aws::{Account, Aws, Refusal, SECRET};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use cfn_resource_runtime::{DELIVERY_TIME, telemetry};
 use fastrand::Rng;
-use serde::Deserialize;
+use iam_access_key::CRATES;
 use serde_json::{Value, json};
-use tokio::join;
+use tokio::{join, time::Instant};
+use tracing::Level;
 
-use super::*;
-use crate::{Event, answer};
+use crate::{
+    aws::{Account, Aws, Refusal, SECRET},
+    invoke, request,
+};
 
 /// How many lives are played in every weather.
 const LIVES: u64 = 100;
-
-/// What a handler has in these tests.
-const TIME_LEFT: Duration = Duration::from_mins(1);
-
-/// A request for the key of a stack with this name, in an operation of its own.
-fn request(action: &str, stack: &str, properties: Value) -> Value {
-    let mut request: Value = serde_json::from_str(include_str!("../../tests/requests/registry.json")).unwrap();
-    request["action"] = action.into();
-    request["stackId"] = stack.into();
-    request["bearerToken"] = format!("{stack:-<8}-{action}-operation-of-this-stack").into();
-    request["requestData"]["resourceProperties"] = properties;
-    request
-}
-
-async fn invoke(aws: &Aws, request: &Value) -> Value {
-    let clients = Clients::with_http_client(SharedHttpClient::new(aws.clone()));
-    // Boxed: a test's thread has a stack of 2 MB, which two unoptimized invocations beside each other do not fit on.
-    let event = Box::pin(answer(&clients, Event::deserialize(request).unwrap(), TIME_LEFT)).await;
-    serde_json::to_value(event).unwrap()
-}
 
 /// The life of a key: what its invocations answered, and the longest of them.
 async fn live(aws: &Aws, change: impl Fn(Value) -> Value) -> (Vec<Value>, Duration) {
@@ -62,7 +40,7 @@ fn messages(lines: &[String]) -> Vec<String> {
 }
 
 fn listen() -> tracing::subscriber::DefaultGuard {
-    tracing::subscriber::set_default(subscriber(Level::INFO, io::sink))
+    tracing::subscriber::set_default(telemetry::subscriber(CRATES, Level::INFO, io::sink))
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,8 @@ impl Clock {
     }
 
     /// How long ago `time` was, zero when that clock is ahead of ours.
-    pub(crate) fn age(&self, time: SystemTime) -> Duration {
+    #[must_use]
+    pub fn age(&self, time: SystemTime) -> Duration {
         self.now().duration_since(time).unwrap_or_default()
     }
 }

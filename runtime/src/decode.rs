@@ -6,9 +6,6 @@ mod limited;
 
 use std::{borrow::Cow, io::Read};
 
-use access_key_schema::{
-    HandlerError, HandlerErrorCode, ProviderContext, RequestContext, RequestPayload, Result, WholeNumber,
-};
 use base64::{Engine, engine::general_purpose::STANDARD_PAD_INDIFFERENT};
 use flate2::read::GzDecoder;
 use serde::{
@@ -18,6 +15,8 @@ use serde::{
 };
 use serde_json::{Error, Map, Value};
 
+use crate::{HandlerError, ProviderContext, RequestContext, RequestPayload, WholeNumber};
+
 /// The most bytes that a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
 const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 
@@ -25,56 +24,55 @@ const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 ///
 /// Deserializing it never fails. The Lambda runtime would answer an event that is not JSON with an error of its own,
 /// which CloudFormation cannot read. It has no `Debug`, because it holds credentials.
-pub struct Event(std::result::Result<Value, String>);
+pub struct Event(Result<Value, String>);
 
 impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(limited::json(deserializer)))
     }
 }
 
-/// What the invocation asks for, and what it says about itself.
-///
-/// # Errors
-/// `InvalidRequest` that says what is wrong, and where.
-pub fn decode(event: Event) -> Result<(RequestPayload, RequestContext)> {
-    Fields::of(event)?.request()
+/// What was read of an event. It has no `Debug`, because it holds credentials.
+pub struct Decoded<M> {
+    /// What the provider is told, and where. It is empty where the event is no request at all.
+    pub provider: ProviderContext,
+    /// What the invocation asks for, and what it says about itself; or `InvalidRequest`, which says what is wrong, and where.
+    pub request: Result<(RequestPayload, RequestContext), HandlerError<M>>,
 }
 
-/// The fields of a request, by their names in lower case, whichever of the two shapes it has. They are read twice, because
-/// the provider is told of a request that cannot be read as well. It has no `Debug`, because it holds credentials.
-pub(crate) struct Fields(Value);
-
-impl Fields {
-    /// # Errors
-    /// `InvalidRequest`: the event is no request at all.
-    pub(crate) fn of(event: Event) -> Result<Self> {
-        let event = event.0.map_err(|reason| invalid(format!("The request {reason}")))?;
-        let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
-        flatten(event).map(Value::Object).map(Self)
+/// Reads the event. What the provider is told is read apart from the request, so that a request that cannot be read is told of
+/// too.
+#[must_use]
+pub fn decode<M>(event: Event) -> Decoded<M> {
+    match fields(event) {
+        Ok(fields) => Decoded { provider: provider_context(&fields), request: request(&fields) },
+        Err(error) => Decoded { provider: ProviderContext::default(), request: Err(error) },
     }
+}
 
-    /// What the invocation asks for, and what it says about itself.
-    ///
-    /// # Errors
-    /// `InvalidRequest` that says what is wrong, and where.
-    pub(crate) fn request(&self) -> Result<(RequestPayload, RequestContext)> {
-        Ok((deserialize(&self.0)?, deserialize(&self.0)?))
-    }
+/// The fields of a request, by their names in lower case, whichever of the two shapes it has.
+fn fields<M>(event: Event) -> Result<Value, HandlerError<M>> {
+    let event = event.0.map_err(|reason| invalid(format!("The request {reason}")))?;
+    let Value::Object(event) = decompress(event)? else { return Err(invalid("The request is not a JSON object")) };
+    flatten(event).map(Value::Object)
+}
 
-    /// What the provider is told, and where. A field that cannot be read is left out.
-    pub(crate) fn provider_context(&self) -> ProviderContext {
-        let mut fields = Cow::Borrowed(&self.0);
-        loop {
-            let error = match serde_path_to_error::deserialize(IgnoringCase(&fields)) {
-                Ok(context) => return context,
-                Err(error) => error,
-            };
-            let wrong = outermost(&error).map(|field| field.to_ascii_lowercase());
-            let removed = wrong.and_then(|field| fields.to_mut().as_object_mut()?.remove(&field));
-            if removed.is_none() {
-                return ProviderContext::default();
-            }
+fn request<M>(fields: &Value) -> Result<(RequestPayload, RequestContext), HandlerError<M>> {
+    Ok((deserialize(fields)?, deserialize(fields)?))
+}
+
+/// A field that cannot be read is left out.
+fn provider_context(fields: &Value) -> ProviderContext {
+    let mut fields = Cow::Borrowed(fields);
+    loop {
+        let error = match serde_path_to_error::deserialize(IgnoringCase(&fields)) {
+            Ok(context) => return context,
+            Err(error) => error,
+        };
+        let wrong = outermost(&error).map(|field| field.to_ascii_lowercase());
+        let removed = wrong.and_then(|field| fields.to_mut().as_object_mut()?.remove(&field));
+        if removed.is_none() {
+            return ProviderContext::default();
         }
     }
 }
@@ -82,7 +80,7 @@ impl Fields {
 /// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON. What it calls
 /// that, in `__COMPRESSION_METHOD__`, does not matter, nor does which kind of base64 it is: in lines (MIME), safe for a URL,
 /// or without padding.
-fn decompress(event: Value) -> Result<Value> {
+fn decompress<M>(event: Value) -> Result<Value, HandlerError<M>> {
     let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
     let broken = |what: &str| invalid(format!("The compressed request cannot be read: {what}"));
     let compressed = compressed.as_str().ok_or_else(|| broken("it is not a string"))?;
@@ -108,7 +106,7 @@ fn decompress(event: Value) -> Result<Value> {
 /// names in lower case, without what is absent, and with numbers as strings. An inner field wins over an outer one: the test
 /// entry point can name the region in both. Nothing is delivered from the test entry point, so its provider's log group is
 /// left out.
-fn flatten(mut event: Map<String, Value>) -> Result<Map<String, Value>> {
+fn flatten<M>(mut event: Map<String, Value>) -> Result<Map<String, Value>, HandlerError<M>> {
     event.retain(|_, value| !value.is_null());
     let find = |name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned();
     let registry = find("requestData");
@@ -141,7 +139,7 @@ fn number_as_string(value: Value) -> Value {
     number.map_or(value, |number| number.to_string().into())
 }
 
-fn deserialize<'de, T: Deserialize<'de>>(fields: &'de Value) -> Result<T> {
+fn deserialize<'de, T: Deserialize<'de>, M>(fields: &'de Value) -> Result<T, HandlerError<M>> {
     serde_path_to_error::deserialize(IgnoringCase(fields)).map_err(|error| {
         let place = outermost(&error).map(|field| format!("'s {field}")).unwrap_or_default();
         invalid(format!("The request{place} cannot be read: {}", without_value(error.inner())))
@@ -159,8 +157,8 @@ pub(crate) fn without_value(error: &Error) -> String {
     reason.rsplit_once(", expected ").map_or(reason.clone(), |(_, expected)| format!("expected {expected}"))
 }
 
-fn invalid(message: impl Into<String>) -> HandlerError {
-    HandlerError::new(HandlerErrorCode::InvalidRequest, message)
+fn invalid<M>(message: impl Into<String>) -> HandlerError<M> {
+    HandlerError::invalid_request(message)
 }
 
 /// A JSON value whose field names match those of a struct without regard to case, as in the official Java runtime.
@@ -175,7 +173,7 @@ impl<'de> Deserializer<'de> for IgnoringCase<'de> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> std::result::Result<V::Value, Error> {
+    ) -> Result<V::Value, Error> {
         let Value::Object(object) = self.0 else { return self.0.deserialize_struct(name, fields, visitor) };
         let declared = |field: &'de str| {
             fields.iter().find(|declared| declared.eq_ignore_ascii_case(field)).map_or(field, |declared| declared)
@@ -184,7 +182,7 @@ impl<'de> Deserializer<'de> for IgnoringCase<'de> {
         visitor.visit_map(MapDeserializer::new(object))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -193,11 +191,11 @@ impl<'de> Deserializer<'de> for IgnoringCase<'de> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> std::result::Result<V::Value, Error> {
+    ) -> Result<V::Value, Error> {
         self.0.deserialize_enum(name, variants, visitor)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.0.deserialize_any(visitor)
     }
 
@@ -222,8 +220,8 @@ mod tests {
 
     use super::*;
 
-    fn decoded(event: Value) -> std::result::Result<(RequestPayload, RequestContext), String> {
-        decode(Event(Ok(event))).map_err(|error| error.message)
+    fn decoded(event: Value) -> Result<(RequestPayload, RequestContext), String> {
+        decode::<()>(Event(Ok(event))).request.map_err(|error| error.message)
     }
 
     #[test]
@@ -347,11 +345,19 @@ mod tests {
         assert_eq!(decoded(inner).unwrap().1.rollback, Some(true));
     }
 
-    /// The provider's fields of a whole request that has another value at `pointer`.
+    /// The provider's fields of a request that has another value at `pointer`.
     fn provider(pointer: &str, value: Value) -> ProviderContext {
-        let mut event: Value = serde_json::from_str(include_str!("../tests/requests/registry.json")).unwrap();
+        let credentials = json!({"accessKeyId": "ASIA", "secretAccessKey": "wJalr"});
+        let mut event = json!({
+            "action": "CREATE", "awsAccountId": "123456789012", "bearerToken": "token", "region": "eu-central-1",
+            "resourceType": "Acme::Notes::Note", "resourceTypeVersion": "00000001", "stackId": "stack",
+            "requestData": {
+                "logicalResourceId": "Note", "providerCredentials": credentials, "providerLogGroupName": "group",
+                "resourceProperties": {},
+            },
+        });
         *event.pointer_mut(pointer).unwrap() = value;
-        Fields::of(Event(Ok(event))).unwrap().provider_context()
+        decode::<()>(Event(Ok(event))).provider
     }
 
     #[test]
@@ -425,7 +431,7 @@ mod tests {
             lines.join("\n"),
         ] {
             let decoded = decoded(json!({"__COMPRESSED__": spelling}));
-            assert_eq!(decoded.unwrap().0.action, access_key_schema::Action::Read, "{spelling}");
+            assert_eq!(decoded.unwrap().0.action, crate::Action::Read, "{spelling}");
         }
     }
 

@@ -34,7 +34,7 @@ impl Secret {
     ///
     /// # Errors
     /// Whatever the serializer answers.
-    pub fn serialize<S: Serializer>(secret: &Self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(secret: &Self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&secret.0)
     }
 
@@ -42,7 +42,7 @@ impl Secret {
     ///
     /// # Errors
     /// Whatever the serializer answers.
-    pub fn serialize_some<S: Serializer>(secret: &Option<Self>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    pub fn serialize_some<S: Serializer>(secret: &Option<Self>, serializer: S) -> Result<S::Ok, S::Error> {
         match secret {
             Some(secret) => serializer.serialize_some(&secret.0),
             None => serializer.serialize_none(),

@@ -1,25 +1,20 @@
 //! What is told of an invocation: JSON lines on standard output, which Lambda collects, and the same lines and metrics to
 //! the account that registered the type.
 //!
-//! It lies as a layer around dispatch. A handler knows nothing of it: it emits `tracing` events.
+//! It lies as a layer around dispatch, which knows nothing of it, as handlers do not: they emit `tracing` events.
 //!
-//! - `aws_calls.rs`: a line for each call to AWS
 //! - `lines.rs`: which lines are an invocation's own
-//! - `delivery.rs`: what is delivered, for how long, and what if that fails
-//! - `provider_logs.rs`, `metrics.rs`: the two services that it goes to
+//! - `delivery.rs`: sends logs and metrics, within a time limit, without failing the request
+//! - `provider_logs.rs`, `metrics.rs`: the two services that it goes to; `undelivered.rs`: why not
 
-mod aws_calls;
 mod delivery;
 mod lines;
 mod metrics;
 mod provider_logs;
-#[cfg(test)]
-mod tests;
+mod undelivered;
 
 use std::{env, io, panic, time::Duration};
 
-use access_key_handlers::contain_panics;
-use access_key_schema::{HandlerError, LogLevel, ProgressEvent, ProviderContext};
 use tokio::time::Instant;
 use tracing::{Instrument, Level, Subscriber, error, error_span, field::Empty, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -29,22 +24,21 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-pub(crate) use aws_calls::AwsCalls;
 use delivery::Delivery;
 use lines::Keeper;
 use metrics::Outcome;
 
-use crate::clients::Clients;
+use crate::{Connections, LogLevel, ProgressEvent, ProviderContext, contain_panics, panics::Panicked};
 
 /// How many characters of a bearer token are shown: enough to tell operations apart.
 const SHOWN_OF_TOKEN: usize = 8;
 
-/// Starts logging, and logs where a panic happens.
+/// Starts logging, and logs where a panic happens. `crates` are those whose own lines are told, beside this one's.
 ///
 /// The level is the type configuration's, or else `AWS_LAMBDA_LOG_LEVEL`, which Lambda's log settings set, or else `INFO`.
-pub fn start() {
+pub fn start(crates: &[&str]) {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
-    subscriber(level, io::stdout).init();
+    subscriber(crates, level, io::stdout).init();
 
     // A panic's message can quote a secret, so only the place is logged.
     panic::set_hook(Box::new(|panic| {
@@ -57,27 +51,25 @@ pub fn start() {
 ///
 /// Other crates never log below `WARN`: at finer levels the AWS SDK, hyper and the Lambda runtime write whole requests and
 /// responses, with their secrets and credentials.
-fn subscriber(
+pub fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
+    crates: &[&str],
     default: Level,
-    output: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
-) -> impl Subscriber + Send + Sync {
-    let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target("iam_access_key", LevelFilter::TRACE)
-        .with_target("access_key_handlers", LevelFilter::TRACE)
-        .with_target("access_key_schema", LevelFilter::TRACE);
+    output: W,
+) -> impl Subscriber + Send + Sync + use<W> {
+    let own = crates.iter().copied().chain([env!("CARGO_CRATE_NAME")]).map(|name| (name, LevelFilter::TRACE));
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(own);
     let level = dynamic_filter_fn(move |metadata, _| *metadata.level() <= lines::level().unwrap_or(default));
     let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(output.and(|| Keeper));
     tracing_subscriber::registry().with(lines).with(targets).with(level)
 }
 
 /// Does the `work` of one invocation, `time_left` before Lambda ends it, and delivers what there is to tell of it.
-pub(crate) async fn observe(
-    clients: &Clients,
+pub(crate) async fn observe<M>(
+    connections: &Connections,
     provider: &ProviderContext,
     time_left: Duration,
-    work: impl Future<Output = ProgressEvent>,
-) -> ProgressEvent {
+    work: impl Future<Output = ProgressEvent<M>>,
+) -> ProgressEvent<M> {
     let start = Instant::now();
     // What each of its lines carries. The primary identifier is known later.
     let invocation = error_span!(
@@ -89,12 +81,12 @@ pub(crate) async fn observe(
     let (event, logged) = lines::keep(level(provider), work.instrument(invocation)).await;
     let duration = start.elapsed();
     let deliver = async {
-        if let (Some(action), Some(delivery)) = (provider.action, Delivery::of(clients, provider)) {
+        if let (Some(action), Some(delivery)) = (provider.action, Delivery::of(connections, provider)) {
             let outcome = Outcome { action, duration, error_code: event.error_code };
             // Boxed, as the handlers' futures are.
             Box::pin(delivery.send(&logged, &outcome, time_left.saturating_sub(duration))).await;
         }
-        Ok::<_, HandlerError>(())
+        Ok::<_, Panicked>(())
     };
     // Not even a bug in the delivery changes the answer. Where it panicked is logged.
     let _ = contain_panics(deliver).await;

@@ -1,0 +1,41 @@
+//! A handler that panics fails like any other: the process outlives it, and CloudFormation gets an answer.
+
+use std::{future::Future, panic::AssertUnwindSafe};
+
+use futures_util::FutureExt;
+
+use crate::{HandlerError, HandlerErrorCode};
+
+/// There was a panic, whose words may quote a secret. The panic hook logged where it happened.
+#[derive(Debug)]
+pub struct Panicked;
+
+impl<M> From<Panicked> for HandlerError<M> {
+    fn from(_: Panicked) -> Self {
+        Self::new(
+            HandlerErrorCode::InternalFailure,
+            "The handler failed because of a bug in it. The function's log says where",
+        )
+    }
+}
+
+/// Turns a panic into an error.
+///
+/// # Errors
+/// What `work` answers, or what it makes of [`Panicked`].
+pub async fn contain_panics<T, E: From<Panicked>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Panicked.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
+        let work = async { panic!("wJalrXUtnFEMI") };
+        let error: HandlerError<()> = contain_panics::<(), _>(work).await.unwrap_err();
+        assert_eq!(error.code, HandlerErrorCode::InternalFailure);
+        assert!(!error.message.contains("wJalr"));
+    }
+}

@@ -1,0 +1,57 @@
+//! The actions of IAM policies that each handler calls: exactly those, and no other.
+
+use crate::Permissions;
+
+pub(crate) const PERMISSIONS: Permissions = Permissions {
+    create: &[
+        "iam:ListAccessKeys",
+        "iam:CreateAccessKey",
+        "iam:UpdateAccessKey",
+        "iam:DeleteAccessKey",
+        "iam:GetUser",
+        "iam:GetAccessKeyLastUsed",
+        "secretsmanager:CreateSecret",
+        "secretsmanager:TagResource",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:UpdateSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DeleteSecret",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+    ],
+    read: &[
+        "iam:ListAccessKeys",
+        "iam:GetAccessKeyLastUsed",
+        "iam:GetUser",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DescribeSecret",
+        "kms:Decrypt",
+    ],
+    update: &[
+        "iam:UpdateAccessKey",
+        "iam:ListAccessKeys",
+        "iam:GetAccessKeyLastUsed",
+        "iam:GetUser",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:UpdateSecret",
+        "secretsmanager:TagResource",
+        "secretsmanager:UntagResource",
+        "kms:GenerateDataKey",
+        "kms:Encrypt",
+        "kms:Decrypt",
+    ],
+    delete: &[
+        "iam:DeleteAccessKey",
+        "iam:ListAccessKeys",
+        "iam:GetAccessKeyLastUsed",
+        "iam:GetUser",
+        "secretsmanager:DeleteSecret",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:RemoveRegionsFromReplication",
+        "kms:Decrypt",
+    ],
+    list: &["iam:ListUsers", "iam:ListAccessKeys", "iam:GetUser"],
+    tagging: &["secretsmanager:TagResource", "secretsmanager:UntagResource"],
+};
