@@ -41,7 +41,7 @@ endef
 
 check: gnupg setup ## before a commit, under a minute: format, lints, unit tests, are generated files current
 	$(LINTS)
-	cargo test --quiet --workspace --lib --bins
+	cargo test --quiet --workspace --lib --bins --test in_process
 	cd dev && pytest --quiet tests/test_generated.py
 
 test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is done: every check and every test

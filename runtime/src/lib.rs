@@ -29,7 +29,7 @@ pub use error::{HandlerError, HandlerErrorCode};
 pub use names::is_identifier;
 pub use panics::{Panicked, contain_panics};
 pub use progress::{OperationStatus, ProgressEvent};
-pub use registry_schema::{TIMEOUT_IN_MINUTES, registry_schema};
+pub use registry_schema::{TIMEOUT_IN_MINUTES, print_registry_schema, registry_schema};
 pub use request::{
     Action, CallerCredentials, LogLevel, ProviderContext, ProviderCredentials, Request, RequestContext, RequestPayload,
 };

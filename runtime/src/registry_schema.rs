@@ -1,5 +1,10 @@
 //! The registry schema, made from the model.
 
+use std::{
+    env,
+    io::{self, Write},
+};
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +52,18 @@ pub fn registry_schema<M: ResourceModel>(type_name: &str) -> Value {
     // always the same.
     schema.sort_all_objects();
     schema
+}
+
+/// Writes the registry schema to standard output, under the type name that is the program's only argument, or else the model's:
+/// the schema command of `cfn generate`.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn print_registry_schema<M: ResourceModel>() -> io::Result<()> {
+    let type_name = env::args().nth(1).unwrap_or_else(|| M::TYPE_NAME.to_owned());
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, &registry_schema::<M>(&type_name))?;
+    stdout.write_all(b"\n")
 }
 
 fn tagging<M: ResourceModel>() -> Value {

@@ -88,6 +88,11 @@ pub struct Permissions {
     pub tagging: &'static [&'static str],
 }
 
+impl Permissions {
+    /// No handler calls AWS.
+    pub const NONE: Self = Self { create: &[], read: &[], update: &[], delete: &[], list: &[], tagging: &[] };
+}
+
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 ///
 /// Its settings are the fields; one called `LogLevel` of type [`LogLevel`](crate::LogLevel) is the least level of the log lines.
