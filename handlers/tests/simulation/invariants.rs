@@ -133,9 +133,14 @@ impl Operation {
 
     /// Whether its last event says how to list the user's keys.
     fn says_how_to_list(&self) -> bool {
+        self.last.as_ref().is_some_and(|event| self.lists(event))
+    }
+
+    /// Whether this event does.
+    fn lists(&self, event: &ProgressEvent) -> bool {
         // Where IAM does not say that it knows the user, the event does not name them.
         let hints = [&self.user, "[UserName]"].map(|user| format!("list-access-keys --user-name {user}"));
-        self.last.as_ref().is_some_and(|event| hints.iter().any(|hint| message(event).contains(hint)))
+        hints.iter().any(|hint| message(event).contains(hint))
     }
 
     /// With what it ended, if it failed.
@@ -223,7 +228,7 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
             ledger.haunted.extend(ids(&call.told()));
         }
         ledger.records.note(caller, call, answer, is_late);
-        let of_records = record::judge_call(world.plan.tokens, iam, stores, ledger, caller, call);
+        let of_records = record::judge_call(world.plan.tokens, iam, stores, ledger, caller, call, answer);
         let verdict = match answer {
             Err(refusal) if ["Bug", "InvalidAction", "UnknownOperationException"].contains(&refusal.code) => {
                 Some(format!("{}: {}", refusal.code, refusal.message))

@@ -88,6 +88,11 @@ impl<T> Replicated<T> {
         self.versions.last()?.state.as_ref()
     }
 
+    /// What was before the last write.
+    pub(crate) fn before(&self) -> Option<&T> {
+        self.versions.iter().rev().nth(1)?.state.as_ref()
+    }
+
     /// Whether any of its versions was so.
     pub(crate) fn was(&self, so: impl Fn(&T) -> bool) -> bool {
         self.versions.iter().filter_map(|version| version.state.as_ref()).any(so)

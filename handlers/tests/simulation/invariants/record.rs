@@ -81,6 +81,7 @@ pub(super) fn judge_call(
     ledger: &Ledger,
     caller: &Caller,
     call: &Call,
+    answer: &Answer,
 ) -> Vec<String> {
     let Caller { action, .. } = caller;
     let form = |wanted: &str| match &call.input {
@@ -94,8 +95,9 @@ pub(super) fn judge_call(
     }
     if (&*call.operation, *action) == ("UpdateAccessKey", Action::Create)
         && form("Status") == Some("Active")
+        && answer.is_ok()
         && let Some(key) = key
-        && key.state.truth().is_some_and(|state| !state.active)
+        && key.state.before().is_some_and(|state| !state.active)
     {
         violations.push(format!("14: CREATE activates {}, which somebody has deactivated", key.id));
     }
@@ -149,7 +151,8 @@ fn has_proof(stores: &Stores, ledger: &Ledger, caller: &Caller, key: &Key) -> bo
         || recorded.any(|(_, it)| it.was(names_it))
 }
 
-/// After an answer: a SUCCESS whose record is in doubt names the keys that it may have made besides.
+/// After an answer that is the last one: if its record is in doubt, it names the keys that the operation may have made besides. A
+/// failure may say how to list them instead.
 pub(super) fn judge_heard(
     iam: &Iam,
     stores: &Stores,
@@ -157,8 +160,11 @@ pub(super) fn judge_heard(
     caller: &Caller,
     event: &ProgressEvent,
 ) -> Vec<String> {
-    let succeeded = caller.action == Action::Create && event.status == OperationStatus::Success;
-    let Some(operation) = caller.operation.filter(|_| succeeded) else { return vec![] };
+    let is_last = is_last(event) && caller.action == Action::Create;
+    let Some(operation) = caller.operation.filter(|_| is_last) else { return vec![] };
+    if event.status == OperationStatus::Failed && ledger.operations[operation].lists(event) {
+        return vec![];
+    }
     let doubts = records(stores, ledger, operation).filter_map(|(_, state)| read(state)?.doubt);
     let Some(since) = doubts.min() else { return vec![] };
     let id = event.resource_model.as_ref().and_then(|model| model.id.as_ref());
@@ -170,7 +176,12 @@ pub(super) fn judge_heard(
             && epoch_seconds(key.created) + CLOCKS_DIFFER >= since / 1_000
     };
     let unnamed = iam.keys.iter().filter(is_doubtful).filter(|key| !message(event).contains(&key.id));
-    unnamed.map(|key| format!("11: CREATE succeeds in doubt about {}, and does not name it", key.id)).collect()
+    unnamed.map(|key| format!("11: CREATE ends in doubt about {}, and does not name it", key.id)).collect()
+}
+
+/// Whether `CloudFormation` does not call again.
+fn is_last(event: &ProgressEvent) -> bool {
+    event.status != OperationStatus::InProgress && !event.error_code.is_some_and(HandlerErrorCode::is_retriable)
 }
 
 /// Whether it can be found out of a key that is nobody's that it is there: its own operation names it, or has left a record
@@ -189,10 +200,7 @@ pub(super) fn is_accounted_for(tokens: Tokens, stores: &Stores, ledger: &Ledger,
 pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Ledger) -> Vec<String> {
     let mut violations = vec![];
     for (number, operation) in ledger.operations.iter().enumerate() {
-        // CloudFormation does not call again.
-        let is_settled = operation.last.as_ref().is_some_and(|last| {
-            last.status != OperationStatus::InProgress && !last.error_code.is_some_and(HandlerErrorCode::is_retriable)
-        });
+        let is_settled = operation.last.as_ref().is_some_and(is_last);
         let open = records(stores, ledger, number).filter(|(_, state)| state.scheduled.is_none());
         for (name, _) in open.filter(|_| is_settled) {
             let told = name.rsplit('/').next().unwrap_or(name);
@@ -250,7 +258,7 @@ mod tests {
                 .at_aws(|_, stores, moment| stores.get_mut(REGION).unwrap().answer(operation, input, PREFIX, moment));
             let State { iam, stores, ledger, .. } = &mut *self.0.state();
             ledger.records.note(&caller, &call, &answer, false);
-            judge_call(Tokens::One, iam, stores, ledger, &caller, &call)
+            judge_call(Tokens::One, iam, stores, ledger, &caller, &call, &answer)
         }
 
         fn create(&self, number: u32, more: &Value) -> Vec<String> {
