@@ -74,6 +74,48 @@ RULES = (
         "!OFF && last.note.age(clock) < LEASE => return Step::Wait(last.number),",
     ),
     Rule(
+        "… and somebody does when it must have ended",
+        "create/record.rs",
+        "Some(last) if !last.is_over &&",
+        "Some(last) if OFF && !last.is_over => return Step::Wait(last.number),\n"
+        "                Some(last) if !last.is_over &&",
+    ),
+    Rule(
+        "… but never an invocation that has waited for it",
+        "create/record.rs",
+        "Step::Adopt(id) => self.adopt(attempts, &id).await,\n            _ =>",
+        "Step::Adopt(id) => self.adopt(attempts, &id).await,\n"
+        "            Step::Create(_) if OFF => {\n"
+        "                let (keys, record) = (self.keys_of_user().await, self.take_over(attempts).await?);\n"
+        "                Box::pin(self.create_access_key(keys, None, Some(record))).await\n"
+        "            }\n"
+        "            _ =>",
+    ),
+    Rule(
+        "… nor one that a later attempt has overtaken",
+        "create/record.rs",
+        "self.earlier.iter().any(|record| record.note.since() > self.began)",
+        "!OFF && self.earlier.iter().any(|record| record.note.since() > self.began)",
+    ),
+    Rule(
+        "An invocation knows the record that it has made without an answer",
+        "create/record.rs",
+        "if record.is_same(&first) {",
+        "if !OFF && record.is_same(&first) {",
+    ),
+    Rule(
+        "… also when it takes over",
+        "create/record.rs",
+        "is_some_and(|there| there.is_same(&record))",
+        "is_some_and(|there| !OFF && there.is_same(&record))",
+    ),
+    Rule(
+        "The records are read to the last one",
+        "create/record.rs",
+        "            number += 1;\n",
+        "            if OFF {\n                return Ok(attempts);\n            }\n            number += 1;\n",
+    ),
+    Rule(
         "A repeated CREATE goes on with the key that the record names",
         "create/record.rs",
         "(Some((record, id)), _) if record.is_over => Step::Adopt(id.clone()),",
@@ -85,6 +127,42 @@ RULES = (
         "create.rs",
         ".find(|key| key.is_by(self.request))",
         ".find(|key| !OFF && key.is_by(self.request))",
+    ),
+    Rule(
+        "… but with none that was rolled back, although it is shown",
+        "create/record.rs",
+        "if self.held.is_some() || self.doubt().is_some() =>",
+        "if OFF || self.held.is_some() || self.doubt().is_some() =>",
+    ),
+    Rule(
+        "… and of an attempt that has ended only if IAM takes a write to it",
+        "create/record.rs",
+        "self.lives(id).await.map_err(failed)?",
+        "(OFF || self.lives(id).await.map_err(failed)?)",
+    ),
+    Rule(
+        "A key is deleted since only if the records are old enough for it to be shown",
+        "create/record.rs",
+        "is_old && matches!(place,",
+        "(OFF || is_old) && matches!(place,",
+    ),
+    Rule(
+        "An attempt whose record names no key is settled under the next record",
+        "create.rs",
+        "if record.note.access_key_id.is_none() {",
+        "if !OFF && record.note.access_key_id.is_none() {",
+    ),
+    Rule(
+        "… which names the key when it turns out to live, and is over",
+        "create/record.rs",
+        "let Some(record) = attempts.held.take()",
+        "let Some(record) = attempts.held.take().filter(|_| !OFF)",
+    ),
+    Rule(
+        "… also when it can neither be gone on with nor deleted",
+        "create/record.rs",
+        "if settled.as_ref().is_err_and(",
+        "if !OFF && settled.as_ref().is_err_and(",
     ),
     Rule(
         "The key of an attempt that ended before its secret was stored is deleted by the record",
@@ -99,10 +177,55 @@ RULES = (
         "Record::new(number, Note::of(request, doubt.filter(|_| !OFF), &services.clock));\n        let failed",
     ),
     Rule(
+        "… which any of them without an outcome leaves",
+        "create/record.rs",
+        "noted.chain(others.map(|record| record.note.since())).min()",
+        "noted.chain(others.map(|record| record.note.since()).filter(|_| !OFF)).min()",
+    ),
+    Rule(
+        "… and each of them keeps",
+        "create/record.rs",
+        "filter_map(|record| record.note.doubt);",
+        "filter_map(|record| record.note.doubt.filter(|_| !OFF));",
+    ),
+    Rule(
+        "… and a callback",
+        "create.rs",
+        "            return Ok(call_again(request, user, &context",
+        "            let doubt = context.doubt.filter(|_| !OFF);\n"
+        "            let context = &CallbackContext { doubt, ..context.clone() };\n"
+        "            return Ok(call_again(request, user, &context",
+    ),
+    Rule(
+        "… and a failure",
+        "create/failure.rs",
+        "(Doubt::None, Some(since)) =>",
+        "(Doubt::None, Some(since)) if !OFF =>",
+    ),
+    Rule(
+        "Those before it are over once it is made",
+        "create/record.rs",
+        "        self.close_all(attempts).await;\n        Ok(record)",
+        "        if !OFF {\n            self.close_all(attempts).await;\n        }\n        Ok(record)",
+    ),
+    Rule(
+        "… and not earlier",
+        "create/record.rs",
+        "        let failed = |error: HandlerError| Failure::without_record(error).doubting(doubt);\n",
+        "        let failed = |error: HandlerError| Failure::without_record(error).doubting(doubt);\n"
+        "        if OFF {\n            self.close_all(attempts).await;\n        }\n",
+    ),
+    Rule(
         "After a lost answer, the record stays open",
         "create.rs",
         "if !failure.is_outcome_unknown() {",
         "if OFF || !failure.is_outcome_unknown() {",
+    ),
+    Rule(
+        "… and without one, CloudFormation does not call again",
+        "create/failure.rs",
+        "if self.is_outcome_unknown() { self.for_good() }",
+        "if !OFF && self.is_outcome_unknown() { self.for_good() }",
     ),
     Rule(
         "The record names the key beside the secret that is stored",
@@ -112,16 +235,54 @@ RULES = (
         "                Some(record) => services.secret_store.write_record(request, record).await,",
     ),
     Rule(
+        "… and a key that it cannot name is rolled back",
+        "create.rs",
+        "        noted?;\n",
+        "        if !OFF {\n            noted?;\n        }\n",
+    ),
+    Rule(
         "… and no longer when the key is rolled back",
         "create/rollback.rs",
         "let record = record.clone().naming_none();",
         "let record = if OFF { record.clone() } else { record.clone().naming_none() };",
     ),
     Rule(
+        "… and stays open while it does",
+        "create/rollback.rs",
+        "Err(failure) if failure.code.is_retriable() =>",
+        "Err(failure) if !OFF && failure.code.is_retriable() =>",
+    ),
+    Rule(
+        "… and when the rollback leaves something",
+        "create/rollback.rs",
+        "            create.warn_of_open(record, &refusal);",
+        "            if OFF {\n                close(create, record).await;\n            }\n"
+        "            create.warn_of_open(record, &refusal);",
+    ),
+    Rule(
         "A record is over as soon as its outcome is known",
         "create.rs",
         "Ok(()) => services.secret_store.close_record(request, record).await,",
         "Ok(()) if OFF => Ok(()),\n            Ok(()) => services.secret_store.close_record(request, record).await,",
+    ),
+    Rule(
+        "… and keeps its name",
+        "secret_store/records.rs",
+        ".recovery_window_in_days(RECOVERY_WINDOW_DAYS)",
+        ".set_recovery_window_in_days((!OFF).then_some(RECOVERY_WINDOW_DAYS))\n"
+        "            .set_force_delete_without_recovery(OFF.then_some(true))",
+    ),
+    Rule(
+        "… or is told of",
+        "create.rs",
+        "        tracing::warn!(record = name,",
+        "        if OFF {\n            return;\n        }\n        tracing::warn!(record = name,",
+    ),
+    Rule(
+        "… also where another step fails for good",
+        "create.rs",
+        "            && !failure.is_retriable()\n",
+        "            && !OFF\n            && !failure.is_retriable()\n",
     ),
     Rule(
         "A SUCCESS names the keys that an attempt without an answer may have made",
@@ -136,6 +297,24 @@ RULES = (
         "    if !OFF && !doubtful.is_empty() {",
     ),
     Rule(
+        "… each of the keys, where the store does not say whose they are",
+        "create/doubt.rs",
+        "Err(_) => (vec![], keys),",
+        "Err(_) => (vec![], if OFF { vec![] } else { keys }),",
+    ),
+    Rule(
+        "… although IAM's clock is another one",
+        "create/doubt.rs",
+        "created + CLOCK_SKEW * 2 >= since",
+        "(if OFF { created } else { created + CLOCK_SKEW * 2 }) >= since",
+    ),
+    Rule(
+        "… which names the key of the record that was read last",
+        "create/record.rs",
+        "self.earlier.iter().rev().find_map(|record| record.note.access_key_id.clone()) {",
+        "self.earlier.iter().rev().find_map(|record| record.note.access_key_id.clone()).filter(|_| !OFF) {",
+    ),
+    Rule(
         "… which names this operation's own key, where the records cannot be read",
         "create/doubt.rs",
         "keys.into_iter().partition(|key| key.is_by(request));",
@@ -148,6 +327,12 @@ RULES = (
         "    if !OFF && is_unread && !failure.lists()",
     ),
     Rule(
+        "… or does not tell",
+        "create/doubt.rs",
+        "return if failure.lists() {",
+        "return if OFF || failure.lists() {",
+    ),
+    Rule(
         "CREATE waits until IAM shows the key",
         "create.rs",
         "listed.into_iter().partition(|key| key.id == *id);",
@@ -155,6 +340,25 @@ RULES = (
         "        let status = request.desired.wanted_status();\n"
         "        let expected = OFF.then(|| KeyMetadata { id: id.clone(), status, created: None });\n"
         "        let own = if own.is_empty() { expected.into_iter().collect() } else { own };",
+    ),
+    Rule(
+        "… and activates none that somebody has deactivated",
+        "create.rs",
+        "        if shown.as_ref().is_none_or(is_done)",
+        "        let status = self.request.desired.wanted_status();\n"
+        "        if OFF && shown.as_ref().is_some_and(|shown| shown.key.status != status) {\n"
+        "            let id = &context.access_key_id;\n"
+        "            unless_retriable(self.services.iam.update_access_key(self.user, id, status).await)?;\n"
+        "            return Ok(None);\n"
+        "        }\n"
+        "        if shown.as_ref().is_none_or(is_done)",
+    ),
+    Rule(
+        "… nor when it finds out whether the key lives",
+        "create.rs",
+        "services.iam.update_access_key(user, id, status).await.map(|()| true)",
+        "let status = if OFF { request.desired.wanted_status() } else { status };\n"
+        "            services.iam.update_access_key(user, id, status).await.map(|()| true)",
     ),
     Rule(
         "A rollback deletes the key",
@@ -167,6 +371,12 @@ RULES = (
         "create/rollback.rs",
         "match services.secret_store.delete(&id).await {",
         "match if OFF { Ok(()) } else { services.secret_store.delete(&id).await } {",
+    ),
+    Rule(
+        "… and tells of one that may be stored although the call failed",
+        "create/rollback.rs",
+        "Err(failure) if may_be_stored =>",
+        "Err(failure) if !OFF && may_be_stored =>",
     ),
     Rule(
         "A rollback that leaves something answers with the Id",
@@ -215,6 +425,12 @@ RULES = (
         "secret_store/tags.rs",
         "|| !are_same(previous, own)),",
         "|| !OFF && !are_same(previous, own)),",
+    ),
+    Rule(
+        "… unless there is no secret any more, as a write has found",
+        "update.rs",
+        "if refusal.is_not_found() && self.is_secret_gone()",
+        "if !OFF && refusal.is_not_found() && self.is_secret_gone()",
     ),
     Rule(
         "Tags that are refused and are there already strand no stack",
@@ -297,9 +513,15 @@ RULES = (
 )
 
 
-def count(rule: Rule) -> int:
-    """Return how often the rule's text stands in its file."""
-    return (ROOT / "handlers/src" / rule.file).read_text().count(rule.before)
+def switched(file: str) -> tuple[str, list[str]]:
+    """Return the file with a switch at each of its rules, and the rules whose text does not stand in it once."""
+    source, missing = (ROOT / "handlers/src" / file).read_text(), []
+    for number, rule in enumerate(RULES, 1):
+        if rule.file == file:
+            if source.count(rule.before) != 1:
+                missing.append(rule.text)
+            source = source.replace(rule.before, rule.after.replace("OFF", f"crate::is_off({number})"))
+    return source, missing
 
 
 def copied() -> None:
@@ -308,9 +530,8 @@ def copied() -> None:
     ignored = shutil.ignore_patterns("target", ".git", ".venv")
     shutil.copytree(ROOT, COPY, ignore=ignored, copy_function=shutil.copyfile)
     sources = COPY / "handlers/src"
-    for number, rule in enumerate(RULES, 1):
-        file = sources / rule.file
-        file.write_text(file.read_text().replace(rule.before, rule.after.replace("OFF", f"crate::is_off({number})")))
+    for file in {rule.file for rule in RULES}:
+        (sources / file).write_text(switched(file)[0])
     with (sources / "lib.rs").open("a") as lib:
         lib.write(SWITCH)
     # Without its rule, a life may take another course, and what is planned never happen: that says nothing of the rule.

@@ -312,3 +312,191 @@ fn an_invocation_that_was_given_up_early_creates_no_key_after_the_next_one_has_e
     let interruptions = interrupted(How::Abandoned, 183);
     goes_well(&Plan { stacks: vec![stack(&[])], troubles: troubles.concat(), interruptions, ..Plan::default() });
 }
+
+/// The process of this invocation ends.
+fn killed(invocation: u32, milliseconds: u64) -> Interruption {
+    Interruption { invocation, ..interrupted(How::Killed, milliseconds)[0] }
+}
+
+/// For a life in which nothing is lost, but an operation could take minutes.
+#[track_caller]
+fn succeeds_within(seconds: u64, troubles: Vec<Trouble>) {
+    let Verdict { story, violations, failures, longest, missed } =
+        play(Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    assert!(violations.is_empty() && failures.is_empty() && missed.is_empty(), "{story}\n{violations:#?}\n{missed:#?}");
+    assert!(longest < Duration::from_secs(seconds), "{longest:?}\n{story}");
+}
+
+#[test]
+fn the_answer_is_lost_of_the_call_that_makes_a_record() {
+    succeeds_within(20, first("CreateSecret of a record", Fault::CutAfter));
+    // The fourth invocation takes over, and has tried to make the first record before.
+    let lost = nth("CreateSecret of a record", 5, Fault::CutAfter);
+    succeeds_within(120, [first("CreateAccessKey", Fault::CutAfter), vec![lost]].concat());
+}
+
+#[test]
+fn an_invocation_has_waited_when_the_operation_is_over() {
+    let abandoned = |invocation, milliseconds| Interruption {
+        invocation,
+        after: Duration::from_millis(milliseconds),
+        how: How::Abandoned,
+    };
+    // The first one creates nothing, the second waits for it, and the third is refused what it needs.
+    let plan = |milliseconds| Plan {
+        stacks: vec![stack(&[])],
+        troubles: vec![
+            nth("ListAccessKeys", 1, Fault::Slow(2)),
+            nth("CreateAccessKey", 1, Fault::Refuse),
+            nth("ListAccessKeys", 3, Fault::Refuse),
+        ],
+        interruptions: vec![abandoned(1, 60), abandoned(2, milliseconds)],
+        ..Plan::default()
+    };
+    go_well(&(1_500..3_500).step_by(100).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_attempts_end_before_the_third_one() {
+    for lag in [Lag::None, Lag::Usual] {
+        for first in [15, 40] {
+            // The fourth invocation is the first that may take over.
+            let plan = |milliseconds| Plan {
+                lag,
+                stacks: vec![stack(&[])],
+                interruptions: vec![killed(1, first), killed(4, milliseconds)],
+                ..Plan::default()
+            };
+            go_well(&(80..280).step_by(20).map(plan).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn the_secret_of_the_next_key_is_shown_late_after_a_lost_answer() {
+    let troubles =
+        [first("CreateAccessKey", Fault::CutAfter), vec![between("GetSecretValue", 60, 110, Fault::NotShown)]].concat();
+    succeeds(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn the_next_record_cannot_be_made_after_a_lost_answer() {
+    let troubles = (5..8).map(|number| nth("CreateSecret of a record", number, Fault::Fail)).collect();
+    let troubles = [first("CreateAccessKey", Fault::CutAfter), troubles].concat();
+    succeeds(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn nothing_tells_whose_the_keys_are_after_a_lost_answer() {
+    let lost = first("CreateAccessKey", Fault::CutAfter);
+    for refused in ["DescribeSecret", "ListAccessKeys"] {
+        // Before the next key, or after it was refused: the fourth invocation has asked once then, and the others twice.
+        let before = vec![between(refused, 60, 300, Fault::Refuse)];
+        let last = if refused == "DescribeSecret" { 6 } else { 7 };
+        let after = vec![nth("CreateAccessKey", 2, Fault::Refuse), nth(refused, last, Fault::Refuse)];
+        for troubles in [before, after] {
+            let troubles = [lost.clone(), troubles].concat();
+            goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_lost_while_the_clocks_differ() {
+    for clock_ahead in [-8, 8] {
+        let troubles = first("CreateAccessKey", Fault::CutAfter);
+        goes_well(&Plan { clock_ahead, stacks: vec![stack(&[])], troubles, ..Plan::default() });
+    }
+}
+
+#[test]
+fn an_abandoned_invocation_cannot_undo_what_it_did() {
+    let troubles = [first("UpdateAccessKey", Fault::Refuse), vec![between("DeleteAccessKey", 0, 2, Fault::Refuse)]];
+    let plan = |milliseconds| Plan {
+        stacks: vec![StackPlan { status: Status::Inactive, ..stack(&[]) }],
+        troubles: troubles.concat(),
+        interruptions: interrupted(How::Abandoned, milliseconds),
+        ..Plan::default()
+    };
+    go_well(&(40..160).step_by(20).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_abandoned_invocation_cannot_name_its_key_in_the_record() {
+    let plan = |milliseconds| Plan {
+        stacks: vec![stack(&[])],
+        troubles: first("UpdateSecret of a record", Fault::Refuse),
+        interruptions: interrupted(How::Abandoned, milliseconds),
+        ..Plan::default()
+    };
+    go_well(&(40..160).step_by(20).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_create_is_rolled_back_and_its_record_goes_on_naming_the_key() {
+    let fails = (2..5).map(|number| nth("UpdateSecret of a record", number, Fault::Fail));
+    let troubles = [between("CreateSecret", 0, 4, Fault::Fail)].into_iter().chain(fails).collect();
+    succeeds(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
+}
+
+#[test]
+fn a_person_deletes_the_key_of_an_ended_process_before_the_next_attempt() {
+    for milliseconds in (60..180).step_by(10) {
+        let (interruptions, deeds) = (interrupted(How::Killed, milliseconds), deed(30_000, Act::DeleteStackKey));
+        let open = nth("DeleteSecret of a record", 1, Fault::Hang);
+        succeeds(&Plan { stacks: vec![stack(&[])], troubles: vec![open], interruptions, deeds, ..Plan::default() });
+    }
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_told_by_its_record_alone() {
+    let plan = |milliseconds| Plan {
+        stacks: vec![StackPlan { starts: Duration::from_millis(1_000 - milliseconds), ..stack(&[]) }],
+        troubles: vec![nth(DESCRIBE, 2, Fault::Refuse), between("ListAccessKeys", 1, 60, Fault::NotShown)],
+        interruptions: interrupted(How::Killed, milliseconds),
+        ..Plan::default()
+    };
+    go_well(&(100..240).step_by(20).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_shown_nowhere_for_seconds() {
+    let not_shown = |operation, from| between(operation, from, 25, Fault::NotShown);
+    let troubles = vec![
+        not_shown("ListAccessKeys", 1),
+        not_shown("GetAccessKeyLastUsed", 0),
+        not_shown("DescribeSecret", 0),
+        not_shown("GetSecretValue", 0),
+    ];
+    let plan = |milliseconds| Plan {
+        stacks: vec![StackPlan { starts: Duration::from_millis(400), ..stack(&[]) }],
+        troubles: troubles.clone(),
+        interruptions: interrupted(How::Killed, milliseconds),
+        ..Plan::default()
+    };
+    go_well(&(140..280).step_by(20).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_key_of_an_ended_process_is_deactivated_before_the_next_attempt() {
+    let plan = |milliseconds| Plan {
+        stacks: vec![stack(&[])],
+        interruptions: interrupted(How::Killed, milliseconds),
+        deeds: deed(30_000, Act::DeactivateStackKey),
+        ..Plan::default()
+    };
+    go_well(&(60..180).step_by(10).map(plan).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_secret_of_an_ended_process_is_stored_and_its_record_names_no_key() {
+    let hang = nth("UpdateSecret of a record", 1, Fault::Hang);
+    let plan = |troubles| Plan {
+        stacks: vec![stack(&[])],
+        troubles,
+        interruptions: interrupted(How::Killed, 200),
+        ..Plan::default()
+    };
+    succeeds(&plan(vec![hang]));
+    goes_well(&plan(vec![hang, between("UpdateAccessKey", 0, 300, Fault::Refuse)]));
+}
