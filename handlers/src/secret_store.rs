@@ -2,10 +2,10 @@
 //!
 //! The only place that knows a stored secret's name and layout.
 
-mod attempts;
 mod ownership;
 mod records;
 mod tags;
+mod tries;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,10 +27,10 @@ use serde_json::{Map, Value as Json};
 use serde_with::skip_serializing_none;
 use zeroize::Zeroizing;
 
-use attempts::Attempts;
 pub(crate) use ownership::Ownership;
 pub(crate) use records::{Note, Record};
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
+use tries::Tries;
 
 use crate::{confidential::Confidential, sdk_error::failed};
 
@@ -133,7 +133,7 @@ pub(crate) enum Value {
 #[derive(Debug)]
 pub(crate) struct Unstored {
     pub(crate) error: HandlerError,
-    /// Whether an attempt may have stored it all the same: it got no answer, or one that does not say so.
+    /// Whether a try may have stored it all the same: it got no answer, or one that does not say so.
     pub(crate) may_be_stored: bool,
 }
 
@@ -242,7 +242,7 @@ impl SecretStore {
     ) -> std::result::Result<(), Unstored> {
         let id = &value.access_key_id;
         let json = value.to_json().map_err(|error| Unstored { error, may_be_stored: false })?;
-        let attempts = Attempts::default();
+        let tries = Tries::default();
         let tags = tags::merged(stack_tags, value.tags.as_deref());
         let call = self
             .client
@@ -252,10 +252,10 @@ impl SecretStore {
             .secret_string(json.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
             .set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
-        let answer = call.customize().interceptor(attempts.clone()).send().await;
+        let answer = call.customize().interceptor(tries.clone()).send().await;
         answer.map(drop).map_err(|error| Unstored {
             error: value.redact(self.failed("CreateSecret", id, &error)),
-            may_be_stored: attempts.may_have_taken_effect(),
+            may_be_stored: tries.may_have_taken_effect(),
         })
     }
 

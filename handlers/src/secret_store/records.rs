@@ -20,7 +20,7 @@ use rand::{RngCore, rngs::OsRng};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::{SecretStore, Unstored, attempts::Attempts, tags};
+use super::{SecretStore, Unstored, tags, tries::Tries};
 use crate::operation_name::digest;
 
 /// What the name of every record begins with, after the prefix. No access key id does: it has no hyphen.
@@ -148,15 +148,15 @@ impl SecretStore {
     }
 
     /// Makes the record, with the KMS key and the tags of the secret that is to follow, in case a policy demands these. Returns
-    /// whether this call made it: where the name is taken, another invocation has, or an attempt of this call without an answer.
+    /// whether this call made it: where the name is taken, another invocation has, or a try of this call without an answer.
     pub(crate) async fn make_record(&self, request: &Request, record: &Record) -> std::result::Result<bool, Unstored> {
-        let attempts = Attempts::default();
+        let tries = Tries::default();
         let id = record_id(request, record.number);
         let tags = tags::merged(&request.context.stack_tags, request.desired.tags.as_deref());
         let call = self.client.create_secret().name(self.name(&id)).description(record.note.describe());
         let call = call.set_kms_key_id(self.configuration.kms_key_id.clone());
         let call = call.set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
-        let Err(error) = call.customize().interceptor(attempts.clone()).send().await else { return Ok(true) };
+        let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(true) };
         // Of a name that is scheduled for deletion, AWS says InvalidRequestException.
         let is_taken = error
             .as_service_error()
@@ -164,7 +164,7 @@ impl SecretStore {
         if is_taken {
             return Ok(false);
         }
-        let may_be_stored = attempts.may_have_taken_effect();
+        let may_be_stored = tries.may_have_taken_effect();
         Err(Unstored { error: self.failed("CreateSecret", &id, &error), may_be_stored })
     }
 

@@ -1,4 +1,4 @@
-//! What became of the attempts of one call. The SDK tells of the last one alone, and the one before may have been carried out.
+//! What became of the tries of one call. The SDK tells of the last one alone, and the one before may have been carried out.
 
 use std::sync::{
     Arc,
@@ -14,19 +14,19 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Whether one of the attempts may have taken effect although it failed.
+/// Whether one of the tries may have taken effect although it failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Attempts(Arc<AtomicBool>);
+pub(super) struct Tries(Arc<AtomicBool>);
 
-impl Attempts {
+impl Tries {
     pub(super) fn may_have_taken_effect(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Intercept for Attempts {
+impl Intercept for Tries {
     fn name(&self) -> &'static str {
-        "Attempts"
+        "Tries"
     }
 
     fn read_after_attempt(
