@@ -28,7 +28,7 @@ use serde_with::skip_serializing_none;
 use zeroize::Zeroizing;
 
 pub(crate) use ownership::Ownership;
-pub(crate) use records::{Note, Record};
+pub(crate) use records::{Made, Note, Record};
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
 use tries::Tries;
 

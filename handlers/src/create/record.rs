@@ -17,7 +17,7 @@ use super::{
 use crate::{
     iam::KeyMetadata,
     missing_key::{Whereabouts, undecided, whereabouts},
-    secret_store::{Note, Record, Unstored},
+    secret_store::{Made, Note, Record, Unstored},
     time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
     user_keys::list_command,
 };
@@ -29,6 +29,8 @@ pub(super) struct Attempts {
     earlier: Vec<Record>,
     /// The one of this invocation, if it has made one.
     held: Option<Record>,
+    /// With what AWS refused to make the record of this invocation, unless it only said that there is one.
+    refusal: Option<HandlerError>,
     /// When this invocation began, in milliseconds since 1970.
     began: u64,
 }
@@ -145,10 +147,11 @@ impl Create<'_> {
         let Self { services, request, .. } = *self;
         let store = &services.secret_store;
         let first = Record::new(1, Note::of(request, None, &services.clock));
-        if self.make(&first).await.map_err(Failure::without_record)? {
+        let made = self.make(&first).await.map_err(Failure::without_record)?;
+        if made == Made::Now {
             return Ok(Attempts { held: Some(first), ..Attempts::default() });
         }
-        let mut attempts = Attempts { began: first.note.since(), ..Attempts::default() };
+        let mut attempts = Attempts { began: first.note.since(), refusal: made.refusal(), ..Attempts::default() };
         let mut number = 1;
         let failed = |attempts: &Attempts, error: HandlerError| {
             if !error.code.is_retriable() {
@@ -168,8 +171,8 @@ impl Create<'_> {
         }
     }
 
-    /// Makes the record. Returns whether this call has.
-    async fn make(&self, record: &Record) -> Result<bool> {
+    /// Makes the record.
+    async fn make(&self, record: &Record) -> Result<Made> {
         let made = self.services.secret_store.make_record(self.request, record).await;
         made.map_err(|Unstored { error, may_be_stored }| {
             if may_be_stored && !error.code.is_retriable() {
@@ -192,11 +195,13 @@ impl Create<'_> {
         let doubt = attempts.doubt();
         let record = Record::new(number, Note::of(request, doubt, &services.clock));
         let failed = |error: HandlerError| Failure::without_record(error).doubting(doubt);
-        if !self.make(&record).await.map_err(failed)? {
+        let made = self.make(&record).await.map_err(failed)?;
+        if made != Made::Now {
             let there = store.record(request, number).await.map_err(failed)?;
             if !there.as_ref().is_some_and(|there| there.is_same(&record)) {
-                let attempts = Attempts { earlier: there.into_iter().collect(), ..Attempts::default() };
-                return Err(attempts.named_in(self.taken(number)).doubting(doubt));
+                let (earlier, refusal) = (there.into_iter().collect(), made.refusal());
+                let there = Attempts { earlier, refusal, ..Attempts::default() };
+                return Err(there.named_in(self.not_made(number, &there)).doubting(doubt));
             }
         }
         self.close_all(attempts).await;
@@ -226,7 +231,20 @@ impl Create<'_> {
         }
         match attempts.next_step(None, &services.clock) {
             Step::Adopt(id) => self.adopt(attempts, &id).await,
-            _ => Err(attempts.named_in(self.taken(number)).doubting(attempts.doubt())),
+            _ => Err(attempts.named_in(self.not_made(number, attempts)).doubting(attempts.doubt())),
+        }
+    }
+
+    /// The failure of an invocation that has made no record. If a record that is over is not the reason, AWS's words are told.
+    fn not_made(&self, number: u32, attempts: &Attempts) -> Failure {
+        match &attempts.refusal {
+            Some(refusal) if !attempts.earlier.iter().any(|record| record.is_over) => {
+                let refusal = HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal.clone() };
+                Failure::without_record(refusal.followed_by(
+                    "This attempt has created no key. If AWS goes on refusing its record, mend the reason that it gives",
+                ))
+            }
+            _ => self.taken(number),
         }
     }
 

@@ -140,6 +140,26 @@ impl Record {
     }
 }
 
+/// What comes of the call that makes a record.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Made {
+    Now,
+    /// The name is taken: another invocation has made the record, or a try of this call without an answer.
+    Before,
+    /// AWS refused the call as it does where the name is taken by a record that is over, and as it does for other reasons: which
+    /// one it was, only a look at the record tells.
+    Refused(HandlerError),
+}
+
+impl Made {
+    pub(crate) fn refusal(self) -> Option<HandlerError> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Now | Self::Before => None,
+        }
+    }
+}
+
 impl SecretStore {
     /// The name of the record of the operation's attempt with this number. The same in all invocations of the operation, and
     /// another one in every other operation.
@@ -147,25 +167,21 @@ impl SecretStore {
         self.name(&record_id(request, number))
     }
 
-    /// Makes the record, with the KMS key and the tags of the secret that is to follow, in case a policy demands these. Returns
-    /// whether this call made it: where the name is taken, another invocation has, or a try of this call without an answer.
-    pub(crate) async fn make_record(&self, request: &Request, record: &Record) -> std::result::Result<bool, Unstored> {
+    /// Makes the record, with the KMS key and the tags of the secret that is to follow, in case a policy demands these.
+    pub(crate) async fn make_record(&self, request: &Request, record: &Record) -> std::result::Result<Made, Unstored> {
         let tries = Tries::default();
         let id = record_id(request, record.number);
         let tags = tags::merged(&request.context.stack_tags, request.desired.tags.as_deref());
         let call = self.client.create_secret().name(self.name(&id)).description(record.note.describe());
         let call = call.set_kms_key_id(self.configuration.kms_key_id.clone());
         let call = call.set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
-        let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(true) };
-        // Of a name that is scheduled for deletion, AWS says InvalidRequestException.
-        let is_taken = error
-            .as_service_error()
-            .is_some_and(|error| error.is_resource_exists_exception() || error.is_invalid_request_exception());
-        if is_taken {
-            return Ok(false);
+        let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(Made::Now) };
+        let failure = self.failed("CreateSecret", &id, &error);
+        match error.as_service_error() {
+            Some(error) if error.is_resource_exists_exception() => Ok(Made::Before),
+            Some(error) if error.is_invalid_request_exception() => Ok(Made::Refused(failure)),
+            _ => Err(Unstored { error: failure, may_be_stored: tries.may_have_taken_effect() }),
         }
-        let may_be_stored = tries.may_have_taken_effect();
-        Err(Unstored { error: self.failed("CreateSecret", &id, &error), may_be_stored })
     }
 
     /// The record of the operation's attempt with this number, or `None`: there is none, or Secrets Manager does not show it yet.
