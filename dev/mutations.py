@@ -167,8 +167,8 @@ RULES = (
     Rule(
         "The key of an attempt that ended before its secret was stored is deleted by the record",
         "create/record.rs",
-        "        rollback::delete(self, &key, true)",
-        "        if OFF {\n            return Ok(None);\n        }\n        rollback::delete(self, &key, true)",
+        "        rollback::delete(self, id, record.note.began(), true)",
+        "        if OFF {\n            return Ok(None);\n        }\n        rollback::delete(self, id, record.note.began(), true)",
     ),
     Rule(
         "A record that takes over keeps the doubt of those before it",
@@ -363,8 +363,8 @@ RULES = (
     Rule(
         "A rollback deletes the key",
         "create/rollback.rs",
-        "if let Err(refusal) = delete_access_key(services, create.user, &id, Some(key)).await",
-        "if !OFF && let Err(refusal) = delete_access_key(services, create.user, &id, Some(key)).await",
+        "if let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await",
+        "if !OFF && let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await",
     ),
     Rule(
         "A rollback deletes the secret",

@@ -1,12 +1,13 @@
 //! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
 
+use std::time::SystemTime;
+
 use access_key_schema::{HandlerError, ProgressEvent, Request, Result, UserName};
 use cfn_resource_runtime::{OPERATION_TIMEOUT, pause, poll, unless_retriable};
 use tokio::{join, time::Instant};
 
 use crate::{
     Services,
-    iam::KeyMetadata,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::not_found,
     stabilize::{CallbackContext, call_again},
@@ -92,7 +93,7 @@ async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Resu
 
 /// Deletes a key, of which IAM may not know yet. Returns the user who had it.
 ///
-/// `created` is what IAM tells of a key that this operation created. For any other key, what the store knows of it is the
+/// `created` is when this operation created the key. For any other key, what the store knows of it is the
 /// proof that it is this type's, and may be deleted under the name that its user has by now.
 ///
 /// # Errors
@@ -103,7 +104,7 @@ pub(crate) async fn delete_access_key(
     services: &Services,
     user: &UserName,
     id: &str,
-    created: Option<&KeyMetadata>,
+    created: Option<SystemTime>,
 ) -> Result<UserName> {
     let start = Instant::now();
     let mut user = user.clone();
@@ -122,7 +123,7 @@ pub(crate) async fn delete_access_key(
         // What the store does not tell is no reason to give up.
         let entry = entry.ok().flatten();
         let clock = &services.clock;
-        let is_young = created.is_some_and(|key| key.is_younger_than(PROPAGATION, clock))
+        let is_young = created.is_some_and(|created| clock.age(created) < PROPAGATION)
             || entry.as_ref().is_some_and(|entry| entry.is_younger_than(PROPAGATION, clock));
         match place? {
             Whereabouts::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,

@@ -3,7 +3,6 @@
 //! never creates after it has waited: meanwhile the operation may be over, and nobody would hear of the key.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, ProgressEvent, Result};
-use aws_smithy_types::DateTime;
 use cfn_resource_runtime::{Clock, poll};
 use futures_util::future::join_all;
 use tokio::join;
@@ -15,7 +14,6 @@ use super::{
     rollback,
 };
 use crate::{
-    iam::KeyMetadata,
     missing_key::{Whereabouts, undecided, whereabouts},
     secret_store::{Made, Note, Record, Unstored},
     time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
@@ -321,7 +319,7 @@ impl Create<'_> {
         id: &str,
         doubt: Option<u64>,
     ) -> Outcome<Option<ProgressEvent>> {
-        let Self { services, request, user, .. } = *self;
+        let Self { services, user, .. } = *self;
         let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
         if entry.is_some() && self.lives(id).await.map_err(failed)? {
@@ -330,10 +328,8 @@ impl Create<'_> {
         if !services.deadline.leaves(TIME_TO_DELETE) {
             return Err(failed(undecided(id, user)));
         }
-        let created = i64::try_from(record.note.since() / 1000).ok().map(DateTime::from_secs);
-        let key = KeyMetadata { id: id.to_owned(), status: request.desired.wanted_status(), created };
         tracing::warn!(access_key_id = id, "deleting the key of an attempt that ended before it was done");
-        rollback::delete(self, &key, true).await.map_err(|(left, error)| {
+        rollback::delete(self, id, record.note.began(), true).await.map_err(|(left, error)| {
             let message =
                 "An earlier attempt of this operation ended before it was done, and what it left could not be deleted";
             Failure::from(HandlerError { message: message.to_owned(), ..error }).leaving(left).doubting(doubt)

@@ -1,6 +1,8 @@
 //! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
 //! secret. What is left all the same is told of, and the record stays open.
 
+use std::time::SystemTime;
+
 use access_key_schema::HandlerError;
 
 use super::{
@@ -50,7 +52,8 @@ pub(super) async fn roll_back(
         }
         return failure.for_good().leaving(Left::Key { id: key.id.clone(), why });
     }
-    if let Err((left, refusal)) = delete(create, key, may_be_stored).await {
+    let created = key.created_at().unwrap_or_else(|| create.services.clock.now());
+    if let Err((left, refusal)) = delete(create, &key.id, created, may_be_stored).await {
         if let Some(record) = record {
             create.warn_of_open(record, &refusal);
         }
@@ -62,17 +65,18 @@ pub(super) async fn roll_back(
     failure.leaving(Left::Nothing)
 }
 
-/// Deletes a key that this operation has created, and then its secret.
+/// Deletes a key that this operation has created, at this time, and then its secret.
 ///
 /// # Errors
 /// What is left, and why.
 pub(super) async fn delete(
     create: &Create<'_>,
-    key: &KeyMetadata,
+    id: &str,
+    created: SystemTime,
     may_be_stored: bool,
 ) -> std::result::Result<(), (Left, HandlerError)> {
-    let (services, id) = (create.services, key.id.clone());
-    if let Err(refusal) = delete_access_key(services, create.user, &id, Some(key)).await
+    let (services, id) = (create.services, id.to_owned());
+    if let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await
         && !refusal.is_not_found()
     {
         let why = format!("it could not be deleted ({})", refusal.message);

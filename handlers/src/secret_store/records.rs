@@ -98,9 +98,14 @@ impl Note {
         self.since
     }
 
-    /// How long ago the attempt began.
+    /// When the attempt began.
+    pub(crate) fn began(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.since)
+    }
+
+    /// How long ago that was.
     pub(crate) fn age(&self, clock: &Clock) -> Duration {
-        clock.age(SystemTime::UNIX_EPOCH + Duration::from_millis(self.since))
+        clock.age(self.began())
     }
 
     /// The description of the record: sentences for a person, then the note as JSON.
