@@ -168,7 +168,8 @@ RULES = (
         "The key of an attempt that ended before its secret was stored is deleted by the record",
         "create/record.rs",
         "        rollback::delete(self, id, record.note.began(), true)",
-        "        if OFF {\n            return Ok(None);\n        }\n        rollback::delete(self, id, record.note.began(), true)",
+        "        if OFF {\n            return Ok(None);\n        }\n"
+        "        rollback::delete(self, id, record.note.began(), true)",
     ),
     Rule(
         "A record that takes over keeps the doubt of those before it",
@@ -287,8 +288,8 @@ RULES = (
     Rule(
         "A SUCCESS names the keys that an attempt without an answer may have made",
         "create.rs",
-        "(!doubtful.is_empty()).then(",
-        "(!OFF && !doubtful.is_empty()).then(",
+        "success(request, user, key, Some(stored))?, doubtful })",
+        "success(request, user, key, Some(stored))?, doubtful: if OFF { vec![] } else { doubtful } })",
     ),
     Rule(
         "… and so does a failure",

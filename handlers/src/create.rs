@@ -41,12 +41,13 @@ use crate::{
     user_keys::{UserKey, user_keys},
 };
 
-use failure::{Failure, Left};
+pub use failure::Failure;
+use failure::{Kept, Left};
 use record::{Attempts, Step};
 use rollback::Unfinished;
 
 /// What a step of a CREATE comes to.
-type Outcome<T = ProgressEvent> = std::result::Result<T, Failure>;
+type Outcome<T = Answer> = std::result::Result<T, Failure>;
 
 /// One CREATE: what every step of it needs.
 #[derive(Clone, Copy)]
@@ -58,6 +59,14 @@ struct Create<'a> {
     app_name: Option<&'a str>,
 }
 
+/// What a CREATE answers that has not failed, and what it has to tell a person.
+#[derive(Debug)]
+pub struct Answer {
+    event: ProgressEvent,
+    /// The keys that an attempt of a CREATE without an answer may have made.
+    doubtful: Vec<KeyMetadata>,
+}
+
 /// A key that IAM and the store both show, from the places where READ looks.
 struct Shown {
     key: KeyMetadata,
@@ -66,12 +75,22 @@ struct Shown {
     doubtful: Vec<KeyMetadata>,
 }
 
-pub(crate) async fn create(services: &Services, request: &Request) -> Result<ProgressEvent> {
+impl From<ProgressEvent> for Answer {
+    fn from(event: ProgressEvent) -> Self {
+        Self { event, doubtful: vec![] }
+    }
+}
+
+impl Answer {
+    /// The ids of the keys that a person is told how to delete.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.doubtful.iter().map(|key| &*key.id)
+    }
+}
+
+pub(crate) async fn create(services: &Services, request: &Request) -> Outcome {
     let context = CallbackContext::of(request)?;
-    let app_name = match &context {
-        Some(context) => context.app_name.clone(),
-        None => app_name(request),
-    };
+    let app_name = name_of_operation(request, context.as_ref());
     let create =
         Create { services, request, user: request.desired.required_user_name()?, app_name: app_name.as_deref() };
     let outcome = match context {
@@ -82,8 +101,29 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Result<Pro
         Some(context) => create.answer(&context).await,
     };
     match outcome {
-        Err(failure) => Err(doubt::with_doubtful_keys(&create, failure).await.tell(&create)),
-        Ok(event) => Ok(event),
+        Err(failure) => Err(doubt::with_doubtful_keys(&create, failure).await),
+        Ok(answer) => Ok(answer),
+    }
+}
+
+/// Puts into words what a CREATE has come to.
+pub(crate) fn tell(services: &Services, request: &Request, outcome: Outcome) -> Result<ProgressEvent> {
+    let context = CallbackContext::of(request)?;
+    let app_name = name_of_operation(request, context.as_ref());
+    let create =
+        Create { services, request, user: request.desired.required_user_name()?, app_name: app_name.as_deref() };
+    match outcome {
+        Ok(Answer { event, doubtful }) if doubtful.is_empty() => Ok(event),
+        Ok(Answer { event, doubtful }) => Ok(event.with_message(Some(Left::Doubtful(doubtful).tell(&create)))),
+        Err(failure) => Err(failure.tell(&create)),
+    }
+}
+
+/// The name of the operation in the user agent of the calls that may have made a key: a callback may have another token.
+fn name_of_operation(request: &Request, context: Option<&CallbackContext>) -> Option<String> {
+    match context {
+        Some(context) => context.app_name.clone(),
+        None => app_name(request),
     }
 }
 
@@ -128,8 +168,8 @@ impl Create<'_> {
                 let next = self.take_over(attempts).await?;
                 attempts.hold(next);
             }
-            if let Some(event) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
-                return Ok(event);
+            if let Some(answer) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
+                return Ok(answer);
             }
             attempts.settled(&record);
             own = None;
@@ -243,8 +283,7 @@ impl Create<'_> {
             return Err(rollback::roll_back(self, record.as_ref(), &metadata, unfinished).await);
         }
         let context = self.context(&metadata.id, record.as_ref().and_then(|record| record.note.doubt));
-        let ((), event) = join!(self.close(record.as_ref()), self.answer(&context));
-        event
+        join!(self.close(record.as_ref()), self.answer(&context)).1
     }
 
     /// Stores the secret, writes the key's id into the record, and sets the status, side by side.
@@ -399,10 +438,10 @@ impl Create<'_> {
         let id = context.access_key_id.clone();
         match contain_panics(Box::pin(self.show(context))).await {
             Err(failure) if !failure.is_not_found() => {
-                let left = Left::Key { id, why: "it was not rolled back".to_owned() };
+                let left = Left::Key { id, why: Kept::NotRolledBack };
                 Err(failure.leaving(left).doubting(context.doubt))
             }
-            event => event,
+            answer => answer,
         }
     }
 
@@ -413,10 +452,9 @@ impl Create<'_> {
         let look = async || self.look(context).await;
         let shown = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
         let Some(Shown { key, stored, doubtful }) = shown else {
-            return Ok(call_again(request, user, &context.access_key_id, Some(context))?);
+            return Ok(call_again(request, user, &context.access_key_id, Some(context))?.into());
         };
-        let warning = (!doubtful.is_empty()).then(|| Left::Doubtful(doubtful).tell(self));
-        Ok(success(request, user, key, Some(stored))?.with_message(warning))
+        Ok(Answer { event: success(request, user, key, Some(stored))?, doubtful })
     }
 
     /// One look at the key, which puts its status right.

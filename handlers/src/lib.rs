@@ -27,6 +27,7 @@ use access_key_schema::{AccessKey, HandlerError, ProgressEvent, Request, Result}
 use cfn_resource_runtime::{Clock, Deadline, Handlers};
 
 pub use confidential::Confidential;
+pub use create::{Answer, Failure};
 pub use iam::Iam;
 pub use operation_name::app_name;
 pub use pgp::Keybase;
@@ -51,7 +52,8 @@ impl Handlers for Services {
     type Model = AccessKey;
 
     async fn create(&self, request: &Request) -> Result<ProgressEvent> {
-        create::create(self, request).await.map_err(|error| self.hide_unknown_user(request, error))
+        let outcome = self.try_to_create(request).await;
+        self.tell(request, outcome)
     }
 
     async fn read(&self, request: &Request) -> Result<ProgressEvent> {
@@ -72,6 +74,22 @@ impl Handlers for Services {
 }
 
 impl Services {
+    /// Does what a CREATE asks for.
+    ///
+    /// # Errors
+    /// What failed, and what is left.
+    pub async fn try_to_create(&self, request: &Request) -> std::result::Result<Answer, Failure> {
+        create::create(self, request).await
+    }
+
+    /// Puts into words, and into the log, what has come of a CREATE.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn tell(&self, request: &Request, outcome: std::result::Result<Answer, Failure>) -> Result<ProgressEvent> {
+        create::tell(self, request, outcome).map_err(|error| self.hide_unknown_user(request, error))
+    }
+
     /// What a template gives as a user's name may be a secret by mistake, as long as IAM does not know it. With an id, or called
     /// again, IAM knew the user when the key was made.
     fn hide_unknown_user(&self, request: &Request, error: HandlerError) -> HandlerError {

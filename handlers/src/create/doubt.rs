@@ -43,7 +43,7 @@ pub(super) async fn with_doubtful_keys(create: &Create<'_>, failure: Failure) ->
             u64::try_from(since.saturating_sub(SUSPECT_AGE).as_millis()).unwrap_or_default()
         }
     };
-    let is_unread = failure.doubt() == Doubt::Unread;
+    let is_unread = failure.is_unread();
     let Ok(listed) = services.deadline.bound(services.iam.list_access_keys(user)).await else {
         return if failure.lists() { failure } else { failure.leaving(Left::Unlisted) };
     };

@@ -1,6 +1,8 @@
 //! How a CREATE failed, as data: what failed, what may be left, and whether CloudFormation may call again. It is put into words,
 //! and into the log, once: when the invocation ends.
 
+use std::fmt;
+
 use access_key_schema::{HandlerError, HandlerErrorCode};
 use cfn_resource_runtime::Panicked;
 
@@ -10,8 +12,9 @@ use crate::{
     user_keys::{delete_command, list_command, with_command},
 };
 
-/// A CREATE that failed.
-pub(super) struct Failure {
+/// A CREATE that failed, and what it may have left.
+#[derive(Debug)]
+pub struct Failure {
     /// Why, without what is left.
     error: HandlerError,
     /// What it may have left, in the order in which it is told.
@@ -34,11 +37,12 @@ pub(super) enum Doubt {
 }
 
 /// What a CREATE that failed may have left.
+#[derive(Debug)]
 pub(super) enum Left {
     /// The key that it made is deleted again, and its secret.
     Nothing,
-    /// Its key, and why it could not be deleted, or was not.
-    Key { id: String, why: String },
+    /// Its key, and why that is not deleted.
+    Key { id: String, why: Kept },
     /// The secret of its key, which is gone, and why that could not be deleted.
     Secret { id: String, why: String },
     /// A key, perhaps: `CreateAccessKey` got no answer.
@@ -47,6 +51,28 @@ pub(super) enum Left {
     Doubtful(Vec<KeyMetadata>),
     /// A key of an attempt before, perhaps, and IAM does not say.
     Unlisted,
+}
+
+/// Why a key is not deleted.
+#[derive(Debug)]
+pub(super) enum Kept {
+    NotRolledBack,
+    /// Another invocation of this operation may yet roll it back, or answer with it.
+    OfAnotherInvocation,
+    TooLate,
+    /// With these words.
+    Refused(String),
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRolledBack => formatter.write_str("it was not rolled back"),
+            Self::OfAnotherInvocation => formatter.write_str("another invocation of this operation created it"),
+            Self::TooLate => formatter.write_str("too little of the invocation is left to delete it"),
+            Self::Refused(why) => write!(formatter, "it could not be deleted ({why})"),
+        }
+    }
 }
 
 impl From<HandlerError> for Failure {
@@ -125,11 +151,34 @@ impl Failure {
 
     /// Whether a person is told how to delete the key.
     pub(super) fn names(&self, id: &str) -> bool {
-        self.left.iter().any(|left| left.names(id))
+        self.keys().any(|key| key == id)
+    }
+
+    /// The ids of the keys that a person is told how to delete.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.left.iter().flat_map(Left::keys)
+    }
+
+    /// The ids of the keys whose secrets a person is told how to delete.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.left.iter().filter_map(|left| if let Left::Secret { id, .. } = left { Some(&**id) } else { None })
+    }
+
+    /// Whether a key is left because too little of the invocation was.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.left.iter().any(|left| matches!(left, Left::Key { why: Kept::TooLate, .. }))
+    }
+
+    /// Whether the records of the attempts before cannot be read.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.doubt == Doubt::Unread
     }
 
     /// Whether a person is told how to list the user's keys.
-    pub(super) fn lists(&self) -> bool {
+    #[must_use]
+    pub fn lists(&self) -> bool {
         self.lists || self.left.iter().any(|left| matches!(left, Left::Unknown | Left::Unlisted))
     }
 
@@ -160,7 +209,7 @@ fn find_out(create: &Create<'_>) -> String {
 impl Left {
     /// A key that another invocation of this operation created: it may yet roll it back, or answer with it.
     pub(super) fn of_another_invocation(id: String) -> Self {
-        Self::Key { id, why: "another invocation of this operation created it".to_owned() }
+        Self::Key { id, why: Kept::OfAnotherInvocation }
     }
 
     fn id(&self) -> Option<&str> {
@@ -170,11 +219,11 @@ impl Left {
         }
     }
 
-    fn names(&self, id: &str) -> bool {
+    fn keys(&self) -> Vec<&str> {
         match self {
-            Self::Key { id: key, .. } => key == id,
-            Self::Doubtful(keys) => keys.iter().any(|key| key.id == id),
-            Self::Nothing | Self::Secret { .. } | Self::Unknown | Self::Unlisted => false,
+            Self::Key { id, .. } => vec![id],
+            Self::Doubtful(keys) => keys.iter().map(|key| &*key.id).collect(),
+            Self::Nothing | Self::Secret { .. } | Self::Unknown | Self::Unlisted => vec![],
         }
     }
 
@@ -185,7 +234,7 @@ impl Left {
         match self {
             Self::Nothing => "The new access key was rolled back".to_owned(),
             Self::Key { id, why } => {
-                tracing::warn!(access_key_id = id, user = name, why, "key of a failed CREATE is left");
+                tracing::warn!(access_key_id = id, user = name, %why, "key of a failed CREATE is left");
                 format!(
                     "Access key {id} of user {user} may still exist: {why}. If the rollback of the stack does not delete it, \
                      delete it with: {}",

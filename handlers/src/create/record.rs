@@ -2,14 +2,14 @@
 //! One that finds a record waits for what comes of it, goes on with the key that it names, or lets CloudFormation call again. It
 //! never creates after it has waited: meanwhile the operation may be over, and nobody would hear of the key.
 
-use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, ProgressEvent, Result};
+use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, Result};
 use cfn_resource_runtime::{Clock, poll};
 use futures_util::future::join_all;
 use tokio::join;
 
 use super::{
-    Create, Outcome,
-    failure::{Failure, Left},
+    Answer, Create, Outcome,
+    failure::{Failure, Kept, Left},
     preconditions::refuse_late_start,
     rollback,
 };
@@ -265,11 +265,11 @@ impl Create<'_> {
     /// Goes on with the key that another invocation of this operation has created.
     pub(super) async fn adopt(&self, attempts: &mut Attempts, id: &str) -> Outcome {
         let doubt = attempts.doubt();
-        let event = self.go_on(attempts, id, doubt).await?;
-        if event.status == OperationStatus::InProgress && self.is_deleted(attempts, id).await {
+        let answer = self.go_on(attempts, id, doubt).await?;
+        if answer.event.status == OperationStatus::InProgress && self.is_deleted(attempts, id).await {
             return Err(self.deleted_since(id));
         }
-        Ok(event)
+        Ok(answer)
     }
 
     /// The answer for a key whose secret is stored. The records that are open are over, unless CloudFormation calls again for what
@@ -303,7 +303,7 @@ impl Create<'_> {
         record: &Record,
         id: &str,
         doubt: Option<u64>,
-    ) -> Outcome<Option<ProgressEvent>> {
+    ) -> Outcome<Option<Answer>> {
         let settled = self.try_to_settle(attempts, record, id, doubt).await;
         if settled.as_ref().is_err_and(|failure| !failure.is_retriable()) {
             // The event has the id, and nobody calls again.
@@ -318,7 +318,7 @@ impl Create<'_> {
         record: &Record,
         id: &str,
         doubt: Option<u64>,
-    ) -> Outcome<Option<ProgressEvent>> {
+    ) -> Outcome<Option<Answer>> {
         let Self { services, user, .. } = *self;
         let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
@@ -362,7 +362,7 @@ impl Create<'_> {
 }
 
 fn not_rolled_back(error: HandlerError, id: &str) -> Failure {
-    Failure::from(error).leaving(Left::Key { id: id.to_owned(), why: "it was not rolled back".to_owned() })
+    Failure::from(error).leaving(Left::Key { id: id.to_owned(), why: Kept::NotRolledBack })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use access_key_schema::HandlerError;
 
 use super::{
     Create,
-    failure::{Failure, Left},
+    failure::{Failure, Kept, Left},
 };
 use crate::{
     delete::delete_access_key,
@@ -46,11 +46,10 @@ pub(super) async fn roll_back(
 ) -> Failure {
     let Unfinished { failure, may_be_stored } = unfinished;
     if !create.services.deadline.leaves(TIME_TO_DELETE) {
-        let why = "too little of the invocation is left to delete it".to_owned();
         if let Some(record) = record {
             create.warn_of_open(record, failure.error());
         }
-        return failure.for_good().leaving(Left::Key { id: key.id.clone(), why });
+        return failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
     }
     let created = key.created_at().unwrap_or_else(|| create.services.clock.now());
     if let Err((left, refusal)) = delete(create, &key.id, created, may_be_stored).await {
@@ -79,7 +78,7 @@ pub(super) async fn delete(
     if let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await
         && !refusal.is_not_found()
     {
-        let why = format!("it could not be deleted ({})", refusal.message);
+        let why = Kept::Refused(refusal.message.clone());
         return Err((Left::Key { id, why }, refusal));
     }
     match services.secret_store.delete(&id).await {

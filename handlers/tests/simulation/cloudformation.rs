@@ -20,7 +20,7 @@ use crate::{
         replica::{LONGEST_DELAY, Replicated},
     },
     handlers::{Ask, request, services},
-    invariants::{Operation, Resource, judge_event, judge_heard},
+    invariants::{Operation, Resource, Told, judge_event, judge_heard},
     plan::{How, Lag, REACHED_PATH, StackPlan, Step, Undo},
     story::speaking_as,
     world::{Caller, State, World},
@@ -316,23 +316,19 @@ impl Stack {
         is_gone
     }
 
-    /// When nothing goes wrong, a deletion succeeds, or its last event says what a person has to do. Not where another stack has
-    /// just deleted the user.
+    /// When nothing goes wrong, a deletion succeeds. Not where another stack has just deleted the user.
     fn judge_undeleted(&self, key: &Key) {
-        let names_it = {
+        let is_left = {
             let StackPlan { region, prefix, .. } = self.plan;
             let State { iam, stores, ledger, .. } = &mut *self.world.state();
             let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
-            let is_left = iam.key(&key.id).is_some_and(aws::iam::Key::is_live)
-                || secret.is_some_and(|secret| secret.truth().is_some());
             ledger.left_behind.insert(key.id.clone());
-            let deletion = ledger.operations.iter().rfind(|operation| operation.resource == key.name);
-            let message = deletion.and_then(|deletion| deletion.last.as_ref()?.message.clone()).unwrap_or_default();
-            !is_left || !iam.has_user(self.plan.user) || message.contains(&key.id) && message.contains("aws ")
+            iam.key(&key.id).is_some_and(aws::iam::Key::is_live)
+                || secret.is_some_and(|secret| secret.truth().is_some())
         };
-        if !names_it {
+        if is_left && self.world.state().iam.has_user(self.plan.user) {
             let Key { id, name, .. } = key;
-            self.world.violated(format!("7: {name} cannot be deleted, and its event has no command for {id}"));
+            self.world.violated(format!("7: {name} cannot be deleted although nothing is wrong, and {id} is left"));
         }
     }
 
@@ -366,7 +362,6 @@ impl Stack {
                 }
                 continue;
             };
-            self.world.state().ledger.operations[operation].last = Some(event.clone());
             if let Some(model) = &event.resource_model {
                 id = model.id.clone().or(id);
             }
@@ -388,8 +383,8 @@ impl Stack {
                 sleep(Duration::from_secs(1 << (tries % TRIES))).await;
             } else {
                 self.world.state().ledger.operations[operation].ends(self.world.now().saturating_sub(started));
-                let message = event.message.as_deref().unwrap_or_default();
-                let says_what_to_do = id.as_deref().is_some_and(|id| message.contains(id) && message.contains("aws "));
+                let says = self.world.state().ledger.operations[operation].says.clone();
+                let says_what_to_do = id.as_deref().is_some_and(|id| says.names(id));
                 if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
@@ -510,21 +505,30 @@ impl Stack {
         let answering = {
             let (world, caller, name) = (Arc::clone(&world), caller.clone(), name.clone());
             async move {
-                let event = handle(&services, &request, services.deadline).await.unwrap_or_else(ProgressEvent::from);
-                world.story.line(format!("{name} {}", told(&event)));
-                judge_event(&world, &caller, user, started, &event);
-                event
+                let (event, told) = if request.action == Action::Create {
+                    let outcome = services.try_to_create(&request).await;
+                    let told = Told::by(&outcome);
+                    (services.tell(&request, outcome), told)
+                } else {
+                    (handle(&services, &request, services.deadline).await, Told::default())
+                };
+                let event = event.unwrap_or_else(ProgressEvent::from);
+                world.story.line(format!("{name} {}", in_words(&event)));
+                judge_event(&world, &caller, user, started, &event, &told);
+                (event, told)
             }
         };
         let mut running = spawn_local(speaking_as(operation, answering));
         let limit = if matches!(caller.action, Action::Read | Action::List) { PATIENCE_TO_READ } else { PATIENCE };
         let patience = interruption.map_or(limit, |interruption| interruption.after);
         let interrupted = match timeout(patience, &mut running).await {
-            Ok(Ok(event)) => {
+            Ok(Ok((event, told))) => {
+                judge_heard(&world, &caller, &event, &told);
                 if let Some(operation) = operation {
-                    world.state().ledger.operations[operation].answered.insert(invocation);
+                    let operation = &mut world.state().ledger.operations[operation];
+                    operation.answered.insert(invocation);
+                    (operation.last, operation.says) = (Some(event.clone()), told);
                 }
-                judge_heard(&world, &caller, &event);
                 return Some(event);
             }
             Ok(Err(_)) => {
@@ -592,10 +596,10 @@ pub(crate) fn stack_tag(resource: &str) -> (String, String) {
     ("stack".to_owned(), name.to_owned())
 }
 
-/// Whether the event says that the secret could not be read, which a READ later may do.
+/// Whether the key that is answered comes without its secret, which could not be read. A READ later may do so.
 fn lacks_its_secret(event: &ProgressEvent) -> bool {
-    let words = "cannot be read, and the properties from it are empty";
-    event.message.as_ref().is_some_and(|message| message.contains(words))
+    let secret = |model: &AccessKey| model.secret_access_key.as_ref().is_some_and(|secret| !secret.expose().is_empty());
+    event.resource_model.as_ref().is_some_and(|model| !secret(model))
 }
 
 fn text(value: &Value) -> String {
@@ -603,7 +607,7 @@ fn text(value: &Value) -> String {
 }
 
 /// An event in words, without a secret.
-fn told(event: &ProgressEvent) -> String {
+fn in_words(event: &ProgressEvent) -> String {
     let id = event.resource_model.as_ref().and_then(|model| model.id.clone()).unwrap_or_default();
     let code = event.error_code.map(|code| code.to_string()).unwrap_or_default();
     let listed = event.resource_models.as_ref().map(|models| format!("{} keys", models.len())).unwrap_or_default();

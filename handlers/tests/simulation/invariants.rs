@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 
+use access_key_handlers::Failure;
 use access_key_schema::{AccessKey, Action, HandlerErrorCode, OperationStatus, ProgressEvent, ResourceModel};
 use serde_json::{Value, json};
+use tracing::Level;
 
 use crate::{
     aws::{
@@ -58,6 +60,8 @@ pub(crate) struct Ledger {
     pub(crate) deeds: Vec<Duration>,
     /// The warnings in the log.
     warnings: Vec<Logged>,
+    /// What the invocations of operations have answered, whether or not CloudFormation heard it. The log has it, too.
+    told: Vec<(usize, Told)>,
     /// Who made which record.
     records: record::Makers,
     /// What READ has to say of each key in the end.
@@ -89,6 +93,42 @@ pub(crate) enum Said {
     Key(Box<AccessKey>),
 }
 
+/// What an answer tells a person to do: the data that its words are made from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// The ids of the keys that it says how to delete.
+    pub(crate) keys: BTreeSet<String>,
+    /// The ids of the keys whose secrets it says how to delete.
+    secrets: BTreeSet<String>,
+    /// Whether it says how to list the user's keys.
+    pub(crate) lists: bool,
+    /// Whether it says that the records could not be read.
+    is_unread: bool,
+    /// Whether it leaves a key because there is too little time.
+    is_late: bool,
+}
+
+impl Told {
+    pub(crate) fn by(outcome: &Result<access_key_handlers::Answer, Failure>) -> Self {
+        let owned = |ids: &mut dyn Iterator<Item = &str>| ids.map(ToOwned::to_owned).collect();
+        match outcome {
+            Ok(answer) => Self { keys: owned(&mut answer.keys()), ..Self::default() },
+            Err(failure) => Self {
+                keys: owned(&mut failure.keys()),
+                secrets: owned(&mut failure.secrets()),
+                lists: failure.lists(),
+                is_unread: failure.is_unread(),
+                is_late: failure.is_late(),
+            },
+        }
+    }
+
+    /// Whether it says how to delete the key or its secret.
+    pub(crate) fn names(&self, id: &str) -> bool {
+        self.keys.contains(id) || self.secrets.contains(id)
+    }
+}
+
 /// An operation of CloudFormation on a resource: all the invocations with one token.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -96,6 +136,8 @@ pub(crate) struct Operation {
     pub(crate) user: String,
     /// The last event that CloudFormation got.
     pub(crate) last: Option<ProgressEvent>,
+    /// What that event tells a person to do.
+    pub(crate) says: Told,
     /// The ids of keys that AWS told an invocation of, by invocation.
     told: BTreeSet<(u32, String)>,
     /// The invocations that answered CloudFormation.
@@ -109,7 +151,8 @@ pub(crate) struct Operation {
 impl Operation {
     pub(crate) fn new(resource: String, user: String) -> Self {
         let (told, answered) = (BTreeSet::new(), BTreeSet::new());
-        Self { resource, user, last: None, told, answered, is_over: false, took: Duration::ZERO }
+        let says = Told::default();
+        Self { resource, user, last: None, says, told, answered, is_over: false, took: Duration::ZERO }
     }
 
     pub(crate) fn ends(&mut self, took: Duration) {
@@ -118,29 +161,16 @@ impl Operation {
 
     /// Whether its last event tells a person how to delete the key or its secret, or a rollback deletes it by its id.
     fn names(&self, id: &str) -> bool {
-        let commands = [format!("--access-key-id {id}"), format!("{id} --force-delete-without-recovery")];
-        self.last.as_ref().is_some_and(|event| {
+        let is_its = |event: &ProgressEvent| {
             let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
-            commands.iter().any(|command| message(event).contains(command))
-                || model == Some(id) && event.status == OperationStatus::Failed
-        })
+            model == Some(id) && event.status == OperationStatus::Failed
+        };
+        self.says.names(id) || self.last.as_ref().is_some_and(is_its)
     }
 
     /// Whether AWS told the invocation that answered last of the key.
     fn was_last_told_of(&self, id: &str) -> bool {
         self.answered.last().is_some_and(|last| self.told.contains(&(*last, id.to_owned())))
-    }
-
-    /// Whether its last event says how to list the user's keys.
-    fn says_how_to_list(&self) -> bool {
-        self.last.as_ref().is_some_and(|event| self.lists(event))
-    }
-
-    /// Whether this event does.
-    fn lists(&self, event: &ProgressEvent) -> bool {
-        // Where IAM does not say that it knows the user, the event does not name them.
-        let hints = [&self.user, "[UserName]"].map(|user| format!("list-access-keys --user-name {user}"));
-        hints.iter().any(|hint| message(event).contains(hint))
     }
 
     /// With what it ended, if it failed.
@@ -176,18 +206,24 @@ impl Ledger {
         let maker = self.made_in.get(id);
         let is_heard = |maker: &u32| self.operations.iter().any(|operation| operation.answered.contains(maker));
         let has_ended = maker.is_some_and(|maker| self.ended.contains(maker)) && self.taken_back.contains(id);
-        let is_warned_of = self.warnings.iter().any(|warning| warning.line.contains(id));
+        let is_warned_of = self.warnings.iter().any(|warning| warning.has("access_key_id", id))
+            || self.told.iter().any(|(_, told)| told.names(id));
         has_ended || is_warned_of && !maker.is_some_and(is_heard)
     }
 
-    /// Whether an operation has said so in the log.
-    fn warns_of(&self, operation: usize, what: &str) -> bool {
-        self.warnings.iter().any(|warning| warning.operation == Some(operation) && warning.line.contains(what))
+    /// Whether an operation has said in the log that it leaves this key.
+    fn warns_of_key(&self, operation: usize, id: &str) -> bool {
+        self.told.iter().any(|(by, told)| *by == operation && told.names(id))
+    }
+
+    /// Whether an operation has said in the log that it leaves this record open.
+    fn warns_of_record(&self, operation: usize, name: &str) -> bool {
+        self.warnings.iter().any(|warning| warning.operation == Some(operation) && warning.has("record", name))
     }
 
     /// Keeps the warnings of a log.
     fn keep_warnings(&mut self, log: Vec<Logged>) {
-        self.warnings.extend(log.into_iter().filter(|logged| logged.line.starts_with("WARN")));
+        self.warnings.extend(log.into_iter().filter(|logged| logged.level == Level::WARN));
     }
 }
 
@@ -293,7 +329,14 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
 }
 
 /// After an event: it fits the protocol, holds no secret, and says nothing that is not so.
-pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: Duration, event: &ProgressEvent) {
+pub(crate) fn judge_event(
+    world: &World,
+    caller: &Caller,
+    user: &str,
+    started: Duration,
+    event: &ProgressEvent,
+    told: &Told,
+) {
     let mut violations = protocol(caller.action, event);
     let log = world.story.take_log();
     {
@@ -303,10 +346,11 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
         }
         let shown = shown(caller.action, event, &log);
         ledger.keep_warnings(log);
+        ledger.told.extend(caller.operation.map(|operation| (operation, told.clone())));
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
             violations.push("8: a secret is where it must not be".to_owned());
         }
-        if message(event).contains("too little of the invocation is left") {
+        if told.is_late {
             violations.push(format!("7: {} has begun what it has no time to take back", caller.action));
         }
         if event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded) && !iam.was_full(user, started) {
@@ -340,7 +384,7 @@ pub(crate) fn judge_event(world: &World, caller: &Caller, user: &str, started: D
 }
 
 /// After an event that CloudFormation was still waiting for: it is the truth.
-pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent) {
+pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent, told: &Told) {
     let succeeded = event.status == OperationStatus::Success;
     let (violation, of_records) = {
         let State { iam, stores, ledger, .. } = &*world.state();
@@ -357,7 +401,7 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent)
             }
             _ => None,
         };
-        (violation, record::judge_heard(iam, stores, ledger, caller, event))
+        (violation, record::judge_heard(iam, stores, ledger, caller, event, told))
     };
     for violation in violation.map(ToOwned::to_owned).into_iter().chain(of_records) {
         world.violated(violation);
@@ -382,7 +426,7 @@ fn shown(action: Action, event: &ProgressEvent, log: &[Logged]) -> String {
     let may_hold_secret = event.status == OperationStatus::Success && action != Action::List;
     let model = event.resource_model.as_ref().filter(|_| !may_hold_secret);
     let event = json!([event.message, event.callback_context, event.next_token, model, event.resource_models]);
-    let log: Vec<_> = log.iter().map(|logged| &*logged.line).collect();
+    let log: Vec<_> = log.iter().map(ToString::to_string).collect();
     format!("{event} {}", log.join(" "))
 }
 

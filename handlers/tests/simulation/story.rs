@@ -1,7 +1,7 @@
 //! What happened in a life, line by line, in simulated time; and what the handlers logged meanwhile.
 
 use std::{
-    fmt::{Debug, Write as _},
+    fmt::{self, Debug},
     sync::{Arc, Mutex},
 };
 
@@ -22,12 +22,27 @@ pub(crate) async fn speaking_as<T>(operation: Option<usize>, work: impl Future<O
     SPEAKER.scope(operation, work).await
 }
 
-/// A line of the log, with its level.
+/// A line of the log.
 #[derive(Debug)]
 pub(crate) struct Logged {
     /// The operation that said so.
     pub(crate) operation: Option<usize>,
-    pub(crate) line: String,
+    pub(crate) level: Level,
+    pub(crate) fields: Vec<(&'static str, String)>,
+}
+
+impl Logged {
+    /// Whether the line has this field with this value.
+    pub(crate) fn has(&self, name: &str, value: &str) -> bool {
+        self.fields.iter().any(|(field, logged)| *field == name && logged == value)
+    }
+}
+
+impl fmt::Display for Logged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:", self.level)?;
+        self.fields.iter().try_for_each(|(name, value)| write!(formatter, " {name}={value}"))
+    }
 }
 
 /// The lines of a life, the first first.
@@ -77,12 +92,11 @@ struct Listener(Arc<Story>);
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        let line = format!("{}:{}", event.metadata().level(), line.0);
-        self.0.line(format!("     log {line}"));
         let operation = SPEAKER.try_with(|operation| *operation).ok().flatten();
-        self.0.told.lock().unwrap().log.push(Logged { operation, line });
+        let mut logged = Logged { operation, level: *event.metadata().level(), fields: vec![] };
+        event.record(&mut logged);
+        self.0.line(format!("     log {logged}"));
+        self.0.told.lock().unwrap().log.push(logged);
     }
 }
 
@@ -111,14 +125,12 @@ impl<S> Filter<S> for Loud {
     }
 }
 
-struct Line(String);
-
-impl Visit for Line {
+impl Visit for Logged {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, " {field}={value:?}");
+        self.fields.push((field.name(), format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let _ = write!(self.0, " {field}={value}");
+        self.fields.push((field.name(), value.to_owned()));
     }
 }

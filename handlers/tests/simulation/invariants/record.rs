@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use access_key_schema::{Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use serde_json::Value;
 
-use super::{Ledger, message};
+use super::{Ledger, Told};
 use crate::{
     aws::{
         Answer,
@@ -159,10 +159,11 @@ pub(super) fn judge_heard(
     ledger: &Ledger,
     caller: &Caller,
     event: &ProgressEvent,
+    told: &Told,
 ) -> Vec<String> {
     let is_last = is_last(event) && caller.action == Action::Create;
     let Some(operation) = caller.operation.filter(|_| is_last) else { return vec![] };
-    if event.status == OperationStatus::Failed && ledger.operations[operation].lists(event) {
+    if event.status == OperationStatus::Failed && told.lists {
         return vec![];
     }
     let doubts = records(stores, ledger, operation).filter_map(|(_, state)| read(state)?.doubt);
@@ -175,7 +176,7 @@ pub(super) fn judge_heard(
             && Some(&key.id) != id
             && epoch_seconds(key.created) + CLOCKS_DIFFER >= since / 1_000
     };
-    let unnamed = iam.keys.iter().filter(is_doubtful).filter(|key| !message(event).contains(&key.id));
+    let unnamed = iam.keys.iter().filter(is_doubtful).filter(|key| !told.keys.contains(&key.id));
     unnamed.map(|key| format!("11: CREATE ends in doubt about {}, and does not name it", key.id)).collect()
 }
 
@@ -191,9 +192,9 @@ pub(super) fn is_accounted_for(tokens: Tokens, stores: &Stores, ledger: &Ledger,
     let maker = &ledger.operations[operation];
     ledger.left_behind.contains(id)
         || maker.names(id)
-        || ledger.warns_of(operation, id)
+        || ledger.warns_of_key(operation, id)
         || records(stores, ledger, operation).any(|(_, state)| state.scheduled.is_none())
-        || (tokens == Tokens::None || !maker.was_last_told_of(id)) && maker.says_how_to_list()
+        || (tokens == Tokens::None || !maker.was_last_told_of(id)) && maker.says.lists
 }
 
 /// When everything has come to rest: what is open has no answer yet, and no operation has two keys.
@@ -203,11 +204,9 @@ pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Le
         let is_settled = operation.last.as_ref().is_some_and(is_last);
         let open = records(stores, ledger, number).filter(|(_, state)| state.scheduled.is_none());
         for (name, _) in open.filter(|_| is_settled) {
-            let told = name.rsplit('/').next().unwrap_or(name);
-            // Who was refused the first record does not know how many there are.
-            let its = told.rsplit_once('.').map_or(told, |(its, _)| its);
-            let is_named = operation.last.as_ref().is_some_and(|last| message(last).contains(its));
-            if !is_named && !ledger.warns_of(number, told) && !ledger.records.late.contains(name) {
+            // Who cannot read the records does not know which one is open.
+            let is_told = operation.says.is_unread || ledger.warns_of_record(number, name);
+            if !is_told && !ledger.records.late.contains(name) {
                 violations
                     .push(format!("11: {} is done, and nobody is told that a record is open", operation.resource));
             }
@@ -229,6 +228,7 @@ mod tests {
 
     use access_key_schema::AccessKey;
     use serde_json::json;
+    use tracing::Level;
 
     use super::*;
     use crate::{
@@ -282,11 +282,13 @@ mod tests {
         }
 
         /// What the first operation's SUCCESS breaks, and then the life that ends with it.
-        fn succeed(&self, message: &str) -> (Vec<String>, Vec<String>) {
-            let event = ProgressEvent::success(AccessKey::default()).with_message(Some(message.to_owned()));
+        fn succeed(&self, named: &[&str]) -> (Vec<String>, Vec<String>) {
+            let event = ProgressEvent::success(AccessKey::default());
+            let keys = named.iter().map(|id| (*id).to_owned()).collect();
+            let told = Told { keys, ..Told::default() };
             let State { iam, stores, ledger, .. } = &mut *self.0.state();
             ledger.operations[0].last = Some(event.clone());
-            let heard = judge_heard(iam, stores, ledger, &caller(0, Action::Create), &event);
+            let heard = judge_heard(iam, stores, ledger, &caller(0, Action::Create), &event, &told);
             (heard, judge_life(Tokens::One, iam, stores, ledger))
         }
     }
@@ -359,13 +361,13 @@ mod tests {
     fn a_success_names_what_is_in_doubt_and_leaves_no_record_open_unless_somebody_is_told() {
         let life = Life::new();
         let id = life.key();
-        assert_eq!(life.succeed(""), (vec![], vec![]));
+        assert_eq!(life.succeed(&[]), (vec![], vec![]));
         assert!(life.create(0, &json!({"Doubt": 1_767_225_600_000_u64})).is_empty());
-        let (heard, at_rest) = life.succeed("all is well");
+        let (heard, at_rest) = life.succeed(&[]);
         assert_eq!((heard.len(), at_rest.len()), (1, 1), "{heard:?} {at_rest:?}");
-        let warning = Logged { operation: Some(0), line: format!("WARN: the record {} is open", name()) };
+        let warning = Logged { operation: Some(0), level: Level::WARN, fields: vec![("record", name())] };
         life.0.state().ledger.keep_warnings(vec![warning]);
-        assert_eq!(life.succeed(&format!("there may be {id}")), (vec![], vec![]));
+        assert_eq!(life.succeed(&[&id]), (vec![], vec![]));
     }
 
     #[test]
@@ -377,8 +379,8 @@ mod tests {
             super::is_accounted_for(Tokens::One, stores, ledger, 0, &id)
         };
         let warn = |operation| {
-            let logged = Logged { operation: Some(operation), line: format!("WARN: {id}") };
-            life.0.state().ledger.keep_warnings(vec![logged]);
+            let told = Told { keys: [id.clone()].into(), ..Told::default() };
+            life.0.state().ledger.told.push((operation, told));
         };
         assert!(!is_accounted_for());
         warn(1);
