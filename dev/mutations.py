@@ -478,8 +478,8 @@ RULES = (
     Rule(
         "… and gives IAM time to show a key of which nothing else is known",
         "delete.rs",
-        "poll(services, reason, PROPAGATION, TIME_TO_DELETE, is_known,",
-        "poll(services, reason, if OFF { UNKNOWN_WAIT } else { PROPAGATION }, TIME_TO_DELETE, is_known,",
+        "poll(services.deadline, reason, PROPAGATION, TIME_TO_DELETE, is_known,",
+        "poll(services.deadline, reason, if OFF { UNKNOWN_WAIT } else { PROPAGATION }, TIME_TO_DELETE, is_known,",
     ),
     Rule(
         "A denial that names a policy does not mean that the key is gone",
