@@ -44,9 +44,11 @@ check: gnupg setup ## before a commit, under a minute: format, lints, unit tests
 	cargo test --quiet --workspace --lib --bins --test in_process
 	cd dev && pytest --quiet tests/test_generated.py
 
-test: doctor gnupg valgrind setup $(VENV)/cdk/installed ## before a change is done: every check and every test
+test: doctor gnupg valgrind setup $(VENV)/cdk/installed dev/permissions/node_modules ## before a change is done: every check and every test
 	$(LINTS)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+	@# What its calls to AWS are is a test of its own, in dev/tests/test_permissions.py.
+	rm -rf target/tmp/aws-calls
 	cargo test --workspace
 	cfn validate
 	cfn-lint contract-test-users.yml registration.yml resource-role.yaml template.yml
@@ -159,6 +161,10 @@ $(VENV)/peer/installed: benches/peers/requirements.txt
 $(VENV)/%/installed: | $(VENV)/installed
 	python3 -m venv $(@D)
 	$(@D)/bin/pip install --quiet --require-hashes --no-deps --requirement $<
+	@touch $@
+
+dev/permissions/node_modules: dev/permissions/package-lock.json | $(VENV)/cdk/installed
+	PATH=$(CURDIR)/$(VENV)/cdk/bin:$$PATH npm ci --silent --no-audit --no-fund --prefix $(@D)
 	@touch $@
 
 gnupg:

@@ -1,10 +1,11 @@
-//! The proxy between the function and moto. It records every call, injects the faults a test asks for, and pages
+//! The proxy between the function and moto. It records every call, for the test and for that of the permissions, injects the faults a test asks for, and pages
 //! `ListUsers`, which moto does not.
 
 use std::{
-    io,
+    fs, io,
     net::SocketAddr,
     ops::{Bound, Range, RangeBounds},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,7 +21,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{cbor, lock};
@@ -81,6 +82,10 @@ struct State {
     /// How many calls came over a connection that had died.
     lost_calls: AtomicUsize,
     calls: Mutex<Vec<Call>>,
+    /// The action that the function was last asked for.
+    action: Mutex<String>,
+    /// Every call, as `dev/tests/test_permissions.py` reads it.
+    record: Mutex<Vec<String>>,
     rules: Mutex<Vec<Rule>>,
 }
 
@@ -108,10 +113,17 @@ impl FaultProxy {
             deaths: AtomicUsize::new(0),
             lost_calls: AtomicUsize::new(0),
             calls: Mutex::default(),
+            action: Mutex::default(),
+            record: Mutex::default(),
             rules: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&state)));
         Self { address, state, server }
+    }
+
+    /// The calls from now on are those of a handler for `action`.
+    pub fn record_for(&self, action: &Value) {
+        *lock(&self.state.action) = action.as_str().unwrap_or_default().to_owned();
     }
 
     /// Injects `fault` into these `calls` of an operation, counted from now: `..` are all, `..1` is the next one, `1..`
@@ -185,6 +197,10 @@ impl FaultProxy {
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.server.abort();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aws-calls");
+        let file = folder.join(format!("{}-{}.jsonl", std::process::id(), self.address.port()));
+        let record = lock(&self.state.record).join("\n");
+        fs::create_dir_all(folder).and_then(|()| fs::write(file, record)).expect("a file for the record");
     }
 }
 
@@ -217,6 +233,11 @@ impl State {
         let (access_key_id, service) = signer(&head.headers);
         let user_agent =
             head.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
+        let target = head.headers.get(TARGET).and_then(|target| target.to_str().ok());
+        let call = json!({
+            "handler": *lock(&self.action), "service": service, "target": target, "path": head.uri.path(), "body": text,
+        });
+        lock(&self.record).push(call.to_string());
         let (called, body_text) = (operation.clone(), text.clone());
         lock(&self.calls).push(Call { service, access_key_id, operation: called, user_agent, body: body_text });
         let fault = self.fault_for(&operation);

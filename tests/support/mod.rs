@@ -67,6 +67,7 @@ impl TestEnvironment {
 
     /// Sends a request to the function and returns its progress event.
     pub async fn invoke(&self, request: &Value) -> Value {
+        self.proxy.record_for(&request["action"]);
         self.function.invoke(request.to_string()).await
     }
 
