@@ -123,7 +123,7 @@ impl FaultProxy {
 
     /// The calls from now on are those of a handler for `action`.
     pub fn record_for(&self, action: &Value) {
-        *lock(&self.state.action) = action.as_str().unwrap_or_default().to_owned();
+        action.as_str().unwrap_or_default().clone_into(&mut lock(&self.state.action));
     }
 
     /// Injects `fault` into these `calls` of an operation, counted from now: `..` are all, `..1` is the next one, `1..`

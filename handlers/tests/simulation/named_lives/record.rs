@@ -392,8 +392,8 @@ fn nothing_tells_whose_the_keys_are_after_a_lost_answer() {
     for refused in ["DescribeSecret", "ListAccessKeys"] {
         // Before the next key, or after it was refused: the fourth invocation has asked once then, and the others twice.
         let before = vec![between(refused, 60, 300, Fault::Refuse)];
-        let last = if refused == "DescribeSecret" { 6 } else { 7 };
-        let after = vec![nth("CreateAccessKey", 2, Fault::Refuse), nth(refused, last, Fault::Refuse)];
+        let number = if refused == "DescribeSecret" { 6 } else { 7 };
+        let after = vec![nth("CreateAccessKey", 2, Fault::Refuse), nth(refused, number, Fault::Refuse)];
         for troubles in [before, after] {
             let troubles = [lost.clone(), troubles].concat();
             goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
