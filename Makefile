@@ -7,7 +7,7 @@ UNSTRIPPED := target/lambda/iam-access-key.unstripped
 WORKERS := 4
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format
+.PHONY: help doctor demo recording check test contract live sam setup gnupg valgrind faults simulate mutations fuzz schema build package release deny package-size cold-read record-cold-read bench lock format permissions
 
 help:
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,10 @@ live: setup ## when docs/assumptions.md is to be checked: in your own AWS accoun
 	cargo build --quiet --bin iam-access-key
 	python dev/live.py
 
+permissions: setup $(VENV)/enforced/installed ## when a role changes: the life of a key where signatures and policies are enforced
+	cargo build --quiet --bin iam-access-key
+	python dev/enforced.py
+
 schema: setup ## when the model changes: write the registry schema, the type reference and the role
 	cfn generate
 
@@ -109,7 +113,7 @@ bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, bes
 	python benches/bench.py $(BOOTSTRAP) $(UNSTRIPPED) target/release/examples/floor $(VENV)/peer/bin/python
 	python benches/scale.py
 
-lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
+lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/enforced-requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
 
 ##@ To register it
 
@@ -155,6 +159,7 @@ $(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
 
 # Tools that want other versions of what the tools above bring.
 $(VENV)/guard-rail/installed: dev/guard-rail-requirements.txt
+$(VENV)/enforced/installed: dev/enforced-requirements.txt
 $(VENV)/sam/installed: dev/sam-requirements.txt
 $(VENV)/cdk/installed: examples/cdk/requirements.txt
 $(VENV)/peer/installed: benches/peers/requirements.txt

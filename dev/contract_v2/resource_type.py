@@ -17,6 +17,8 @@ from inputs import VARIABLES
 # How long CloudFormation waits for one answer, in seconds (resource type handler contract).
 ANSWER_SECONDS = {"CREATE": 60, "UPDATE": 60, "DELETE": 60, "READ": 30, "LIST": 30}
 MAX_INVOCATIONS = 20
+# moto takes any.
+ANY_CREDENTIALS = {"accessKeyId": "local", "secretAccessKey": "local", "sessionToken": "local"}
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/contract-tests/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
 
 
@@ -34,6 +36,8 @@ class ResourceType:
 
     url: str
     schema: Schema = field(repr=False)
+    credentials: Mapping[str, str] = field(default_factory=lambda: ANY_CREDENTIALS, repr=False)
+    settings: Mapping[str, Any] | None = None
     reads: list[Read] = field(default_factory=list, repr=False)
     existing: dict[str, Model] = field(default_factory=dict, repr=False)
 
@@ -103,7 +107,8 @@ class ResourceType:
             "callbackContext": None,
             "nextToken": next_token,
             "requestData": {
-                "callerCredentials": {"accessKeyId": "local", "secretAccessKey": "local", "sessionToken": "local"},
+                "callerCredentials": self.credentials,
+                "typeConfiguration": self.settings,
                 "logicalResourceId": "ContractTest",
                 "resourceProperties": desired,
                 "previousResourceProperties": previous,

@@ -16,7 +16,7 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.validate import ParamValidator
-from cfnlint.decode import cfn_yaml
+from roles import KMS_KEY, LOG_GROUP, PARAMETERS, policy
 from schema_rules import read
 from surroundings import ROOT, SCHEMA
 
@@ -25,18 +25,6 @@ SIMULATOR = ROOT / "dev/permissions/simulate.mjs"
 NODE = ROOT / ".venv/cdk/bin/node"
 
 ACCOUNT = "arn:aws:iam::123456789012:"
-KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
-# How registration.yml may be deployed.
-PARAMETERS = {
-    "IamUserPath": "/ci/",
-    "SecretNamePrefix": "teams/payments/",
-    "KmsKeyArns": [KMS_KEY],
-    "TypeName": "Acme::IAM::AccessKey",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::AccountId": "123456789012",
-}
-LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:/cloudformation/Acme-IAM-AccessKey:*"
 # What a secret's name ends with: a key's id, or the name of a record. The prefix stands before it.
 OWN_NAME = re.compile(r"(?:[A-Z0-9_]{16,}|operation-[0-9a-f]{64}\.\d+)$")
 # As botocore calls the services, by the names that requests are signed for.
@@ -158,31 +146,6 @@ def needs(call: Call, user_path: str, prefix: str) -> Iterator[Need]:
         yield Need.of(f"logs:{call.operation}", stream if call.operation == "PutLogEvents" else LOG_GROUP)
     else:
         yield Need.of("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": given["Namespace"]})
-
-
-def policy(template: str, role: str) -> dict[str, Any]:
-    """All statements of a role in a template, as it is deployed."""
-    properties = cfn_yaml.load(ROOT / template)["Resources"][role]["Properties"]
-    statements = [rendered(each) for of in properties["Policies"] for each in of["PolicyDocument"]["Statement"]]
-    return {"Version": "2012-10-17", "Statement": [each for each in statements if each is not None]}
-
-
-def rendered(value: Any) -> Any:
-    """Resolve the intrinsic functions that the templates' policies use."""
-    match value:
-        case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{([\w:]+)\}", lambda name: str(PARAMETERS[name[1]]), text)
-        case {"Fn::If": ["HasKmsKeys", then, _]}:
-            return rendered(then)
-        case {"Fn::GetAtt": ["LogGroup", "Arn"] | "LogGroup.Arn"}:
-            return LOG_GROUP
-        case {"Ref": str(name)}:
-            return PARAMETERS[name]
-        case dict():
-            return {str(name): rendered(each) for name, each in value.items()}
-        case list():
-            return [rendered(each) for each in value]
-    return value
 
 
 def decisions(asked: list[tuple[dict[str, Any], Need]]) -> list[str]:
