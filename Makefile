@@ -154,7 +154,7 @@ $(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
 	@echo '== setting up $(VENV) (once)'
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes --no-deps --requirement dev/requirements.txt
-	$(VENV)/bin/pip install --quiet --no-deps --editable ./cfn-plugin
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable ./cfn-plugin
 	@touch $@
 
 # Tools that want other versions of what the tools above bring.

@@ -11,24 +11,27 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 from rpdk.core.data_loaders import load_resource_spec
-from rpdk.core.exceptions import CLIMisconfiguredError, InvalidProjectError, SpecValidationError
+from rpdk.core.exceptions import CLIMisconfiguredError, InvalidProjectError, SpecValidationError, WizardValidationError
+from rpdk.core.init import input_with_validation
 from rpdk.core.plugin_base import LanguagePlugin
 from rpdk.core.project import Project
 
 from rpdk_rust.documents import documented_name, kept_pages
 from rpdk_rust.elf import NotAnExecutableError, machine_of
+from rpdk_rust.new_project import RUNTIME_CRATE, runtime_crate, write_project
 from rpdk_rust.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
 DISTRIBUTION = "cloudformation-cli-rust-plugin"
-SCAFFOLDS_NOTHING = (
-    "The Rust plugin packages an existing Rust project and scaffolds nothing: "
-    "run `cfn generate` and `cfn submit` in the project, whose .rpdk-config names it."
-)
+# Lambda's runtime for a program of one's own, and the name that it has there.
+LAMBDA_RUNTIME = "provided.al2023"
+ENTRYPOINT = "bootstrap"
+PROTOCOL_VERSION = "2.0.0"
 
 SCHEMA_COMMAND_SETTING = '"schemaCommand" in the settings of .rpdk-config'
 
@@ -38,22 +41,37 @@ REGISTRY_MACHINE = "x86_64"
 
 
 class RustLanguagePlugin(LanguagePlugin):  # type: ignore[misc]
-    """Makes the registry schema from the Rust model, and packages the Lambda binary."""
+    """Writes a new project, makes the registry schema from the Rust model, and packages the Lambda binary."""
 
     def __init__(self) -> None:
         """Take no options: everything comes from the project."""
         self._generating = False
+        self._schema_is_current = False
 
-    def init(self, project: Project) -> NoReturn:
-        """Refuse to scaffold, and remove what `cfn init` wrote before it came here."""
+    def init(self, project: Project) -> None:
+        """Write a new project instead of the example that `cfn init` wrote before it came here."""
+        # First: from here on, nothing that goes wrong leaves it behind.
         _remove_example(project)
-        _refuse_to_scaffold()
+        runtime = project.settings.get("runtime_crate") or input_with_validation(
+            f"Where is the crate {RUNTIME_CRATE}?",
+            runtime_crate,
+            "\n(a path: runtime/ in a checkout of iam-access-key)",
+        )
+        write_project(project, runtime)
+        project.runtime = LAMBDA_RUNTIME
+        project.entrypoint = project.test_entrypoint = ENTRYPOINT
+        # Instead of all arguments of the command line.
+        project.settings = {"protocolVersion": PROTOCOL_VERSION}
+        # `cfn init` generates next. That takes no build: the project's schema is the one of its model.
+        project.load_schema()
+        self._schema_is_current = True
 
     def generate(self, project: Project) -> None:
         """Write the schema, then the role again: `cfn` has made it from the schema that was there before."""
         if self._generating:
             return
-        _write_schema(project)
+        if not self._schema_is_current:
+            _write_schema(project)
         self._generating = True
         with documented_name(project):
             project.generate()
@@ -75,13 +93,23 @@ class RustLanguagePlugin(LanguagePlugin):  # type: ignore[misc]
 
 
 def setup_subparser(subparsers: Any, parents: list[argparse.ArgumentParser]) -> None:
-    """Make `cfn init rust` refuse, before `cfn init` writes anything."""
-    parser = subparsers.add_parser("rust", description=SCAFFOLDS_NOTHING, parents=parents)
-    parser.set_defaults(command=_refuse_to_scaffold)
+    """Let `cfn init rust` take as options what `cfn init` asks for."""
+    description = "This sub command generates a project for a resource type in Rust."
+    parser = subparsers.add_parser("rust", description=description, parents=parents)
+    parser.set_defaults(language="rust")
+    parser.add_argument(
+        "--runtime-crate",
+        type=_runtime_crate,
+        metavar="PATH",
+        help=f"The folder of the crate {RUNTIME_CRATE}: runtime/ in a checkout of iam-access-key.",
+    )
 
 
-def _refuse_to_scaffold(_args: argparse.Namespace | None = None) -> NoReturn:
-    raise CLIMisconfiguredError(SCAFFOLDS_NOTHING)
+def _runtime_crate(folder: str) -> Path:
+    try:
+        return runtime_crate(folder)
+    except WizardValidationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _remove_example(project: Project) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,26 +82,31 @@ class Project:
         calls = self.tools / "calls"
         return calls.read_text().splitlines() if calls.exists() else []
 
-    def cfn(self, *arguments: str) -> str:
+    def files(self) -> dict[str, bytes]:
+        """Return every file of the project, but for the log that `cfn` always writes."""
+        paths = (path for path in self.root.rglob("*") if path.is_file() and path.name != "rpdk.log")
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+    def cfn(self, *arguments: str, answers: str = "") -> str:
         """Run the real `cfn`, which has to succeed, and return what it prints."""
-        status, output = self._cfn(*arguments)
+        status, output = self._cfn(arguments, answers)
         assert status == 0, output
         return output
 
-    def cfn_refuses(self, *arguments: str) -> str:
+    def cfn_refuses(self, *arguments: str, answers: str = "", status: int = 1) -> str:
         """Run the real `cfn`, which has to end with a plain message, and return what it prints."""
-        status, output = self._cfn(*arguments)
-        assert status == 1, output
+        ended, output = self._cfn(arguments, answers)
+        assert ended == status, output
         assert "Traceback" not in output and "Unhandled exception" not in output
         return output
 
-    def _cfn(self, *arguments: str) -> tuple[int, str]:
+    def _cfn(self, arguments: Sequence[str], answers: str) -> tuple[int, str]:
         result = subprocess.run(
             [Path(sys.executable).with_name("cfn"), *arguments],
             cwd=self.root,
             # No program but the stand-in for cargo.
             env={**os.environ, "PATH": str(self.tools)},
-            stdin=subprocess.DEVNULL,
+            input=answers,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

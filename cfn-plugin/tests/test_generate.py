@@ -48,15 +48,10 @@ def test_one_generate_makes_the_role_and_the_type_reference_from_the_new_schema(
 
 def test_a_second_generate_changes_nothing(project: Project) -> None:
     project.write_cargo(schema("THE_TYPE_NAME", description="A newer model."))
-
-    def files() -> dict[Path, bytes]:
-        log = project.root / "rpdk.log"
-        return {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file() and path != log}
-
     project.cfn("generate")
-    first = files()
+    first = project.files()
     project.cfn("generate")
-    assert files() == first
+    assert project.files() == first
 
 
 def test_the_package_carries_the_type_configuration_schema_of_the_model(project: Project) -> None:
