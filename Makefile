@@ -63,8 +63,8 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed dev/permissions/node_mod
 	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS)
 
 contract: setup ## when a handler's answers change: CloudFormation's contract tests, v1 and v2; writes docs/contract-tests.md
-	cargo build --quiet --bin iam-access-key
-	python dev/contract.py target/debug/iam-access-key
+	cargo build --quiet --package iam-access-key --bin iam-access-key --package acme-notes-note --bin acme-notes-note
+	python dev/contract.py target/debug/iam-access-key target/debug/acme-notes-note
 
 live: setup ## when docs/assumptions.md is to be checked: in your own AWS account; asks first. Never run on the real AWS yet
 	cargo build --quiet --bin iam-access-key

@@ -1,4 +1,4 @@
-"""`make contract`: both of CloudFormation's suites of contract tests against the built binary behind the Lambda API.
+"""`make contract`: both of CloudFormation's suites of contract tests against built binaries behind the Lambda API.
 
 The first is the CloudFormation CLI's own; the second, contract tests v2, is played by `contract_v2`. They run side by
 side, each in an account of its own: what they do is mostly to wait until AWS would agree.
@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 
 import moto
 from ports import HOST, reserved_port
+from projects import PROJECTS, Project
 from surroundings import AWS_ENVIRONMENT, FUNCTION, ROOT, TOOLS, aws, function, isolate, running, stop_on_signals
 
-from inputs import create_users, input_files, input_sets, rendered
+from inputs import rendered
 
 # What pytest says at the end of the CLI's own suite. Skipped are the tests for types whose identifier a template sets,
 # deselected those for hooks. Another version of the CLI may have other tests.
@@ -29,8 +30,8 @@ SUMMARY = re.compile(r"^=+ (.+?)(?:, \d+ warnings?)? in [\d.]+s")
 TIMEOUT_SECONDS = 900
 
 
-def contract_suite(lambda_port: int, function_name: str) -> int:
-    """Run the CLI's own suite against a function behind a Lambda API; return 1 unless each test ended as expected.
+def contract_suite(project: Project, lambda_port: int, function_name: str) -> int:
+    """Run the CLI's own suite against a project's function behind a Lambda API; return 1 unless all ended as expected.
 
     The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
     """
@@ -39,7 +40,7 @@ def contract_suite(lambda_port: int, function_name: str) -> int:
         running([TOOLS / "moto_proxy", "-H", HOST, "-p", str(proxy_port)], proxy_port),
         # Without the settings and the type configuration of whoever runs this.
         TemporaryDirectory() as home,
-        rendered_project() as project,
+        rendered_copy(project) as folder,
     ):
         env = {
             "PATH": os.environ["PATH"],
@@ -55,24 +56,24 @@ def contract_suite(lambda_port: int, function_name: str) -> int:
         # CloudFormation's own limit for READ and LIST in seconds; the CLI doubles it for the others.
         command += ["--enforce-timeout", "30"]
         quiet = ["--", "--override-ini=log_cli=false", "--disable-warnings"]
-        status, summaries = shown([*command, *quiet], project, env)
-    expected = [EXPECTED] * len(input_sets())
+        status, summaries = shown([*command, *quiet], folder, env)
+    expected = [EXPECTED] * len(project.input_sets())
     if summaries != expected:
         print(f"the contract tests were to say {expected}, and said {summaries}: see EXPECTED in dev/contract.py")
     return int(status != 0 or summaries != expected)
 
 
 @contextmanager
-def rendered_project() -> Iterator[Path]:
-    """Yield a copy of what `cfn test` reads of the project, with the template variables of the inputs replaced.
+def rendered_copy(project: Project) -> Iterator[Path]:
+    """Yield a copy of what `cfn test` reads of a project, with the template variables of the inputs replaced.
 
     To contract tests v2, `{{region}}` is the region. To `cfn test` it is the name of a stack's export.
     """
     with TemporaryDirectory() as folder:
-        for name in (".rpdk-config", "aws-iam-accesskey.json"):
-            shutil.copy(ROOT / name, folder)
+        for path in (project.folder / ".rpdk-config", project.schema):
+            shutil.copy(path, folder)
         Path(folder, "inputs").mkdir()
-        for files in input_files().values():
+        for files in project.input_files().values():
             for path in files.values():
                 Path(folder, "inputs", path.name).write_text(rendered(path.read_text()))
         yield Path(folder)
@@ -99,11 +100,11 @@ def shown(command: list[str | Path], folder: Path, env: dict[str, str]) -> tuple
 @contextmanager
 def contract_tests_v2(binary: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Play contract tests v2 against the binary beside whatever the caller does, with the output in `log`."""
-    command = [sys.executable, "-m", "pytest", "--quiet", "--tb=short", "--write-page", "contract_v2"]
-    env = {**os.environ, "IAM_ACCESS_KEY_BINARY": str(binary)}
+    command = [sys.executable, "-m", "pytest", "--quiet", "--tb=short", "contract_v2", f"--binary={binary}"]
+    command += ["--write-page"] if PROJECTS[binary.name].has_page else []
     with (
         open(log, "wb") as output,
-        subprocess.Popen(command, cwd=ROOT / "dev", env=env, stdout=output, stderr=output) as suite,
+        subprocess.Popen(command, cwd=ROOT / "dev", stdout=output, stderr=output) as suite,
     ):
         try:
             yield suite
@@ -112,22 +113,32 @@ def contract_tests_v2(binary: Path, log: Path) -> Iterator[subprocess.Popen[byte
             suite.send_signal(signal.SIGINT)
 
 
-def main() -> int:
-    """Run both suites against the binary that the only argument names, and return the exit status."""
-    isolate()
-    stop_on_signals()
-    binary = Path(sys.argv[1]).resolve(strict=True)
+def both_suites(binary: Path) -> int:
+    """Run both suites against the binary of a project, and return an exit status."""
+    project = PROJECTS[binary.name]
     with TemporaryDirectory() as folder:
         log = Path(folder, "log")
         try:
             with contract_tests_v2(binary, log) as v2:
                 with aws() as aws_port, function(binary, aws_port) as port:
-                    create_users(f"http://{HOST}:{aws_port}")
-                    status = contract_suite(port, FUNCTION)
+                    project.prepare(f"http://{HOST}:{aws_port}")
+                    status = contract_suite(project, port, FUNCTION)
                 status |= v2.wait(TIMEOUT_SECONDS)
         finally:
             print(f"== contract tests v2\n{log.read_text()}")
     return int(status != 0)
+
+
+def main() -> int:
+    """Run both suites against each binary that an argument names, and return the exit status."""
+    isolate()
+    stop_on_signals()
+    statuses = []
+    for name in sys.argv[1:]:
+        binary = Path(name).resolve(strict=True)
+        print(f"== {binary.name}", flush=True)
+        statuses.append(both_suites(binary))
+    return max(statuses)
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ def rendered(text: str) -> str:
     return text
 
 
-def input_files() -> dict[str, dict[str, Path]]:
+def input_files(folder: Path = INPUTS) -> dict[str, dict[str, Path]]:
     """Return the files of each set, by what they are for."""
     sets: dict[str, dict[str, Path]] = {}
-    for path in sorted(INPUTS.iterdir()):
+    for path in sorted(folder.iterdir()):
         match = FILE_NAME.fullmatch(path.name)
         if match is None:
             raise ValueError(f"{path} is no input of the contract tests")
@@ -48,11 +48,11 @@ def input_files() -> dict[str, dict[str, Path]]:
     return sets
 
 
-def input_sets() -> list[InputSet]:
+def input_sets(folder: Path = INPUTS) -> list[InputSet]:
     """Return every set, rendered."""
     return [
         InputSet(name, **{use: json.loads(rendered(path.read_text())) for use, path in files.items()})
-        for name, files in input_files().items()
+        for name, files in input_files(folder).items()
     ]
 
 

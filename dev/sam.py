@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 from contract import contract_suite
 from ports import HOST, reserved_port
+from projects import PROJECTS
 from sam_events import sam_events
-from surroundings import REGION, ROOT, SECRETS, aws, isolate, running, stop_on_signals
+from surroundings import FUNCTION, REGION, ROOT, SECRETS, aws, isolate, running, stop_on_signals
 
 from inputs import create_users
 
@@ -221,7 +222,7 @@ def run(stand_in: bool) -> int:
         lambda_api += ["--warm-containers", "LAZY"]
         # An interrupt lets it remove its containers.
         stack.enter_context(running(lambda_api, port, env, stop=signal.SIGINT))
-        return contract_suite(port, "TypeFunction")
+        return contract_suite(PROJECTS[FUNCTION], port, "TypeFunction")
 
 
 def main() -> int:

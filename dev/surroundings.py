@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from ports import HOST, reserved_port
@@ -127,7 +128,12 @@ def function_environment(api_port: int, endpoints: Mapping[str, str]) -> dict[st
 def function(binary: Path, aws_port: int) -> Iterator[int]:
     """Run the binary behind the Lambda API, with AWS at a port of this machine, and yield the API's port."""
     endpoints = {"AWS_ENDPOINT_URL": f"http://{HOST}:{aws_port}", "AWS_REGION": REGION}
-    with lambda_api() as port, running([binary], env=function_environment(port, endpoints)):
+    # As on Lambda, /tmp is the function's own.
+    with (
+        TemporaryDirectory() as folder,
+        lambda_api() as port,
+        running([binary], env={**function_environment(port, endpoints), "TMPDIR": folder}),
+    ):
         yield port
 
 

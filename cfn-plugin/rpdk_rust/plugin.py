@@ -28,10 +28,6 @@ from rpdk_rust.settings import Settings
 LOG = logging.getLogger(__name__)
 
 DISTRIBUTION = "cloudformation-cli-rust-plugin"
-# Lambda's runtime for a program of one's own, and the name that it has there.
-LAMBDA_RUNTIME = "provided.al2023"
-ENTRYPOINT = "bootstrap"
-PROTOCOL_VERSION = "2.0.0"
 
 SCHEMA_COMMAND_SETTING = '"schemaCommand" in the settings of .rpdk-config'
 
@@ -58,10 +54,12 @@ class RustLanguagePlugin(LanguagePlugin):  # type: ignore[misc]
             "\n(a path: runtime/ in a checkout of iam-access-key)",
         )
         write_project(project, runtime)
-        project.runtime = LAMBDA_RUNTIME
-        project.entrypoint = project.test_entrypoint = ENTRYPOINT
-        # Instead of all arguments of the command line.
-        project.settings = {"protocolVersion": PROTOCOL_VERSION}
+        # The CLI writes its own settings over the example's: all arguments of the command line, unless it gets these.
+        settings = json.loads(project.settings_path.read_text(encoding="utf-8"))
+        project.runtime = settings["runtime"]
+        project.entrypoint = settings["entrypoint"]
+        project.test_entrypoint = settings["testEntrypoint"]
+        project.settings = settings["settings"]
         # `cfn init` generates next. That takes no build: the project's schema is the one of its model.
         project.load_schema()
         self._schema_is_current = True

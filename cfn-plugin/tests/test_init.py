@@ -17,6 +17,7 @@ RUST = ["rust", "--runtime-crate", str(RUNTIME)]
 WRITTEN = {
     ".cargo/config.toml",
     ".gitignore",
+    ".rpdk-config",
     "Cargo.toml",
     "README.md",
     "examples/generate.rs",
@@ -30,7 +31,7 @@ WRITTEN = {
     "template.yml",
     "tests/life.rs",
 }
-GENERATED = {".rpdk-config", "docs/README.md", "resource-role.yaml"}
+GENERATED = {"docs/README.md", "resource-role.yaml"}
 
 
 def test_init_writes_the_example_under_the_names_of_the_type(empty_project: Project) -> None:

@@ -1,51 +1,40 @@
 """The account that the scenarios are played in, the input sets that they are played with, and the page of results."""
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
-import boto3
 import pytest
 from ports import HOST
+from projects import PROJECTS, Project
 from schema_rules import read
-from surroundings import FUNCTION, REGION, ROOT, SCHEMA, aws, built_binary, function
+from surroundings import FUNCTION, ROOT, aws, function
 
 from contract_v2.page import PAGE, Outcomes, page
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet, create_users, input_sets
+from inputs import InputSet
 
-SETS = input_sets()
+PROJECT = pytest.StashKey[Project]()
 OUTCOMES = pytest.StashKey[Outcomes]()
 
 
 @pytest.fixture(scope="session")
-def account() -> Iterator[ResourceType]:
-    """An account with the users that the inputs name, and with keys that no scenario has made."""
-    with aws() as aws_port, function(built_binary(), aws_port) as port:
-        handlers = ResourceType(f"http://{HOST}:{port}/2015-03-31/functions/{FUNCTION}/invocations", read(SCHEMA))
+def project(request: pytest.FixtureRequest) -> Project:
+    """The project whose type is tested."""
+    return request.config.stash[PROJECT]
+
+
+@pytest.fixture(scope="session")
+def account(project: Project, request: pytest.FixtureRequest) -> Iterator[ResourceType]:
+    """An account with what the inputs need, and with resources that no scenario has made."""
+    with aws() as aws_port, function(request.config.getoption("--binary"), aws_port) as port:
+        url = f"http://{HOST}:{port}/2015-03-31/functions/{FUNCTION}/invocations"
+        handlers = ResourceType(url, read(project.schema))
         endpoint = f"http://{HOST}:{aws_port}"
-        create_users(endpoint)
-        add_strangers(endpoint, handlers)
+        project.prepare(endpoint)
+        project.add_strangers(endpoint, handlers)
+        handlers.existing.clear()
         yield handlers
-
-
-def add_strangers(endpoint: str, handlers: ResourceType) -> None:
-    """Add keys of others: ones that this type has not made, and ones of other stacks, with a secret and without."""
-    credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    iam, secrets = (
-        boto3.client(service, endpoint_url=endpoint, region_name=REGION, **credentials)
-        for service in ("iam", "secretsmanager")
-    )
-    for user in ("somebody+else@example.com", "nobody"):
-        iam.create_user(UserName=user)
-    for status in ("Active", "Inactive"):
-        key = iam.create_access_key(UserName="somebody+else@example.com")["AccessKey"]["AccessKeyId"]
-        iam.update_access_key(UserName="somebody+else@example.com", AccessKeyId=key, Status=status)
-    for inputs in SETS:
-        user = f"other-stack-{inputs.name}"
-        iam.create_user(UserName=user)
-        _kept, lost = (handlers.create({**inputs.create, "UserName": user}).succeeded().model for _ in range(2))
-        secrets.delete_secret(SecretId=lost["SecretArn"], ForceDeleteWithoutRecovery=True)
-    handlers.existing.clear()
 
 
 @pytest.fixture
@@ -56,11 +45,11 @@ def handlers(account: ResourceType) -> Iterator[ResourceType]:
         account.delete(model).succeeded()
 
 
-@pytest.fixture(params=SETS, ids=lambda inputs: inputs.name)
-def inputs(request: pytest.FixtureRequest) -> InputSet:
-    """Each input set in turn."""
-    each: InputSet = request.param
-    return each
+@pytest.fixture
+def assigned_identifier(handlers: ResourceType) -> None:
+    """Skip what can only happen where two equal templates are two resources."""
+    if not handlers.assigns_identifier:
+        pytest.skip("a template names the resource: there is no second one of the same properties")
 
 
 @pytest.fixture
@@ -83,13 +72,22 @@ def deleted(handlers: ResourceType, created: Model) -> Model:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make contract` have the results written."""
+    """Say which function is tested, and let `make contract` have the results written."""
+    parser.addoption("--binary", type=Path, required=True, help="the function, under its project's name")
     parser.addoption("--write-page", action="store_true", help=f"write the results to {PAGE.relative_to(ROOT)}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with no results."""
+    """Begin with the project, and no results."""
+    config.stash[PROJECT] = PROJECTS[config.getoption("--binary").name]
     config.stash[OUTCOMES] = {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play a test that has inputs with each input set in turn."""
+    if "inputs" in metafunc.fixturenames:
+        sets = metafunc.config.stash[PROJECT].input_sets()
+        metafunc.parametrize("inputs", sets, ids=[each.name for each in sets])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -119,4 +117,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page, unless the tests have not been run to the end."""
     ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     if ended and session.config.getoption("--write-page"):
-        PAGE.write_text(page(session.config.stash[OUTCOMES], [each.name for each in SETS]))
+        names = [each.name for each in session.config.stash[PROJECT].input_sets()]
+        PAGE.write_text(page(session.config.stash[OUTCOMES], names))

@@ -41,6 +41,11 @@ class ResourceType:
     reads: list[Read] = field(default_factory=list, repr=False)
     existing: dict[str, Model] = field(default_factory=dict, repr=False)
 
+    @property
+    def assigns_identifier(self) -> bool:
+        """Whether the handlers make up the primary identifier, so that two equal templates are two resources."""
+        return set(self.schema["primaryIdentifier"]) <= set(self.schema["readOnlyProperties"])
+
     def create(self, desired: Model) -> ProgressEvent:
         """Create a resource."""
         event = self._operation("CREATE", desired)

@@ -10,8 +10,8 @@ def test_create_list(handlers: ResourceType, created: Model) -> None:
 
 
 def test_create_list_read(handlers: ResourceType, created: Model) -> None:
-    """READ succeeds for every identifier that LIST names, those of strangers' keys too."""
+    """READ succeeds for every identifier that LIST names, those of strangers too."""
     listed = handlers.list()
-    assert len(listed) > len(handlers.existing), "there are no strangers' keys in the account"
+    assert len(listed) > len(handlers.existing), "there are no strangers' resources in the account"
     for model in listed:
         handlers.read(model).succeeded()

@@ -1,8 +1,12 @@
 """What AWS's list leaves open for a type of which a user holds two: whether a third ever lives beside two others."""
 
+import pytest
+
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
 from inputs import InputSet
+
+pytestmark = pytest.mark.usefixtures("assigned_identifier")
 
 
 def test_a_third_key_beside_two_is_refused_and_leaves_both(

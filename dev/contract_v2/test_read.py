@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from projects import Project
 from schema_rules import Schema
 
 from contract_v2.progress import Model
 from contract_v2.property_paths import declared, present
 from contract_v2.resource_type import Read, ResourceType, names
-from inputs import InputSet, input_sets
+from inputs import InputSet
 
 
 def live_and_read(handlers: ResourceType, inputs: InputSet) -> None:
@@ -25,7 +26,7 @@ def live_and_read(handlers: ResourceType, inputs: InputSet) -> None:
 
 @pytest.fixture
 def reads(handlers: ResourceType, inputs: InputSet) -> list[Read]:
-    """What READ has answered for this input set's resources, and for keys that LIST has named."""
+    """What READ has answered for this input set's resources, and for what LIST has named."""
     live_and_read(handlers, inputs)
     return [each for each in handlers.reads if each.desired in (None, inputs.create, inputs.update)]
 
@@ -74,9 +75,9 @@ def test_read_output_over_schema(handlers: ResourceType, reads: list[Read]) -> N
     assert broken == {}
 
 
-def test_read_return_all_schema_properties_using_one_or_more_inputs(handlers: ResourceType) -> None:
+def test_read_return_all_schema_properties_using_one_or_more_inputs(project: Project, handlers: ResourceType) -> None:
     """All answers of READ together have every property of the schema. Here, with a value that is not empty."""
-    for inputs in input_sets():
+    for inputs in project.input_sets():
         live_and_read(handlers, inputs)
     answered = {path for each in handlers.reads for path in present(each.model)}
     assert declared(handlers.schema) - answered == set()

@@ -18,7 +18,7 @@ pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned 
     /// The name of the type, such as `Acme::Notes::Note`, unless it is registered under another one.
     const TYPE_NAME: &'static str;
 
-    /// What the type is, in a sentence.
+    /// What the type is, in a sentence that begins with `Resource Type definition for`, as AWS's rules for schemas want it.
     const DESCRIPTION: &'static str;
 
     /// The property that identifies the resource in its account and region, and whose value `Ref` returns.

@@ -43,7 +43,7 @@ impl ResourceModel for Note {
     type TypeConfiguration = NoTypeConfiguration;
 
     const TYPE_NAME: &str = "Acme::Notes::Note";
-    const DESCRIPTION: &str = "A note";
+    const DESCRIPTION: &str = "Resource Type definition for a note";
     const PRIMARY_IDENTIFIER: &str = "Name";
     const READ_ONLY_PROPERTIES: &[&str] = &["Characters"];
     const CREATE_ONLY_PROPERTIES: &[&str] = &["Name"];
