@@ -74,8 +74,11 @@ permissions: setup $(VENV)/enforced/installed ## when a role changes: the life o
 	cargo build --quiet --bin iam-access-key
 	python dev/enforced.py
 
-schema: setup ## when the model changes: write the registry schema, the type reference and the role
+NOTE := runtime/examples/note/acme-notes-note.json
+schema: setup ## when a model changes: write the registry schemas, the type reference and the role
 	cfn generate
+	cargo run --quiet --package acme-notes-note --example generate > target/$(notdir $(NOTE))
+	cp target/$(notdir $(NOTE)) $(NOTE)
 
 faults: setup ## when the handling of faults changes: write the table of outcomes
 	rm -f target/tmp/outcomes.md

@@ -31,26 +31,8 @@ TIMEOUT_SECONDS = 900
 
 
 def contract_suite(project: Project, lambda_port: int, function_name: str) -> int:
-    """Run the CLI's own suite against a project's function behind a Lambda API; return 1 unless all ended as expected.
-
-    The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
-    """
-    with (
-        reserved_port() as proxy_port,
-        running([TOOLS / "moto_proxy", "-H", HOST, "-p", str(proxy_port)], proxy_port),
-        # Without the settings and the type configuration of whoever runs this.
-        TemporaryDirectory() as home,
-        rendered_copy(project) as folder,
-    ):
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": home,
-            "HTTPS_PROXY": f"http://{HOST}:{proxy_port}",
-            "NO_PROXY": HOST,
-            "AWS_CA_BUNDLE": str(Path(moto.__file__).parent / "moto_proxy" / "ca.crt"),
-            "PYTHONUNBUFFERED": "1",
-            **AWS_ENVIRONMENT,
-        }
+    """Run the CLI's own suite against a project's function behind a Lambda API; return 1 unless all is as expected."""
+    with cfn_test_environment() as env, rendered_copy(project) as folder:
         command: list[str | Path] = [TOOLS / "cfn", "test"]
         command += ["--endpoint", f"http://{HOST}:{lambda_port}", "--function-name", function_name]
         # CloudFormation's own limit for READ and LIST in seconds; the CLI doubles it for the others.
@@ -61,6 +43,28 @@ def contract_suite(project: Project, lambda_port: int, function_name: str) -> in
     if summaries != expected:
         print(f"the contract tests were to say {expected}, and said {summaries}: see EXPECTED in dev/contract.py")
     return int(status != 0 or summaries != expected)
+
+
+@contextmanager
+def cfn_test_environment() -> Iterator[dict[str, str]]:
+    """Yield the environment of `cfn test`, without the settings and the type configuration of whoever runs this.
+
+    The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
+    """
+    with (
+        reserved_port() as port,
+        running([TOOLS / "moto_proxy", "-H", HOST, "-p", str(port)], port),
+        TemporaryDirectory() as home,
+    ):
+        yield {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "HTTPS_PROXY": f"http://{HOST}:{port}",
+            "NO_PROXY": HOST,
+            "AWS_CA_BUNDLE": str(Path(moto.__file__).parent / "moto_proxy" / "ca.crt"),
+            "PYTHONUNBUFFERED": "1",
+            **AWS_ENVIRONMENT,
+        }
 
 
 @contextmanager

@@ -75,12 +75,13 @@ def running(
     host: str = HOST,
     log: Path | None = None,
     stop: signal.Signals = signal.SIGTERM,
+    folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`."""
     with open(log or os.devnull, "wb") as file:
         output = file if log or not os.environ.get("VERBOSE") else None
         with subprocess.Popen(
-            command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         ) as process:
             try:
                 if port:
