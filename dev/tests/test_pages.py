@@ -22,7 +22,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", [*PAGES, "docs/README.md", "docs/tag.md", "cfn-plugin/README.md"])
+@pytest.mark.parametrize("name", [*PAGES, "docs/README.md", "docs/tag.md", "cfn-plugin/README.md", "runtime/README.md"])
 def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
     page = ROOT / name
     # A pattern in code may look like a link.
