@@ -111,7 +111,7 @@ def _runtime_crate(folder: str) -> Path:
 
 
 def _remove_example(project: Project) -> None:
-    # A link is not the CLI's: after `cfn init --force` its target holds the example until `cfn generate` mends it.
+    # A link is not the CLI's: after `cfn init --force` its target holds the example, until the new schema is written.
     path = project.schema_path
     example = json.dumps(project.schema, indent=4) + "\n"
     if not path.is_symlink() and path.read_bytes() == example.encode():
