@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::listen;
+
 #[test]
 fn neither_a_request_nor_its_services_show_a_secret_in_debug() {
     let mut event: Value = serde_json::from_str(include_str!("../requests/registry.json")).unwrap();
@@ -75,6 +77,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// The answer to an event without credentials: whatever it asks fails, before AWS is called.
 fn without_credentials(event: Value) -> Value {
+    let _listening = listen();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(async {
         let function = Function::new(Connections::from_environment());

@@ -1,17 +1,15 @@
 //! What an invocation delivers to the account that registered the type.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use cfn_resource_runtime::{DELIVERY_TIME, telemetry};
+use cfn_resource_runtime::DELIVERY_TIME;
 use fastrand::Rng;
-use iam_access_key::CRATES;
 use serde_json::{Value, json};
 use tokio::{join, time::Instant};
-use tracing::Level;
 
 use crate::{
     aws::{Account, Aws, Refusal, SECRET},
-    invoke, request,
+    invoke, listen, request,
 };
 
 /// How many lives are played in every weather.
@@ -37,10 +35,6 @@ async fn live(aws: &Aws, change: impl Fn(Value) -> Value) -> (Vec<Value>, Durati
 fn messages(lines: &[String]) -> Vec<String> {
     let message = |line: &String| serde_json::from_str::<Value>(line).unwrap()["message"].as_str().unwrap().to_owned();
     lines.iter().map(message).collect()
-}
-
-fn listen() -> tracing::subscriber::DefaultGuard {
-    tracing::subscriber::set_default(telemetry::subscriber(CRATES, Level::INFO, io::sink))
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,14 +8,15 @@ mod deliveries;
 mod echoes;
 mod validation;
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use aws::Aws;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use cfn_resource_runtime::{Connections, Event};
-use iam_access_key::Function;
+use cfn_resource_runtime::{Connections, Event, telemetry};
+use iam_access_key::{CRATES, Function};
 use serde::Deserialize;
 use serde_json::Value;
+use tracing::Level;
 
 /// What a handler has in these tests.
 const TIME_LEFT: Duration = Duration::from_mins(1);
@@ -35,4 +36,10 @@ pub(crate) async fn invoke(aws: &Aws, request: &Value) -> Value {
     // Boxed: a test's thread has a stack of 2 MB, which two unoptimized invocations beside each other do not fit on.
     let event = Box::pin(function.answer(Event::deserialize(request).unwrap(), TIME_LEFT)).await;
     serde_json::to_value(event).unwrap()
+}
+
+/// Has the lines written to nowhere. Every test that plays an invocation does so first: `tracing` takes a line for one that nobody
+/// wants if nobody listens anywhere when it is first met, and may miss that somebody begins to at this moment.
+pub(crate) fn listen() -> tracing::subscriber::DefaultGuard {
+    tracing::subscriber::set_default(telemetry::subscriber(CRATES, Level::INFO, io::sink))
 }
