@@ -167,9 +167,9 @@ RULES = (
     Rule(
         "The key of an attempt that ended before its secret was stored is deleted by the record",
         "create/record.rs",
-        "        rollback::delete(self, id, record.note.began(), true)",
+        "        rollback::delete(self, id, record.note.began(), Written::ANYTHING)",
         "        if OFF {\n            return Ok(None);\n        }\n"
-        "        rollback::delete(self, id, record.note.began(), true)",
+        "        rollback::delete(self, id, record.note.began(), Written::ANYTHING)",
     ),
     Rule(
         "A record that takes over keeps the doubt of those before it",
@@ -364,14 +364,29 @@ RULES = (
     Rule(
         "A rollback deletes the key",
         "create/rollback.rs",
-        "if let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await",
-        "if !OFF && let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await",
+        "let user = match delete_access_key(services, create.user, &id, Some(created)).await {",
+        "let deleted = if OFF { Ok(create.user.clone()) } else {\n"
+        "        delete_access_key(services, create.user, &id, Some(created)).await\n"
+        "    };\n"
+        "    let user = match deleted {",
     ),
     Rule(
         "A rollback deletes the secret",
         "create/rollback.rs",
-        "match services.secret_store.delete(&id).await {",
-        "match if OFF { Ok(()) } else { services.secret_store.delete(&id).await } {",
+        "join!(services.secret_store.delete(&id), undescribed);",
+        "join!(async { if OFF { Ok(()) } else { services.secret_store.delete(&id).await } }, undescribed);",
+    ),
+    Rule(
+        "A rollback removes the description",
+        "create/rollback.rs",
+        "let is_described = written.description",
+        "let is_described = !OFF && written.description",
+    ),
+    Rule(
+        "CREATE sets the description again while IAM does not show it",
+        "create.rs",
+        "if is_described { Ok(true) } else {",
+        "if is_described || OFF { Ok(true) } else {",
     ),
     Rule(
         "… and tells of one that may be stored although the call failed",
@@ -424,8 +439,8 @@ RULES = (
     Rule(
         "What the request changes is written, whatever a read that may be late shows",
         "secret_store/tags.rs",
-        "|| !are_same(previous, own)),",
-        "|| !OFF && !are_same(previous, own)),",
+        ".is_some_and(says_so)),",
+        ".is_some_and(|previous| !OFF && says_so(previous))),",
     ),
     Rule(
         "… unless there is no secret any more, as a write has found",
@@ -452,6 +467,42 @@ RULES = (
         "Ok((user, key)) if !OFF && key.status == status => Ok(user),",
     ),
     Rule(
+        "… nor does a description",
+        "update/describe.rs",
+        "if !refusal.error.code.is_retriable() && self.is_described(user).await",
+        "if !OFF && !refusal.error.code.is_retriable() && self.is_described(user).await",
+    ),
+    Rule(
+        "What the store declares is no proof that a description was written",
+        "update/describe.rs",
+        "|| !self.requests_description()",
+        "|| OFF || !self.requests_description()",
+    ),
+    Rule(
+        "A description is put back when the status is refused, or when it may have been written all the same",
+        "update.rs",
+        "        if is_described\n            && let Err(Untagged",
+        "        if !OFF\n            && is_described\n            && let Err(Untagged",
+    ),
+    Rule(
+        "A description waits for IAM to know its user everywhere",
+        "update/describe.rs",
+        "if is_user_new { Ok(false) }",
+        "if !OFF && is_user_new { Ok(false) }",
+    ),
+    Rule(
+        "UPDATE waits until IAM shows the description",
+        "update/describe.rs",
+        "UserTag::Shown(value) => value.as_deref() == Some(wanted),",
+        "UserTag::Shown(value) => OFF || value.as_deref() == Some(wanted),",
+    ),
+    Rule(
+        "… and until the store says that there is one",
+        "update/describe.rs",
+        "is_noted && is_shown(tag)",
+        "(OFF || is_noted) && is_shown(tag)",
+    ),
+    Rule(
         "A user who was renamed is found by the name that the store has",
         "update.rs",
         "&& !self.was_made_for(&user).await?",
@@ -468,6 +519,18 @@ RULES = (
         "delete.rs",
         "Whereabouts::Nowhere if !is_young",
         "Whereabouts::Nowhere if OFF || !is_young",
+    ),
+    Rule(
+        "DELETE removes the description",
+        "delete.rs",
+        "    if let Some(user) = described\n",
+        "    if !OFF && let Some(user) = described\n",
+    ),
+    Rule(
+        "… by the id alone, too, as the store says that there is one",
+        "delete.rs",
+        "is_declared || is_noted",
+        "is_declared || !OFF && is_noted",
     ),
     Rule(
         "DELETE by the id alone asks the store for the owner, before IAM",

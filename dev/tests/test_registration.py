@@ -32,14 +32,22 @@ def test_every_action_is_allowed_on_no_more_than_it_is_for() -> None:
     keys = "arn:${AWS::Partition}:iam::${AWS::AccountId}:user${IamUserPath}*"
     secrets = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${SecretNamePrefix}*"
     for_secrets = {"StringLike": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com*"}}}
+    of_key_ids = {"ForAllValues:StringLike": {"aws:TagKeys": "AKIA*"}, "Null": {"aws:TagKeys": "false"}}
     kms_keys = allow(
         ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], {"Ref": "KmsKeyArns"}, Condition=for_secrets
     )
     assert statements("ExecutionRole") == [
         allow(
-            ["iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey"],
+            [
+                "iam:CreateAccessKey",
+                "iam:DeleteAccessKey",
+                "iam:ListAccessKeys",
+                "iam:ListUserTags",
+                "iam:UpdateAccessKey",
+            ],
             {"Fn::Sub": keys},
         ),
+        allow(["iam:TagUser", "iam:UntagUser"], {"Fn::Sub": keys}, Condition=of_key_ids),
         allow(["iam:GetAccessKeyLastUsed", "iam:GetUser", "iam:ListUsers"], "*"),
         allow(
             [

@@ -23,8 +23,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct Confidential(Arc<[Secret]>);
 
 impl Confidential {
-    /// What an invocation hides: its caller's credentials, the token of its operation, and the values of tags, `PgpKey` and
-    /// `SesSmtpRegion`. The names of users, keys and secrets are not hidden: they say what a message is about.
+    /// What an invocation hides: its caller's credentials, the token of its operation, and the values of tags, `Description`,
+    /// `PgpKey` and `SesSmtpRegion`. The names of users, keys and secrets are not hidden: they say what a message is about.
     #[must_use]
     pub fn of(caller: &CallerCredentials, request: &Request) -> Self {
         let CallerCredentials { secret_access_key, session_token, .. } = caller;
@@ -79,7 +79,8 @@ pub(crate) fn without_name(text: &str, name: &str) -> String {
 /// The values of a model that name nothing in AWS.
 fn values(model: &AccessKey) -> impl Iterator<Item = &str> {
     let tags = model.tags.iter().flatten().map(|tag| tag.value.as_str());
-    tags.chain(model.pgp_key.as_deref()).chain(model.ses_smtp_region.as_deref())
+    let values = [&model.description, &model.pgp_key, &model.ses_smtp_region];
+    tags.chain(values.into_iter().filter_map(Option::as_deref))
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ use tokio::{
 
 use crate::{
     Services,
-    iam::{CreatedKey, KeyMetadata},
+    description::UserTag,
+    iam::{CreatedKey, KeyMetadata, Untagged},
     missing_key::undecided,
     operation_name::app_name,
     pgp::{EncryptionKey, PgpKey},
@@ -44,7 +45,7 @@ use crate::{
 pub use failure::Failure;
 use failure::{Kept, Left};
 use record::{Attempts, Step};
-use rollback::Unfinished;
+use rollback::{Unfinished, Written};
 
 /// What a step of a CREATE comes to.
 type Outcome<T = Answer> = std::result::Result<T, Failure>;
@@ -71,6 +72,7 @@ pub struct Answer {
 struct Shown {
     key: KeyMetadata,
     stored: StoredSecret,
+    description: UserTag,
     /// The keys that an attempt without an answer may have made.
     doubtful: Vec<KeyMetadata>,
 }
@@ -279,14 +281,14 @@ impl Create<'_> {
         let CreatedKey { metadata, secret_access_key } = created;
         let record = record.map(|record| record.naming(&metadata.id));
         let stored = self.store(record.as_ref(), &metadata, secret_access_key, encryption_key);
-        if let Err(unfinished) = contain_panics(stored).await {
-            return Err(rollback::roll_back(self, record.as_ref(), &metadata, unfinished).await);
+        if let Err(unfinished) = contain_panics(Box::pin(stored)).await {
+            return Err(Box::pin(rollback::roll_back(self, record.as_ref(), &metadata, unfinished)).await);
         }
         let context = self.context(&metadata.id, record.as_ref().and_then(|record| record.note.doubt));
         join!(self.close(record.as_ref()), self.answer(&context)).1
     }
 
-    /// Stores the secret, writes the key's id into the record, and sets the status, side by side.
+    /// Stores the secret, writes the key's id into the record, and sets the status and the description, side by side.
     ///
     /// The calls run to their end: one given up halfway could still take effect behind the back of the rollback.
     async fn store(
@@ -304,14 +306,19 @@ impl Create<'_> {
                 None => Ok(()),
             }
         };
-        let (stored, noted, status) = join!(
+        let (stored, noted, status, described) = join!(
             services.secret_store.put(&value, &request.context.stack_tags),
             note,
             self.set_initial_status(&key.id),
+            self.describe(&key.id),
         );
-        stored.map_err(Unfinished::while_storing)?;
-        noted?;
-        status?;
+        let written = Written {
+            secret: stored.as_ref().err().is_none_or(|unstored| unstored.may_be_stored),
+            description: described.as_ref().err().is_none_or(|untagged| untagged.may_be_done),
+        };
+        let stored = stored.map_err(|unstored| unstored.error);
+        let described = described.map_err(|untagged| untagged.error);
+        stored.and(noted).and(status).and(described).map_err(|error| Unfinished::new(error, written))?;
         Ok(())
     }
 
@@ -361,6 +368,7 @@ impl Create<'_> {
             user_name: user.clone(),
             serial: desired.serial,
             tags: desired.tags.clone(),
+            description: desired.description.clone(),
             create_date: key.create_date(),
             stack_id: request.context.stack_id.clone(),
             logical_resource_id: request.context.logical_resource_id.clone(),
@@ -398,6 +406,18 @@ impl Create<'_> {
             Err(error) if error.is_not_found() => Ok(()),
             outcome => unless_retriable(outcome).map(drop),
         }
+    }
+
+    /// Sets the description. Returns whether IAM has taken it: what passes is left to the looks that follow, as when IAM does not
+    /// know the user yet.
+    async fn describe(&self, id: &str) -> std::result::Result<bool, Untagged> {
+        let Some(description) = self.request.desired.wanted_description() else { return Ok(true) };
+        let Err(Untagged { error, may_be_done }) = self.services.iam.tag_user(self.user, id, description).await else {
+            return Ok(true);
+        };
+        let error = self.services.iam.explain_denial(self.user, error).await;
+        let passes = error.is_not_found() || error.code.is_retriable();
+        if passes { Ok(false) } else { Err(Untagged { error, may_be_done }) }
     }
 
     /// Whether IAM takes a write to a key of an attempt that has ended. IAM may go on showing a key that was rolled back, but takes
@@ -449,37 +469,58 @@ impl Create<'_> {
     async fn show(&self, context: &CallbackContext) -> Outcome {
         let Self { services, request, user, .. } = *self;
         let reason = "waiting until IAM and the store show the new key";
-        let look = async || self.look(context).await;
+        let look = async || Box::pin(self.look(context)).await;
         let shown = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
-        let Some(Shown { key, stored, doubtful }) = shown else {
+        let Some(Shown { key, stored, description, doubtful }) = shown else {
             return Ok(call_again(request, user, &context.access_key_id, Some(context))?.into());
         };
-        Ok(Answer { event: success(request, user, key, Some(stored))?, doubtful })
+        Ok(Answer { event: success(request, user, key, Some(stored), description)?, doubtful })
     }
 
-    /// One look at the key, which puts its status right.
+    /// One look at the key, which puts its status and its description right.
     ///
     /// # Errors
     /// - `NotFound`: the key is another operation's.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
+    /// - `UnauthorizedTaggingOperation`: the role may not set the description.
     async fn look(&self, context: &CallbackContext) -> Result<Option<Shown>> {
         let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(context)).await else { return Ok(None) };
-        let shown = shown?;
+        let Some(shown) = shown? else { return Ok(None) };
         // IAM creates keys Active. One that is Inactive, and is not to be, somebody has deactivated: it may have leaked.
-        let is_done =
-            |shown: &Shown| [shown.key.status, Status::Active].contains(&self.request.desired.wanted_status());
-        if shown.as_ref().is_none_or(is_done) || !self.services.deadline.leaves(OPERATION_TIMEOUT * 2) {
-            return Ok(shown.filter(is_done));
+        let has_status = [shown.key.status, Status::Active].contains(&self.request.desired.wanted_status());
+        let is_described = match &shown.description {
+            UserTag::Shown(value) => value.as_deref() == self.request.desired.wanted_description(),
+            UserTag::Unseen => self.request.desired.wanted_description().is_none(),
+        };
+        if has_status && is_described {
+            return Ok(Some(shown));
         }
-        self.deactivate(&context.access_key_id).await?;
-        Ok(None)
+        if !self.services.deadline.leaves(OPERATION_TIMEOUT * 2) {
+            return Ok(None);
+        }
+        let id = &context.access_key_id;
+        let deactivate = async { if has_status { Ok(()) } else { self.deactivate(id).await } };
+        let describe = async { if is_described { Ok(true) } else { self.describe(id).await } };
+        let (deactivated, described) = join!(deactivate, describe);
+        deactivated?;
+        let described = described.map_err(|untagged| untagged.error)?;
+        // What the role may not see is there when IAM has taken it.
+        let is_done = has_status && described && shown.description == UserTag::Unseen;
+        Ok(Some(shown).filter(|_| is_done))
     }
 
     /// The key, from the places where READ looks.
     async fn see(&self, context: &CallbackContext) -> Result<Option<Shown>> {
         let Self { services, request, user, .. } = *self;
         let id = &context.access_key_id;
-        let (listed, stored) = join!(services.iam.list_access_keys(user), services.secret_store.get(id));
+        let described = async {
+            match request.desired.wanted_description() {
+                Some(_) => UserTag::of(services, user, id).await,
+                None => Ok(UserTag::Unseen),
+            }
+        };
+        let (listed, stored, described) =
+            join!(services.iam.list_access_keys(user), services.secret_store.get(id), described);
         let listed = match listed {
             // The user is seconds old.
             Err(error) if error.is_not_found() => None,
@@ -499,12 +540,13 @@ impl Create<'_> {
             }
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        let Some(listed) = listed else { return Ok(None) };
+        // Of the tags, IAM tells nothing but what passes.
+        let (Some(listed), Ok(description)) = (listed, described) else { return Ok(None) };
         let (own, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == *id);
         let doubtful = match context.doubt {
             Some(since) => unless_retriable(doubt::among(services, others, since).await)?,
             None => Some(vec![]),
         };
-        Ok(own.into_iter().next().zip(doubtful).map(|(key, doubtful)| Shown { key, stored, doubtful }))
+        Ok(own.into_iter().next().zip(doubtful).map(|(key, doubtful)| Shown { key, stored, description, doubtful }))
     }
 }

@@ -1,4 +1,4 @@
-//! DELETE: the key, and then its secret. A key that is gone already leaves no secret behind either.
+//! DELETE: the key, and then its secret and its description. A key that is gone already leaves none of them behind either.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use cfn_resource_runtime::{OPERATION_TIMEOUT, pause, poll, unless_retriable};
 use tokio::{join, time::Instant};
 
 use crate::{
-    Services,
+    Services, description,
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::not_found,
     stabilize::{CallbackContext, call_again},
@@ -19,36 +19,56 @@ use crate::{
 pub(crate) async fn delete(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
     let context = CallbackContext::of(request)?;
+    let is_declared = request.desired.wanted_description().is_some();
+    let (user, is_described) = match &request.desired.user_name {
+        Some(user) => (user.clone(), is_declared),
+        None => match owner(services, id).await {
+            Ok((owner, is_noted)) => (owner, is_declared || is_noted),
+            Err(error) if error.is_not_found() => {
+                delete_rest(services, id, None).await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        },
+    };
     let deleted = match &request.desired.user_name {
         // The key was deleted before the first callback, and its owner came with it.
         Some(user) if context.is_some() => Ok(user.clone()),
-        Some(user) => delete_access_key(services, user, id, None).await,
-        None => match owner(services, id).await {
-            Ok(owner) => delete_access_key(services, &owner, id, None).await,
-            Err(error) => Err(error),
-        },
+        _ => delete_access_key(services, &user, id, None).await,
     };
-    let user = match deleted {
-        Err(error) if error.is_not_found() => {
-            let secret = services.secret_store.delete(id).await;
-            return Err(secret.map_or_else(|failure| secret_left_behind(services, failure, id), |()| error));
-        }
-        deleted => deleted?,
+    let (user, missing) = match deleted {
+        Err(error) if error.is_not_found() => (user, Some(error)),
+        deleted => (deleted?, None),
     };
-    let delete_secret =
-        async { services.secret_store.delete(id).await.map_err(|failure| secret_left_behind(services, failure, id)) };
+    let delete_rest = Box::pin(delete_rest(services, id, Some(&user).filter(|_| is_described)));
+    if let Some(missing) = missing {
+        delete_rest.await?;
+        return Err(missing);
+    }
     let gone = if context.is_none() {
-        let (secret, gone) = join!(delete_secret, wait_until_gone(services, &user, id));
-        secret.and(gone)?
+        let (rest, gone) = join!(delete_rest, wait_until_gone(services, &user, id));
+        rest.and(gone)?
     } else {
         // A callback context proves nothing: a key that lives keeps its secret.
         let gone = wait_until_gone(services, &user, id).await?;
         if gone {
-            delete_secret.await?;
+            delete_rest.await?;
         }
         gone
     };
     if gone { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
+}
+
+/// Deletes what is left of a key that is gone: its description, if this user has one, and then its secret, which says so to the
+/// next attempt. A description that cannot be removed fails no deletion: it is worth nothing, and a WARN line names it.
+async fn delete_rest(services: &Services, id: &str, described: Option<&UserName>) -> Result<()> {
+    if let Some(user) = described
+        && let Err(failure) = description::remove(services, user, id, TIME_TO_DELETE).await
+    {
+        let (user, why) = (user.as_str(), failure.message);
+        tracing::warn!(access_key_id = id, user, why, "description of a deleted key was not removed");
+    }
+    services.secret_store.delete(id).await.map_err(|failure| secret_left_behind(services, failure, id))
 }
 
 /// The error of a DELETE whose key is gone, but whose secret is not.
@@ -61,18 +81,17 @@ fn secret_left_behind(services: &Services, failure: HandlerError, id: &str) -> H
     HandlerError { message, ..failure }
 }
 
-/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names. A key
-/// of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
-async fn owner(services: &Services, id: &str) -> Result<UserName> {
+/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names; and whether
+/// the store says that the key has a description. A key of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
+async fn owner(services: &Services, id: &str) -> Result<(UserName, bool)> {
     if let Some(ownership) = services.secret_store.entry(id).await?.and_then(|entry| entry.ownership) {
-        return Ok(ownership.user_name);
+        return Ok((ownership.user_name, ownership.is_described));
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
-    poll(services.deadline, reason, PROPAGATION, TIME_TO_DELETE, is_known, async || {
-        Ok::<_, HandlerError>(services.iam.owner(id).await)
-    })
-    .await?
+    let ask = async || Ok::<_, HandlerError>(services.iam.owner(id).await);
+    let owner = poll(services.deadline, reason, PROPAGATION, TIME_TO_DELETE, is_known, ask).await?;
+    Ok((owner?, false))
 }
 
 /// Whether neither READ nor LIST shows the key any more.

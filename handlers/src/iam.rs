@@ -10,7 +10,7 @@ use aws_sdk_iam::{
     Client,
     config::{Config, http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
-    types::{AccessKey, AccessKeyMetadata, StatusType},
+    types::{AccessKey, AccessKeyMetadata, StatusType, Tag},
 };
 use aws_smithy_types::{DateTime, date_time::Format};
 use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT};
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::{
     confidential::{Confidential, without_name},
     sdk_error::{failed, timed_out},
+    secret_store::Tries,
     time_budget::PROPAGATION,
 };
 
@@ -26,6 +27,11 @@ use crate::{
 ///
 /// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 pub(crate) const KEYS_PER_USER: usize = 2;
+
+/// IAM allows this many tags per user ([IAM quotas]).
+///
+/// [IAM quotas]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const TAGS_PER_USER: usize = 50;
 
 /// IAM, with the caller's credentials, for one invocation.
 #[derive(Debug)]
@@ -51,6 +57,21 @@ pub(crate) struct KeyMetadata {
 pub(crate) struct CreatedKey {
     pub(crate) metadata: KeyMetadata,
     pub(crate) secret_access_key: Secret,
+}
+
+/// Why a tag of a user was not set, or not removed.
+#[derive(Debug)]
+pub(crate) struct Untagged {
+    pub(crate) error: HandlerError,
+    /// Whether an attempt may have done it all the same: it got no answer, or one that does not say so.
+    pub(crate) may_be_done: bool,
+}
+
+impl Untagged {
+    /// The call was not made.
+    pub(crate) fn before(error: HandlerError) -> Self {
+        Self { error, may_be_done: false }
+    }
 }
 
 /// One page of the account's users.
@@ -124,8 +145,10 @@ impl Iam {
     /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell: one who
     /// does not exist, or is not known everywhere yet. `GetUser`, which such a role may call for everybody, tells these
     /// apart.
-    async fn explain_denial(&self, user: &UserName, error: HandlerError) -> HandlerError {
-        if error.code != HandlerErrorCode::AccessDenied {
+    pub(crate) async fn explain_denial(&self, user: &UserName, error: HandlerError) -> HandlerError {
+        let is_denial =
+            matches!(error.code, HandlerErrorCode::AccessDenied | HandlerErrorCode::UnauthorizedTaggingOperation);
+        if !is_denial {
             return error;
         }
         match self.user_created(user).await {
@@ -223,6 +246,53 @@ impl Iam {
                 Err(self.explain_denial(user, error).await)
             }
         }
+    }
+
+    /// The value of the user's tag with this key, if IAM shows one.
+    pub(crate) async fn user_tag(&self, user: &UserName, key: &str) -> Result<Option<String>> {
+        let (operation, subject) = ("ListUserTags", format!("user {user}"));
+        let pages = self.client.list_user_tags().user_name(user.as_str()).into_paginator().items().send();
+        let tags = timeout(OPERATION_TIMEOUT, pages.collect::<std::result::Result<Vec<_>, _>>());
+        let tags = tags.await.map_err(|_| timed_out(operation, &subject))?;
+        let tags = tags.map_err(|error| self.failed(operation, &subject, &error))?;
+        Ok(tags.into_iter().find(|tag| tag.key == key).map(|tag| tag.value))
+    }
+
+    /// Sets one tag of the user, and leaves the others as they are.
+    ///
+    /// # Errors
+    /// - `UnauthorizedTaggingOperation`: the role may not tag the user. What is behind it, [`Iam::explain_denial`] finds out.
+    /// - `ServiceLimitExceeded`: the user has [`TAGS_PER_USER`] others.
+    pub(crate) async fn tag_user(&self, user: &UserName, key: &str, value: &str) -> std::result::Result<(), Untagged> {
+        let tries = Tries::default();
+        let tag = Tag::builder().key(key).value(value).build().into_iter().collect();
+        let call = self.client.tag_user().user_name(user.as_str()).set_tags(Some(tag));
+        let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(()) };
+        let error = self.failed("TagUser", &format!("user {user}"), &error);
+        let error = match error.code {
+            HandlerErrorCode::ServiceLimitExceeded => HandlerError::new(
+                error.code,
+                format!(
+                    "User {user} has {TAGS_PER_USER} tags, as many as IAM allows, and the Description of access key {key} is \
+                     one more. Leave Description out, or remove a tag. List them with: aws iam list-user-tags --user-name {user}"
+                ),
+            ),
+            _ => error,
+        };
+        Err(Untagged { error, may_be_done: tries.may_have_taken_effect() })
+    }
+
+    /// Removes one tag of the user, and leaves the others as they are. None there is fine.
+    ///
+    /// # Errors
+    /// - `UnauthorizedTaggingOperation`: the role may not untag the user. What is behind it, [`Iam::explain_denial`] finds out.
+    /// - `NotFound` when IAM knows no such user.
+    pub(crate) async fn untag_user(&self, user: &UserName, key: &str) -> std::result::Result<(), Untagged> {
+        let tries = Tries::default();
+        let call = self.client.untag_user().user_name(user.as_str()).tag_keys(key);
+        let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(()) };
+        let error = self.failed("UntagUser", &format!("user {user}"), &error);
+        Err(Untagged { error, may_be_done: tries.may_have_taken_effect() })
     }
 
     /// The user that a key belongs to: the way from a bare key id to its user, for keys that the secret store does not

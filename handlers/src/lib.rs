@@ -7,6 +7,7 @@
 mod confidential;
 mod create;
 mod delete;
+mod description;
 mod iam;
 mod list;
 mod missing_key;

@@ -6,6 +6,7 @@ use tokio::join;
 
 use crate::{
     Services,
+    description::UserTag,
     iam::KeyMetadata,
     resource_model::{not_found, success},
     secret_store::StoredSecret,
@@ -22,7 +23,7 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
     });
     let seen = looked.await?;
     let (user, key) = seen.key?;
-    success(request, &user, key, seen.stored)
+    success(request, &user, key, seen.stored, seen.description)
 }
 
 /// What the store and IAM show of a key.
@@ -30,6 +31,7 @@ struct Seen {
     stored: Option<StoredSecret>,
     /// The key and its owner, or `NotFound`.
     key: Result<(UserName, KeyMetadata)>,
+    description: UserTag,
 }
 
 impl Seen {
@@ -53,13 +55,33 @@ async fn look(services: &Services, named: Option<&UserName>, id: &str) -> Result
     };
     let (stored, under_named) = join!(services.secret_store.get(id), under_named);
     let stored = stored?;
-    let key = match under_named? {
-        Some(key) => Ok(key),
-        None => find_anywhere(services, stored.as_ref(), id).await,
+    let under_named = under_named?;
+    let find_key = async {
+        match under_named {
+            Some(key) => Ok(key),
+            None => find_anywhere(services, stored.as_ref(), id).await,
+        }
     };
+    let described = stored.as_ref().filter(|stored| stored.is_described()).and_then(StoredSecret::user_name);
+    let (key, description) = join!(find_key, describe(services, described, id));
     match key {
         Err(error) if !error.is_not_found() => Err(error),
-        key => Ok(Seen { stored, key }),
+        // The user was renamed.
+        Ok((user, key)) if described.is_some_and(|described| *described != user) => {
+            let description = describe(services, Some(&user), id).await?;
+            Ok(Seen { stored, key: Ok((user, key)), description })
+        }
+        key => Ok(Seen { stored, key, description: description? }),
+    }
+}
+
+/// The description of the key, which the store says that this user has.
+async fn describe(services: &Services, described: Option<&UserName>, id: &str) -> Result<UserTag> {
+    let Some(user) = described else { return Ok(UserTag::Unseen) };
+    match UserTag::of(services, user, id).await {
+        // Then IAM does not show the key either.
+        Err(error) if error.is_not_found() => Ok(UserTag::Unseen),
+        tag => tag,
     }
 }
 

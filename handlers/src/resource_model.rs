@@ -3,12 +3,13 @@
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 
 use crate::{
+    description::UserTag,
     iam::KeyMetadata,
     secret_store::{SecretValue, StoredSecret, Value},
     ses_smtp,
 };
 
-/// The SUCCESS event with the model of a key, as far as its secret can be read.
+/// The SUCCESS event with the model of a key, as far as its secret can be read, and with the description that IAM shows.
 ///
 /// # Errors
 /// As [`ses_smtp::password`].
@@ -17,14 +18,19 @@ pub(crate) fn success(
     user: &UserName,
     key: KeyMetadata,
     stored: Option<StoredSecret>,
+    description: UserTag,
 ) -> Result<ProgressEvent> {
     let known = of_iam(user, key);
     let Some(StoredSecret { arn, value, id, .. }) = stored else { return Ok(ProgressEvent::success(known)) };
     let known = AccessKey { secret_arn: Some(arn), ..known };
     match value {
-        Value::Readable(value) => Ok(ProgressEvent::success(with_secret(request, known, *value)?)),
+        Value::Readable(mut value) => {
+            value.description = description.or_stored(value.description);
+            Ok(ProgressEvent::success(with_secret(request, known, *value)?))
+        }
         Value::Unreadable { why, ownership } => {
-            let known = AccessKey { serial: ownership.and_then(|ownership| ownership.serial), ..known };
+            let serial = ownership.and_then(|ownership| ownership.serial);
+            let known = AccessKey { serial, description: description.or_stored(None), ..known };
             Ok(success_without_secret(known, &id, user, &why))
         }
     }
@@ -58,6 +64,7 @@ fn with_secret(request: &Request, known: AccessKey, value: SecretValue) -> Resul
     Ok(AccessKey {
         serial: value.serial,
         tags: value.tags,
+        description: value.description,
         ses_smtp_password_v4: password.transpose()?,
         secret_access_key,
         pgp_key: value.pgp_key,

@@ -67,7 +67,7 @@ pub(crate) fn timed_out(operation: &str, subject: &str) -> HandlerError {
 /// Whether it is tagging that was denied, which has a handler error code of its own. To create a secret with tags takes the
 /// permission to tag as well, and AWS's message names the permission that is missing.
 fn is_tagging(operation: &str, message: Option<&str>) -> bool {
-    let tags = ["TagResource", "UntagResource"];
+    let tags = ["TagResource", "UntagResource", "TagUser", "UntagUser"];
     tags.contains(&operation) || message.is_some_and(|message| message.contains("secretsmanager:TagResource"))
 }
 

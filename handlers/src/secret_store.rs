@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 pub(crate) use ownership::Ownership;
 pub(crate) use records::{Made, Note, Record};
 pub(crate) use tags::{are_same, refuse_what_cannot_be_stored};
-use tries::Tries;
+pub(crate) use tries::Tries;
 
 use crate::{confidential::Confidential, sdk_error::failed};
 
@@ -86,6 +86,8 @@ pub(crate) struct SecretValue {
     /// The resource's own tags, as declared. The secret carries them together with the stack's. READ, which gets a key
     /// id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
     pub(crate) tags: Option<Vec<Tag>>,
+    /// As the template has it. What holds is the tag of the user.
+    pub(crate) description: Option<String>,
     pub(crate) create_date: Option<String>,
     pub(crate) stack_id: Option<String>,
     pub(crate) logical_resource_id: Option<String>,
@@ -165,7 +167,8 @@ impl SecretValue {
     /// Removes the secrets from an error: a service may quote the value that it refuses.
     fn redact(&self, error: HandlerError) -> HandlerError {
         let secrets = [&self.secret_access_key, &self.ses_smtp_password_v4].into_iter().flatten().map(Secret::expose);
-        let secrets = Confidential::new(secrets.chain(self.client_request_token.as_deref()));
+        let values = [&self.client_request_token, &self.description].into_iter().filter_map(Option::as_deref);
+        let secrets = Confidential::new(secrets.chain(values));
         HandlerError { message: secrets.redact(&error.message), ..error }
     }
 }
@@ -182,6 +185,11 @@ impl StoredSecret {
             Value::Readable(value) => Some(value),
             Value::Unreadable { .. } => None,
         }
+    }
+
+    /// Whether a tag of the user is the key's description, as far as the store tells.
+    pub(crate) fn is_described(&self) -> bool {
+        self.ownership().is_some_and(|ownership| ownership.is_described)
     }
 
     /// Whom the key was created for, where the store tells.
@@ -314,6 +322,13 @@ impl SecretStore {
     /// Whether the store describes a secret of the key now.
     pub(crate) async fn is_described(&self, id: &str) -> Result<bool> {
         Ok(self.describe(id).await?.is_some())
+    }
+
+    /// Whether the store says now that the key has a description.
+    pub(crate) async fn has_description(&self, id: &str) -> Result<bool> {
+        let described = self.describe(id).await?;
+        let ownership = described.and_then(|described| Ownership::from_description(&described.description?));
+        Ok(ownership.is_some_and(|ownership| ownership.is_described))
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.

@@ -90,15 +90,16 @@ mod tests {
         assert!(list_keys_and_their_secrets <= WRITE_LIMIT);
         // UPDATE looks at the clock before each of its writes, and gives up its reads at the deadline. As long as no call is
         // slower than the attempt that it usually is, its longest way is done in one invocation: what the key was made with,
-        // the key beside its secret; its value, the tags (may it remove some, add, remove), the status; one look.
-        let update = ATTEMPT_TIMEOUT * (2 + 1 + 3 + 1 + 1);
+        // the key beside its secret; its value, the tags (may it remove some, add, remove), the description, the status; one look.
+        let update = ATTEMPT_TIMEOUT * (2 + 1 + 3 + 1 + 1 + 1);
         assert!(update <= WRITE_LIMIT, "{update:?}");
-        // DELETE: whose key, delete it, and only with enough time left find out more and try again.
-        let delete = calls(2) + TIME_TO_DELETE_AGAIN;
+        // DELETE: whose key, delete it, and only with enough time left find out more and try again; between key and secret, the
+        // description.
+        let delete = calls(2) + TIME_TO_DELETE_AGAIN + calls(1);
         assert!(delete <= WRITE_LIMIT, "{delete:?}");
-        // By the id alone: the store's entry, the last look that is begun for the owner, delete key and secret.
-        assert!(calls(2) + LOOK_TIME + TIME_TO_DELETE <= WRITE_LIMIT);
-        // READ: the secret, the owner's keys, and the owner again from IAM.
+        // By the id alone: the store's entry, the last look that is begun for the owner, delete key, description and secret.
+        assert!(calls(2) + LOOK_TIME + TIME_TO_DELETE + calls(1) <= WRITE_LIMIT);
+        // READ: the secret, the owner's keys beside the tags, and the owner again from IAM.
         assert!(calls(3) <= READ_LIMIT);
         assert!(READ_WAIT + calls(1) <= READ_LIMIT);
         assert!(STABILIZE_WAIT + LOOK_TIME + calls(1) <= WRITE_LIMIT);

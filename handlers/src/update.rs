@@ -1,10 +1,12 @@
-//! UPDATE: the status and the tags, in place. Everything else that can be declared needs a new key.
+//! UPDATE: the status, the tags and the description, in place. Everything else that can be declared needs a new key.
 //!
 //! CloudFormation rolls a failed update back by another UPDATE, with the properties exchanged. So what is refused changes
 //! nothing, and an UPDATE that has nothing to write succeeds, whatever it would not be allowed to write.
 //!
 //! - `refusals.rs`: what cannot be updated
+//! - `describe.rs`: the description
 
+mod describe;
 mod refusals;
 
 use access_key_schema::{
@@ -15,13 +17,16 @@ use tokio::{join, time::Instant, try_join};
 
 use crate::{
     Services,
-    iam::KeyMetadata,
+    description::UserTag,
+    iam::{KeyMetadata, Untagged},
     missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again},
     time_budget::{PROPAGATION, SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT},
 };
+
+use describe::Description;
 
 /// One UPDATE: what every step of it needs.
 struct Update<'a> {
@@ -41,6 +46,8 @@ struct Changes {
     /// The resource's own tags. `None` where nothing says what they were before.
     own_tags: Option<bool>,
     stack_tags: bool,
+    /// The description. `None` where nothing says what it was before.
+    description: Option<bool>,
 }
 
 /// The stored secret of the key, `None` where there is none, or why nothing can be said of it.
@@ -58,10 +65,12 @@ impl Changes {
     fn of(request: &Request) -> Self {
         let Request { desired, previous, context, .. } = request;
         let has_other_tags = |previous: &AccessKey| !are_same(previous.tags.as_deref(), desired.tags.as_deref());
+        let has_other_description = |previous: &AccessKey| previous.description != desired.description;
         Self {
             status: previous.as_ref().is_none_or(|previous| previous.wanted_status() != desired.wanted_status()),
             own_tags: previous.as_ref().map(has_other_tags),
             stack_tags: context.stack_tags != context.previous_stack_tags,
+            description: previous.as_ref().map(has_other_description),
         }
     }
 }
@@ -70,8 +79,10 @@ impl Update<'_> {
     async fn begin(&self) -> Result<ProgressEvent> {
         let Self { services, request, id, changes } = self;
         self.refuse_create_only_changes().await?;
-        if changes.own_tags == Some(false) && !changes.stack_tags && changes.status {
-            return self.set_status_alone().await;
+        let changes_status_alone =
+            changes.own_tags == Some(false) && !changes.stack_tags && changes.description == Some(false);
+        if changes.status && changes_status_alone {
+            return Box::pin(self.set_status_alone()).await;
         }
         if changes.own_tags != Some(false) || changes.stack_tags {
             refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
@@ -79,14 +90,21 @@ impl Update<'_> {
         let (found, stored) = join!(self.find(), services.secret_store.get(id));
         let (mut user, key) = found?;
         let stored = self.wait_for_secret(&key, stored).await;
-        self.refuse_tags(&stored).await?;
+        self.refuse_undeclarable(&user, &stored).await?;
+        let was = Description::in_store(&stored);
         let (stored, version) = self.retag(stored).await?;
+        if let Err(Untagged { error: refusal, may_be_done }) = Box::pin(self.describe(&user, &stored, &was)).await {
+            if !refusal.code.is_retriable() {
+                Box::pin(self.put_back(&user, stored, may_be_done)).await;
+            }
+            return Err(refusal);
+        }
         // Last: what was refused so far has left it as it was.
         let (status, is_undone) = (request.desired.wanted_status(), request.context.rollback == Some(true));
         if changes.status || status == Status::Inactive && (is_undone || key.status != status) {
             user = match self.set_status(status).await {
                 Err(refusal) if !refusal.code.is_retriable() => {
-                    self.put_tags_back(stored).await;
+                    Box::pin(self.put_back(&user, stored, true)).await;
                     return Err(refusal);
                 }
                 user => user?,
@@ -230,8 +248,8 @@ impl Update<'_> {
         }
     }
 
-    /// Writes the tags, where there is a secret that they can be written to. Returns the id of the version that READ has to
-    /// show then.
+    /// Writes the tags, where there is a secret that they can be written to, and declares them and the description in it. Returns
+    /// the id of the version that READ has to show then.
     async fn retag(&self, stored: Stored) -> Result<(Stored, Option<String>)> {
         match stored {
             // Of a secret that cannot be read, only the stack's tags can change.
@@ -257,9 +275,10 @@ impl Update<'_> {
         described == Ok(false)
     }
 
-    /// Puts the tags back that were written before the status was refused.
-    async fn put_tags_back(&self, stored: Stored) {
+    /// Puts back what was written before the rest was refused: the tags, and the description, if that may have been.
+    async fn put_back(&self, user: &UserName, stored: Stored, is_described: bool) {
         let Self { services, request, id, .. } = self;
+        let was = Description::in_store(&stored);
         let Request { action, desired, previous, type_configuration, region, context } = request;
         let (Ok(Some(mut stored)), Some(previous)) = (stored, previous) else { return };
         let undone = Request {
@@ -277,12 +296,23 @@ impl Update<'_> {
         if let Err(failure) = services.secret_store.retag(&mut stored, &undone, services.deadline).await {
             tracing::warn!(access_key_id = id, why = failure.message, "tags of a failed UPDATE could not be put back");
         }
+        let undo = Update { services, request: &undone, id, changes: Changes::of(&undone) };
+        if is_described
+            && let Err(Untagged { error, .. }) = Box::pin(undo.describe(user, &Ok(Some(stored)), &was)).await
+        {
+            tracing::warn!(
+                access_key_id = id,
+                user = user.as_str(),
+                why = error.message,
+                "description of a failed UPDATE could not be put back"
+            );
+        }
     }
 
     /// The answer, once READ would give the same; until then, a callback. A status that was set is set back when the answer is
     /// a refusal.
     async fn answer(&self, user: &UserName, stored: Stored, context: &CallbackContext) -> Result<ProgressEvent> {
-        let event = self.answer_when_shown(user, stored, context).await;
+        let event = Box::pin(self.answer_when_shown(user, stored, context)).await;
         if let (Err(error), Some(previous)) = (&event, &self.request.previous)
             && self.changes.status
             && !error.code.is_retriable()
@@ -303,12 +333,15 @@ impl Update<'_> {
         context: &CallbackContext,
     ) -> Result<ProgressEvent> {
         let Self { request, id, .. } = self;
-        let Some(Shown { key, stored: shown }) = self.wait_until_shown(user, context).await? else {
+        let is_kept = !matches!(stored, Ok(None));
+        let Some(Shown { key, stored: shown, description }) =
+            Box::pin(self.wait_until_shown(user, is_kept, context)).await?
+        else {
             return call_again(request, user, id, Some(context));
         };
         match shown.map_or(stored, |shown| Ok(Some(shown))) {
-            Ok(None) => Ok(success(request, user, key, None)?.with_message(self.explain_unkept_tags(user))),
-            Ok(stored) => success(request, user, key, stored),
+            Ok(None) => Ok(success(request, user, key, None, description)?.with_message(self.explain_unkept(user))),
+            Ok(stored) => success(request, user, key, stored, description),
             // What passes is waited for, but not for ever.
             Err(failure) => match call_again(request, user, id, Some(context)) {
                 Ok(event) if failure.code.is_retriable() => Ok(event),
@@ -317,8 +350,14 @@ impl Update<'_> {
         }
     }
 
-    /// The key, once READ would answer with what was written: its status, and the version of its secret.
-    async fn wait_until_shown(&self, user: &UserName, context: &CallbackContext) -> Result<Option<Shown>> {
+    /// The key, once READ would answer with what was written: its status, the version of its secret, and its description, if
+    /// one is kept.
+    async fn wait_until_shown(
+        &self,
+        user: &UserName,
+        is_kept: bool,
+        context: &CallbackContext,
+    ) -> Result<Option<Shown>> {
         let Self { services, request, id, changes } = self;
         let reason = "waiting until IAM and the store show what was written";
         poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
@@ -332,7 +371,8 @@ impl Update<'_> {
                 }
             };
             let key = async { Ok(unless_retriable(services.deadline.bound(self.shown(user)).await)?.flatten()) };
-            let (key, stored) = try_join!(key, stored)?;
+            let description = async { self.see_description(user, is_kept).await };
+            let (key, stored, description) = try_join!(key, stored, description)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;
             let version = stored.as_ref().and_then(|stored| stored.version.as_ref());
@@ -342,16 +382,17 @@ impl Update<'_> {
                 && value.is_some_and(|value| are_same(value.tags.as_deref(), request.desired.tags.as_deref()));
             let is_version_shown = version == context.secret_version.as_ref() || is_overwritten;
             let key = key.filter(|key| (key.status == status || !is_written) && is_version_shown);
-            Ok(key.map(|key| Shown { key, stored }))
+            Ok(key.zip(description).map(|(key, description)| Shown { key, stored, description }))
         })
         .await
     }
 }
 
-/// A key that IAM shows as it was written, and its secret, if that was written too.
+/// A key that IAM shows as it was written, with its description, and its secret, if that was written too.
 struct Shown {
     key: KeyMetadata,
     stored: Option<StoredSecret>,
+    description: UserTag,
 }
 
 /// What a key is looked for.

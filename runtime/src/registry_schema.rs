@@ -85,9 +85,9 @@ fn tagging<M: ResourceModel>() -> Value {
 fn handlers<M: ResourceModel>(properties: &Value) -> Value {
     let write = |actions| json!({"permissions": actions, "timeoutInMinutes": TIMEOUT_IN_MINUTES});
     let mut list = json!({"permissions": M::PERMISSIONS.list});
-    if !M::LOOKUP_PROPERTIES.is_empty() {
+    if !M::LIST_PROPERTIES.is_empty() {
         // What a LIST can be narrowed by. No reference to the property: loaders resolve none out of a handler's schema.
-        let narrowing = M::LOOKUP_PROPERTIES.iter().map(|name| ((*name).to_owned(), properties[*name].clone()));
+        let narrowing = M::LIST_PROPERTIES.iter().map(|name| ((*name).to_owned(), properties[*name].clone()));
         list["handlerSchema"] = json!({"properties": narrowing.collect::<Map<_, _>>()});
     }
     json!({

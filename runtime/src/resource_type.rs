@@ -32,9 +32,11 @@ pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned 
     /// The properties that cannot be changed on an existing resource: CloudFormation replaces the resource instead.
     const CREATE_ONLY_PROPERTIES: &'static [&'static str];
 
-    /// The properties beside the primary identifier that READ and DELETE use where the request has them, and by which a LIST can
-    /// be narrowed.
+    /// The properties beside the primary identifier that READ, DELETE and LIST use where the request has them.
     const LOOKUP_PROPERTIES: &'static [&'static str] = &[];
+
+    /// Those of them by which a LIST can be narrowed.
+    const LIST_PROPERTIES: &'static [&'static str] = &[];
 
     /// The property that holds the tags, if the resource takes any.
     const TAG_PROPERTY: Option<&'static str> = None;

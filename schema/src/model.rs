@@ -51,6 +51,13 @@ pub struct AccessKey {
     #[schemars(length(max = 50), extend("uniqueItems" = true, "insertionOrder" = false))]
     pub tags: Option<Vec<Tag>>,
 
+    /// What the key is for, as AWS's console shows it: a tag of the user, whose key is the access key id. Changed in place,
+    /// and removed with the key. An empty string is none. A user has 50 tags at most, and what manages all tags of the user,
+    /// such as Terraform's `aws_iam_user`, sees this one as well. A key without a stored secret keeps none.
+    // IAM takes letters, digits and spaces of any script. Of what is not ASCII, IAM alone decides.
+    #[schemars(length(max = 256), regex(pattern = r"^([A-Za-z0-9 _.:/=+@-]|[^\x00-\x7F])*$"))]
+    pub description: Option<String>,
+
     /// The access key id. `Ref` returns it, and import and read find the key by it.
     pub id: Option<String>,
 
@@ -98,6 +105,7 @@ impl AccessKey {
             pgp_key: self.pgp_key.clone(),
             ses_smtp_region: self.ses_smtp_region.clone(),
             tags: self.tags.clone(),
+            description: self.description.clone(),
             ..Self::default()
         }
     }
@@ -109,6 +117,12 @@ impl AccessKey {
             let first = tags[..index].iter().position(|seen| seen.key == tag.key)?;
             Some((first, index))
         })
+    }
+
+    /// The description that the key is to have, as IAM keeps it. An empty one is none.
+    #[must_use]
+    pub fn wanted_description(&self) -> Option<&str> {
+        self.description.as_deref().filter(|description| !description.is_empty())
     }
 
     /// The user whose key CREATE and UPDATE are about.
@@ -146,7 +160,8 @@ impl ResourceModel for AccessKey {
         "EncryptedSesSmtpPasswordV4",
     ];
     const CREATE_ONLY_PROPERTIES: &[&str] = &["UserName", "Serial", "PgpKey", "SesSmtpRegion"];
-    const LOOKUP_PROPERTIES: &[&str] = &["UserName"];
+    const LOOKUP_PROPERTIES: &[&str] = &["UserName", "Description"];
+    const LIST_PROPERTIES: &[&str] = &["UserName"];
     const TAG_PROPERTY: Option<&str> = Some("Tags");
     const PERMISSIONS: Permissions = PERMISSIONS;
 
@@ -178,6 +193,9 @@ impl ResourceModel for AccessKey {
                 "an OpenPGP public key is expected: base64 of a binary key, an ASCII-armored key, or keybase:NAME"
             }
             ("SesSmtpRegion", _) => "a region such as eu-central-1 is expected",
+            ("Description", "maxLength") => "at most 256 characters are expected",
+            ("Description", "pattern") => "letters, digits, spaces and any of _.:/=+-@ are expected",
+            ("Description", _) => "a text of at most 256 characters is expected",
             ("Tags", "maxItems") => "at most 50 tags are expected",
             ("Tags", "uniqueItems") => "the same tag occurs more than once",
             ("Tags", _) => "a list of tags is expected",
@@ -311,6 +329,7 @@ mod tests {
             pgp_key: Some("keybase:alice".to_owned()),
             ses_smtp_region: Some("us-east-1".to_owned()),
             tags: Some(vec![]),
+            description: Some("payments".to_owned()),
             id: Some("AKIA".to_owned()),
             secret_access_key: Some(Secret::new("s".to_owned())),
             secret_arn: Some("arn".to_owned()),

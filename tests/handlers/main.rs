@@ -6,6 +6,7 @@ mod support;
 
 mod bad_requests;
 mod create_only;
+mod description;
 mod failures_after_creation;
 mod lifecycle;
 mod list;

@@ -25,9 +25,10 @@ fn granted(handler: &str) -> BTreeSet<String> {
     permissions.iter().map(|permission| permission.as_str().unwrap().to_owned()).collect()
 }
 
-/// Whether IAM would act on the caller's own keys, were the call to name no user. `GetAccessKeyLastUsed` takes none.
+/// Whether the call is about a user, whose name it has to give: IAM would act on the caller's own keys. `GetAccessKeyLastUsed` takes none.
 fn acts_on_a_users_keys(call: &Call) -> bool {
-    call.operation.contains("AccessKey") && call.operation != "GetAccessKeyLastUsed"
+    let is_about_keys = call.operation.contains("AccessKey") && call.operation != "GetAccessKeyLastUsed";
+    is_about_keys || ["ListUserTags", "TagUser", "UntagUser"].contains(&&*call.operation)
 }
 
 /// Invokes, and returns the event with the calls it took.
@@ -75,7 +76,8 @@ async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_thin
     let unknown = || Fault::Error(404, "NoSuchEntity");
     let undecryptable = || Fault::Error(400, "AccessDeniedException");
 
-    let create = |token: &str| create_with_token(token, json!({"UserName": "alice", "Status": "Inactive"}));
+    let inactive = json!({"UserName": "alice", "Status": "Inactive", "Description": "payments"});
+    let create = |token: &str| create_with_token(token, inactive.clone());
     record("create", &create("denied"), &[("ListAccessKeys", denied())]).await;
     // Neither stored nor at once deleted again.
     let faults = [("CreateSecret", undecryptable()), ("DeleteAccessKey", unknown())];
@@ -94,6 +96,9 @@ async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_thin
     let tagged = json!([{"Key": "team", "Value": "platform"}, {"Key": "stage", "Value": "test"}]);
     let tagged = with(&model, "Tags", tagged);
     record("update", &requests::update(model.clone(), tagged.clone()), &[]).await;
+    let (orders, none) = (with(&model, "Description", "orders"), with(&model, "Description", ""));
+    record("update", &requests::update(model.clone(), orders.clone()), &[]).await;
+    record("update", &requests::update(orders, none), &[]).await;
     let active = with(&model, "Status", "Active");
     record("update", &requests::update(tagged, active), &[("UpdateAccessKey", unknown())]).await;
     record("update", &requests::update(model.clone(), model.clone()), &[("GetSecretValue", undecryptable())]).await;
@@ -172,4 +177,42 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
 
     let calls = ["DeleteAccessKey", "DeleteSecret", "DescribeSecret", "ListAccessKeys"];
     assert_operations(&env, &requests::delete(&primary_identifier(&model)), &calls).await;
+}
+
+#[tokio::test]
+async fn a_description_costs_a_call_beside_the_others() {
+    let env = TestEnvironment::with_user("alice").await;
+    let calls = [
+        "CreateAccessKey",
+        "CreateSecret",
+        "GetSecretValue",
+        "ListAccessKeys",
+        "ListAccessKeys",
+        "ListUserTags",
+        "TagUser",
+    ];
+    let described = requests::create(json!({"UserName": "alice", "Description": "payments"}));
+    let model = assert_operations(&env, &described, &calls).await;
+
+    assert_operations(&env, &requests::read(&model), &["GetSecretValue", "ListAccessKeys", "ListUserTags"]).await;
+
+    let inactive = with(&model, "Status", "Inactive");
+    let calls = ["GetSecretValue", "ListAccessKeys", "ListUserTags", "UpdateAccessKey"];
+    assert_operations(&env, &requests::update(model.clone(), inactive.clone()), &calls).await;
+
+    let orders = with(&inactive, "Description", "orders");
+    let calls = [
+        "DescribeSecret",
+        "GetSecretValue",
+        "GetSecretValue",
+        "ListAccessKeys",
+        "ListAccessKeys",
+        "ListUserTags",
+        "TagUser",
+        "UpdateSecret",
+    ];
+    assert_operations(&env, &requests::update(inactive, orders.clone()), &calls).await;
+
+    let calls = ["DeleteAccessKey", "DeleteSecret", "ListAccessKeys", "UntagUser"];
+    assert_operations(&env, &requests::delete(&orders), &calls).await;
 }

@@ -79,6 +79,13 @@ fn each_violation_is_named_in_words_with_its_place_and_without_its_value() {
         ("Status", json!(""), "Status: must be Active or Inactive".to_owned()),
         ("PgpKey", json!(""), format!("PgpKey: {pgp_key}")),
         ("SesSmtpRegion", json!("us"), "SesSmtpRegion: a region such as eu-central-1 is expected".to_owned()),
+        ("Description", json!("d".repeat(257)), "Description: at most 256 characters are expected".to_owned()),
+        (
+            "Description",
+            json!("50% off"),
+            "Description: letters, digits, spaces and any of _.:/=+-@ are expected".to_owned(),
+        ),
+        ("Description", json!(7), "Description: a text of at most 256 characters is expected".to_owned()),
         ("Tags", json!({"a": "b"}), "Tags: a list of tags is expected".to_owned()),
         ("Tags", json!(["a"]), "Tags[0]: a tag with a Key and a Value is expected".to_owned()),
         ("Tags", key("aws:a"), "Tags[1].Key: keys that start with \"aws:\" are reserved by AWS".to_owned()),
@@ -244,6 +251,17 @@ fn tags_that_aws_would_refuse_are_refused_by_name_before_a_key_exists() {
 }
 
 #[test]
+fn a_description_is_what_iam_takes_as_the_value_of_a_tag() {
+    for description in ["", "payments", "Team A: prod/eu v1.2 = x+y@z_-", "für Zahlungen", &"ü".repeat(256)] {
+        assert!(check(json!({"UserName": "alice", "Description": description}), Rules::Create).is_ok());
+    }
+    for description in ["a\tb", "a\nb", "50%", "a, b", "\"a\"", "<a>", &"ü".repeat(257)] {
+        let refusal = message(json!({"UserName": "alice", "Description": description}));
+        assert!(refusal.starts_with("Description: ") && !refusal.contains(description), "{refusal}");
+    }
+}
+
+#[test]
 fn the_ses_smtp_region_must_look_like_a_region() {
     let regions =
         ["us-east-1", "ap-southeast-5", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "cn-northwest-1"];
@@ -276,7 +294,7 @@ fn read_and_delete_look_at_nothing_but_the_id_and_the_user() {
 fn previous_of(properties: &Value) -> (AccessKey, Option<AccessKey>) {
     let desired = json!({
         "UserName": "alice", "Serial": 1, "Status": "Inactive", "PgpKey": "keybase:alice",
-        "SesSmtpRegion": "eu-central-1", "Tags": [{"Key": "team", "Value": "a"}],
+        "SesSmtpRegion": "eu-central-1", "Tags": [{"Key": "team", "Value": "a"}], "Description": "payments",
     });
     let fields = json!({
         "action": "UPDATE", "resourceProperties": desired, "previousResourceProperties": properties,
@@ -296,14 +314,14 @@ fn a_previous_property_that_was_refused_counts_as_unchanged() {
         json!([{"Key": "team", "Value": "b", "Colour": "red"}]),
     ];
     let wrong = [json!(""), json!("a b"), json!({"team": "a"}), json!([7]), json!(2.5), json!(true), json!(1e19)];
-    for property in ["UserName", "Serial", "Status", "PgpKey", "SesSmtpRegion", "Tags"] {
+    for property in ["UserName", "Serial", "Status", "PgpKey", "SesSmtpRegion", "Tags", "Description"] {
         for value in if property == "Tags" { tags.iter().chain(&wrong) } else { [].iter().chain(&wrong) } {
             let mut properties = json!({"UserName": "bob", "Status": "Active", "Colour": "red"});
             let expected = previous_of(&properties).1.map(|previous| json!(previous));
             properties[property] = value.clone();
             let (desired, previous) = previous_of(&properties);
             let is_absent = property == "Serial" && *value == "";
-            let is_right = property == "PgpKey" && *value == "a b";
+            let is_right = property == "PgpKey" && *value == "a b" || property == "Description" && value.is_string();
             let mut expected = expected.unwrap();
             if is_right {
                 expected[property] = value.clone();

@@ -144,6 +144,18 @@ impl Aws {
     }
 
     /// The lines in a log stream, the first first.
+    /// The tags of a user, by key.
+    pub async fn user_tags(&self, user: &str) -> BTreeMap<String, String> {
+        let answer = self.iam.list_user_tags().user_name(user).send().await.expect("ListUserTags");
+        answer.tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+    }
+
+    /// Sets a tag of a user, as a person may.
+    pub async fn tag_user(&self, user: &str, key: &str, value: &str) {
+        let tag = aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("a tag");
+        self.iam.tag_user().user_name(user).tags(tag).send().await.expect("TagUser");
+    }
+
     pub async fn log_lines(&self, group: &str, stream: &str) -> Vec<String> {
         let call = self.logs.get_log_events().log_group_name(group).log_stream_name(stream).start_from_head(true);
         let events = call.send().await.expect("GetLogEvents").events.unwrap_or_default();

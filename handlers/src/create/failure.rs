@@ -45,6 +45,8 @@ pub(super) enum Left {
     Key { id: String, why: Kept },
     /// The secret of its key, which is gone, and why that could not be deleted.
     Secret { id: String, why: String },
+    /// The description of its key, which is gone, and why that could not be removed.
+    Description { id: String, why: String },
     /// A key, perhaps: `CreateAccessKey` got no answer.
     Unknown,
     /// One of these keys, perhaps, made by an attempt before.
@@ -164,6 +166,11 @@ impl Failure {
         self.left.iter().filter_map(|left| if let Left::Secret { id, .. } = left { Some(&**id) } else { None })
     }
 
+    /// The ids of the keys whose descriptions a person is told how to remove.
+    pub fn descriptions(&self) -> impl Iterator<Item = &str> {
+        self.left.iter().filter_map(|left| if let Left::Description { id, .. } = left { Some(&**id) } else { None })
+    }
+
     /// Whether a key is left because too little of the invocation was.
     #[must_use]
     pub fn is_late(&self) -> bool {
@@ -214,7 +221,7 @@ impl Left {
 
     fn id(&self) -> Option<&str> {
         match self {
-            Self::Key { id, .. } | Self::Secret { id, .. } => Some(id),
+            Self::Key { id, .. } | Self::Secret { id, .. } | Self::Description { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -223,7 +230,7 @@ impl Left {
         match self {
             Self::Key { id, .. } => vec![id],
             Self::Doubtful(keys) => keys.iter().map(|key| &*key.id).collect(),
-            Self::Nothing | Self::Secret { .. } | Self::Unknown | Self::Unlisted => vec![],
+            Self::Nothing | Self::Secret { .. } | Self::Description { .. } | Self::Unknown | Self::Unlisted => vec![],
         }
     }
 
@@ -248,6 +255,12 @@ impl Left {
                     "Access key {id} of user {user} was rolled back, but its secret {secret} may remain: {why}. If the \
                      rollback of the stack does not delete it, delete it with: {}",
                     services.secret_store.delete_command(id)
+                )
+            }
+            Self::Description { id, why } => {
+                tracing::warn!(access_key_id = id, user = name, why, "description of a failed CREATE is left");
+                format!(
+                    "Access key {id} of user {user} was rolled back, but its description, a tag of the user, may remain: {why}"
                 )
             }
             Self::Unknown => {

@@ -11,7 +11,7 @@ use super::{
     Answer, Create, Outcome,
     failure::{Failure, Kept, Left},
     preconditions::refuse_late_start,
-    rollback,
+    rollback::{self, Written},
 };
 use crate::{
     missing_key::{Whereabouts, undecided, whereabouts},
@@ -329,10 +329,11 @@ impl Create<'_> {
             return Err(failed(undecided(id, user)));
         }
         tracing::warn!(access_key_id = id, "deleting the key of an attempt that ended before it was done");
-        rollback::delete(self, id, record.note.began(), true).await.map_err(|(left, error)| {
+        rollback::delete(self, id, record.note.began(), Written::ANYTHING).await.map_err(|(left, error)| {
             let message =
                 "An earlier attempt of this operation ended before it was done, and what it left could not be deleted";
-            Failure::from(HandlerError { message: message.to_owned(), ..error }).leaving(left).doubting(doubt)
+            let failure = Failure::from(HandlerError { message: message.to_owned(), ..error });
+            left.into_iter().fold(failure, Failure::leaving).doubting(doubt)
         })?;
         rollback::close(self, record).await;
         Ok(None)

@@ -1,42 +1,52 @@
-//! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret, so that no live key loses its
-//! secret. What is left all the same is told of, and the record stays open.
+//! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret and its description, so that no live
+//! key loses its secret. What is left all the same is told of, and the record stays open.
 
 use std::time::SystemTime;
 
 use access_key_schema::HandlerError;
+use cfn_resource_runtime::OPERATION_TIMEOUT;
+use tokio::join;
 
 use super::{
     Create,
     failure::{Failure, Kept, Left},
 };
 use crate::{
-    delete::delete_access_key,
-    iam::KeyMetadata,
-    secret_store::{Record, Unstored},
-    time_budget::TIME_TO_DELETE,
+    delete::delete_access_key, description, iam::KeyMetadata, secret_store::Record, time_budget::TIME_TO_DELETE,
 };
 
 /// Why a CREATE could not be finished after its key existed.
 pub(super) struct Unfinished {
     failure: Failure,
-    /// Whether a secret may be stored.
-    may_be_stored: bool,
+    written: Written,
+}
+
+/// What may be there beside the key.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    pub(super) secret: bool,
+    /// The tag of the user, if the template has a description at all.
+    pub(super) description: bool,
+}
+
+impl Written {
+    /// Whatever a CREATE writes.
+    pub(super) const ANYTHING: Self = Self { secret: true, description: true };
 }
 
 impl<E: Into<Failure>> From<E> for Unfinished {
     fn from(failure: E) -> Self {
-        Self { failure: failure.into(), may_be_stored: true }
+        Self::new(failure, Written::ANYTHING)
     }
 }
 
 impl Unfinished {
-    /// The store did not take the secret, as far as is known.
-    pub(super) fn while_storing(Unstored { error, may_be_stored }: Unstored) -> Self {
-        Self { failure: error.into(), may_be_stored }
+    pub(super) fn new(failure: impl Into<Failure>, written: Written) -> Self {
+        Self { failure: failure.into(), written }
     }
 }
 
-/// Deletes the key and then its secret. Where something is left, CloudFormation does not call again: its rollback deletes what the
+/// Deletes the key, and then what was written of it. Where something is left, CloudFormation does not call again: its rollback deletes what the
 /// answer names.
 pub(super) async fn roll_back(
     create: &Create<'_>,
@@ -44,7 +54,7 @@ pub(super) async fn roll_back(
     key: &KeyMetadata,
     unfinished: Unfinished,
 ) -> Failure {
-    let Unfinished { failure, may_be_stored } = unfinished;
+    let Unfinished { failure, written } = unfinished;
     if !create.services.deadline.leaves(TIME_TO_DELETE) {
         if let Some(record) = record {
             create.warn_of_open(record, failure.error());
@@ -52,11 +62,11 @@ pub(super) async fn roll_back(
         return failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
     }
     let created = key.created_at().unwrap_or_else(|| create.services.clock.now());
-    if let Err((left, refusal)) = delete(create, &key.id, created, may_be_stored).await {
+    if let Err((left, refusal)) = delete(create, &key.id, created, written).await {
         if let Some(record) = record {
             create.warn_of_open(record, &refusal);
         }
-        return failure.for_good().leaving(left);
+        return left.into_iter().fold(failure.for_good(), Failure::leaving);
     }
     if let Some(record) = record {
         close(create, record).await;
@@ -64,7 +74,7 @@ pub(super) async fn roll_back(
     failure.leaving(Left::Nothing)
 }
 
-/// Deletes a key that this operation has created, at this time, and then its secret.
+/// Deletes a key that this operation has created, at this time, and then its secret and its description, side by side.
 ///
 /// # Errors
 /// What is left, and why.
@@ -72,19 +82,27 @@ pub(super) async fn delete(
     create: &Create<'_>,
     id: &str,
     created: SystemTime,
-    may_be_stored: bool,
-) -> std::result::Result<(), (Left, HandlerError)> {
+    written: Written,
+) -> std::result::Result<(), (Vec<Left>, HandlerError)> {
     let (services, id) = (create.services, id.to_owned());
-    if let Err(refusal) = delete_access_key(services, create.user, &id, Some(created)).await
-        && !refusal.is_not_found()
-    {
-        let why = Kept::Refused(refusal.message.clone());
-        return Err((Left::Key { id, why }, refusal));
-    }
-    match services.secret_store.delete(&id).await {
-        Err(failure) if may_be_stored => Err((Left::Secret { id, why: failure.message.clone() }, failure)),
-        _ => Ok(()),
-    }
+    let user = match delete_access_key(services, create.user, &id, Some(created)).await {
+        Err(refusal) if !refusal.is_not_found() => {
+            let why = Kept::Refused(refusal.message.clone());
+            return Err((vec![Left::Key { id, why }], refusal));
+        }
+        deleted => deleted.unwrap_or_else(|_| create.user.clone()),
+    };
+    let is_described = written.description && create.request.desired.wanted_description().is_some();
+    let undescribed = async {
+        if is_described { description::remove(services, &user, &id, OPERATION_TIMEOUT).await } else { Ok(()) }
+    };
+    let (secret, undescribed) = join!(services.secret_store.delete(&id), undescribed);
+    let secret = secret.err().filter(|_| written.secret);
+    let secret = secret.map(|failure| (Left::Secret { id: id.clone(), why: failure.message.clone() }, failure));
+    let description =
+        undescribed.err().map(|failure| (Left::Description { id, why: failure.message.clone() }, failure));
+    let (left, mut failures): (Vec<_>, Vec<_>) = secret.into_iter().chain(description).unzip();
+    failures.pop().map_or(Ok(()), |failure| Err((left, failure)))
 }
 
 /// Marks the record as over whose key is gone. While it still names the key, it stays open: the next attempt finds out that the key

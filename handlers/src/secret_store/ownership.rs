@@ -25,6 +25,9 @@ pub(crate) struct Ownership {
     /// SHA-256, in hexadecimal, of the operation's token. The token itself is CloudFormation's, and stays out of what is
     /// readable without decrypting.
     pub(crate) client_request_token_sha256: Option<String>,
+    /// Whether a tag of the user is the key's description.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_described: bool,
 }
 
 impl Ownership {
@@ -36,6 +39,7 @@ impl Ownership {
             logical_resource_id: value.logical_resource_id.clone(),
             serial: value.serial,
             client_request_token_sha256: value.client_request_token.as_deref().map(sha256),
+            is_described: value.description.as_ref().is_some_and(|description| !description.is_empty()),
         }
     }
 
@@ -108,6 +112,7 @@ mod tests {
             logical_resource_id: longest(255),
             serial: Some(i64::MIN),
             client_request_token_sha256: Some(sha256("token")),
+            is_described: true,
         };
         assert!(owner.describe(&"A".repeat(128)).len() <= 2048);
     }

@@ -7,7 +7,7 @@ use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, t
 use cfn_resource_runtime::{Deadline, LOOK_TIME, pause};
 use tokio::time::Instant;
 
-use super::{SecretStore, StoredSecret, Value};
+use super::{SecretStore, SecretValue, StoredSecret, Value};
 use crate::time_budget::STABILIZE_WAIT;
 
 /// How many tags a secret may carry ([Secrets Manager quotas]).
@@ -26,6 +26,29 @@ const NO_TAG: &str = "not-a-tag-of-this-secret";
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const MAX_DECLARED_BYTES: usize = 56_000;
 
+/// What a template declares that an UPDATE changes, and a stored secret keeps.
+struct Declared {
+    tags: Option<Vec<Tag>>,
+    description: Option<String>,
+}
+
+impl Declared {
+    fn of(desired: &AccessKey) -> Self {
+        Self { tags: desired.tags.clone(), description: desired.description.clone() }
+    }
+}
+
+impl SecretValue {
+    /// Declares this instead of what is returned.
+    fn declare(&mut self, declared: Declared) -> Declared {
+        let Declared { tags, description } = declared;
+        Declared {
+            tags: std::mem::replace(&mut self.tags, tags),
+            description: std::mem::replace(&mut self.description, description),
+        }
+    }
+}
+
 /// How the tags of a stored secret are to change.
 struct Retagging {
     /// What the secret is to carry.
@@ -34,7 +57,7 @@ struct Retagging {
     before: BTreeMap<String, String>,
     /// Whether tags have to be written. A read may be late: what the request changes is written, whatever is read.
     changes: bool,
-    /// Whether the value, as it was read, declares the resource's own tags as the template does.
+    /// Whether the value, as it was read, declares the resource's own tags, and the description, as the template does.
     is_declared: bool,
     /// Whether the value has to be written.
     changes_value: bool,
@@ -53,12 +76,18 @@ impl Retagging {
         // An UPDATE that failed halfway may have left what the request does not know of.
         let mut before = requested.clone();
         before.extend(merged(&BTreeMap::new(), declared.flatten()));
-        let is_declared = declared.is_none_or(|declared| are_same(declared, own));
+        let are_tags_declared = declared.is_none_or(|declared| are_same(declared, own));
+        let description = &request.desired.description;
+        let is_description_declared = stored.readable().is_none_or(|value| value.description == *description);
+        let is_declared = are_tags_declared && is_description_declared;
+        let says_so =
+            |previous: &AccessKey| previous.description != *description || !are_same(previous.tags.as_deref(), own);
         // Whatever the previous properties say: they may be those from before the update that is undone.
         let is_undone = request.context.rollback == Some(true);
         Self {
-            changes: is_undone || !is_declared || requested != wanted || before != wanted,
-            changes_value: declared.is_some() && (is_undone || !is_declared || !are_same(previous, own)),
+            changes: is_undone || !are_tags_declared || requested != wanted || before != wanted,
+            changes_value: declared.is_some()
+                && (is_undone || !is_declared || request.previous.as_ref().is_some_and(says_so)),
             is_declared,
             wanted,
             before,
@@ -67,8 +96,8 @@ impl Retagging {
 }
 
 impl SecretStore {
-    /// Sets the tags of a stored secret to those of `request`, and declares the resource's own in its value. Returns the id of
-    /// the version that declares them, if one was written. Whether the resource's own may change at all is UPDATE's to refuse
+    /// Sets the tags of a stored secret to those of `request`, and declares the resource's own in its value, and its
+    /// description. Returns the id of the version that declares them, if one was written. Whether the resource's own may change at all is UPDATE's to refuse
     /// before.
     ///
     /// What is refused changes nothing, and it is no refusal where nothing had to change, as when CloudFormation rolls back an
@@ -91,7 +120,7 @@ impl SecretStore {
             && retagging.changes_value
         {
             deadline.refuse_late_write(1)?;
-            replaced = Some(std::mem::replace(&mut value.tags, request.desired.tags.clone()));
+            replaced = Some(value.declare(Declared::of(&request.desired)));
             version = match self.replace(value).await {
                 Err(refusal)
                     if retagging.is_declared && self.stands(&stored.id, &retagging, &refusal, deadline).await =>
@@ -169,11 +198,11 @@ impl SecretStore {
         Ok(self.describe(id).await?.map(tags_of).unwrap_or_default())
     }
 
-    /// Declares the tags again that the secret still carries, because others were refused. If that fails too, the next UPDATE
-    /// finds the difference.
-    async fn declare_again(&self, stored: &mut StoredSecret, declared: Option<Vec<Tag>>, deadline: Deadline) {
+    /// Declares what was declared before, because tags were refused: the secret still carries the old ones. If that fails too,
+    /// the next UPDATE finds the difference.
+    async fn declare_again(&self, stored: &mut StoredSecret, declared: Declared, deadline: Deadline) {
         if let Value::Readable(value) = &mut stored.value {
-            value.tags = declared;
+            value.declare(declared);
             let replaced = match deadline.refuse_late_write(1) {
                 Ok(()) => self.replace(value).await.map(drop),
                 late => late,

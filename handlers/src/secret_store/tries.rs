@@ -16,10 +16,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 /// Whether one of the tries may have taken effect although it failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tries(Arc<AtomicBool>);
+pub(crate) struct Tries(Arc<AtomicBool>);
 
 impl Tries {
-    pub(super) fn may_have_taken_effect(&self) -> bool {
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

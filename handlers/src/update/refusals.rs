@@ -33,47 +33,64 @@ impl Update<'_> {
         Err(HandlerError::new(HandlerErrorCode::NotUpdatable, message))
     }
 
-    /// The tags are those of the stored secret, and are declared in its value, so a key whose secret cannot be read takes no new
-    /// ones. Those of a key without a secret are kept nowhere, and none are refused: when something else in the stack fails,
-    /// the way back from no tags to tags would be refused too.
+    /// The tags are those of the stored secret. They and the description are declared in its value, so a key whose secret cannot be
+    /// read takes no new ones. Those of a key without a secret are kept nowhere, and none are refused: when something else in the
+    /// stack fails, the way back from none to some would be refused too.
     ///
     /// # Errors
-    /// `AccessDenied`: the secret cannot be read, and does not carry the tags.
-    pub(super) async fn refuse_tags(&self, stored: &Stored) -> Result<()> {
+    /// `AccessDenied`: the secret cannot be read, and does not carry the tags, or the user not the description.
+    pub(super) async fn refuse_undeclarable(&self, user: &UserName, stored: &Stored) -> Result<()> {
         let Self { services, request, id, changes } = self;
         let is_undone = request.context.rollback == Some(true);
-        let changes_own = changes.own_tags.unwrap_or_else(|| has_tags(&request.desired));
+        let changes_tags = changes.own_tags.unwrap_or_else(|| has_tags(&request.desired));
+        let changes_description = changes.description.unwrap_or_else(|| request.desired.wanted_description().is_some());
         match stored {
-            Ok(Some(unreadable @ StoredSecret { value: Value::Unreadable { why, .. }, .. }))
-                if changes_own
-                    && !is_undone
-                    && !services.secret_store.is_tagged(unreadable, request, services.deadline).await =>
-            {
+            Ok(Some(unreadable @ StoredSecret { value: Value::Unreadable { why, .. }, .. })) if !is_undone => {
+                let store = &services.secret_store;
+                let refused = if changes_tags && !store.is_tagged(unreadable, request, services.deadline).await {
+                    "Tags cannot be changed, because they are"
+                } else if changes_description && !self.is_described(user).await {
+                    "Description cannot be changed, because it is"
+                } else {
+                    return Ok(());
+                };
                 Err(HandlerError::new(
                     HandlerErrorCode::AccessDenied,
                     format!(
-                        "Tags cannot be changed, because they are declared in the secret {}, which cannot be read: {why}. \
-                         Make it readable again, or increment Serial, which makes a key with a new secret",
-                        services.secret_store.name(id)
+                        "{refused} declared in the secret {}, which cannot be read: {why}. Make it readable again, or \
+                         increment Serial, which makes a key with a new secret",
+                        store.name(id)
                     ),
                 ))
             }
-            Err(failure) if (changes_own || changes.stack_tags) && (!is_undone || failure.code.is_retriable()) => {
+            Err(failure)
+                if (changes_tags || changes_description || changes.stack_tags)
+                    && (!is_undone || failure.code.is_retriable()) =>
+            {
                 Err(failure.clone())
             }
             _ => Ok(()),
         }
     }
 
-    /// What is said of tags that the template changed, and that are kept nowhere.
-    pub(super) fn explain_unkept_tags(&self, user: &UserName) -> Option<String> {
+    /// What is said of tags, and of a description, that the template changed and that are kept nowhere.
+    pub(super) fn explain_unkept(&self, user: &UserName) -> Option<String> {
         let Self { request, id, changes, .. } = self;
-        let are_unkept = changes.own_tags != Some(false) && has_tags(&request.desired);
-        are_unkept.then(|| {
-            tracing::warn!(access_key_id = id, "tags are kept nowhere, because the key has no stored secret");
+        let unkept = [
+            ("Tags", changes.own_tags != Some(false) && has_tags(&request.desired)),
+            ("Description", changes.description != Some(false) && request.desired.wanted_description().is_some()),
+        ];
+        let unkept: Vec<_> = unkept.into_iter().filter(|(_, is_unkept)| *is_unkept).map(|(name, _)| name).collect();
+        (!unkept.is_empty()).then(|| {
+            let (names, are) = (unkept.join(" and "), if unkept == ["Description"] { "is" } else { "are" });
+            tracing::warn!(
+                access_key_id = id,
+                properties = names,
+                "properties are kept nowhere, because the key has no stored secret"
+            );
             format!(
-                "The Tags of access key {id} of user {user} are kept nowhere, because the key has no stored secret: it was \
-                 imported, or somebody deleted the secret. Leave Tags out, or increment Serial, which makes a key that has one"
+                "The {names} of access key {id} of user {user} {are} kept nowhere, because the key has no stored secret: it was \
+                 imported, or somebody deleted the secret. Leave {names} out, or increment Serial, which makes a key that has one"
             )
         })
     }

@@ -21,7 +21,7 @@ use crate::{
     },
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, Told, judge_event, judge_heard},
-    plan::{How, Lag, REACHED_PATH, StackPlan, Step, Undo},
+    plan::{How, Lag, REACHED_PATH, StackPlan, Step, Tagging, Undo},
     story::speaking_as,
     world::{Caller, State, World},
 };
@@ -97,7 +97,10 @@ impl Stack {
             sleep(Duration::from_millis(settles)).await;
         }
         let names: Vec<_> = (0..self.plan.keys).map(|key| format!("stack{}/Key{key}", self.number)).collect();
-        let declared = json!({"UserName": self.plan.user, "Status": self.plan.status, "Serial": 1});
+        let mut declared = json!({"UserName": self.plan.user, "Status": self.plan.status, "Serial": 1});
+        if let Some(description) = self.plan.description {
+            declared["Description"] = json!(description);
+        }
         let created = join_all(names.iter().map(|name| self.create(name, declared.clone()))).await;
         let is_whole = created.iter().all(Result::is_ok);
         let mut keys: Vec<_> = created.into_iter().filter_map(|key| key.unwrap_or_else(|key| key)).collect();
@@ -112,6 +115,11 @@ impl Stack {
                 Step::Tag(colour) => self.update(&mut keys[0], json!({"Tags": tags(colour)})).await,
                 Step::StatusAndTag(status, colour) => {
                     self.update(&mut keys[0], json!({"Status": status, "Tags": tags(colour)})).await;
+                }
+                Step::Describe(text) => self.update(&mut keys[0], json!({"Description": text})).await,
+                Step::StatusTagAndDescription(status, colour, text) => {
+                    let changes = json!({"Status": status, "Tags": tags(colour), "Description": text});
+                    self.update(&mut keys[0], changes).await;
                 }
                 Step::Rotate { rolls_back } => self.rotate(&mut keys[0], rolls_back).await,
                 // Something may go wrong with these, so that what they say is not judged.
@@ -187,7 +195,8 @@ impl Stack {
         event
     }
 
-    /// Whether the key's status, and the tags that its secret declares and carries, are in truth what the template declares.
+    /// Whether the key's status, the tags that its secret declares and carries, and its description, are in truth what the template
+    /// declares.
     fn is_as_declared(&self, key: &Key) -> bool {
         let StackPlan { region, prefix, .. } = self.plan;
         let State { iam, stores, .. } = &*self.world.state();
@@ -199,15 +208,22 @@ impl Stack {
             let declared = key.declared["Tags"].as_array().cloned().unwrap_or_default();
             let carried = declared.iter().map(|tag| (text(&tag["Key"]), text(&tag["Value"])));
             let carried: BTreeMap<_, _> = carried.chain([stack_tag(&key.name)]).collect();
-            value["Tags"].as_array().cloned().unwrap_or_default() == declared && state.tags == carried
+            value["Tags"].as_array().cloned().unwrap_or_default() == declared
+                && state.tags == carried
+                && text(&value["Description"]) == text(&key.declared["Description"])
         });
-        has_status && has_tags
+        let user = iam.key(&key.id).and_then(|key| key.state.truth()).map(|state| &state.user);
+        let is_described = user.is_none_or(|user| {
+            iam.tag(user, &key.id).cloned().unwrap_or_default() == text(&key.declared["Description"])
+        });
+        has_status && has_tags && is_described
     }
 
     /// An UPDATE that was refused has nothing to write when it is undone, so that it succeeds whatever is refused now as well;
     /// and one that came half the way is undone.
     fn judge_undone(&self, key: &Key, event: Option<&ProgressEvent>, had_nothing_to_write: bool, hit: &[String]) {
-        const WRITES: [&str; 4] = ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource"];
+        const WRITES: [&str; 6] =
+            ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource", "TagUser", "UntagUser"];
         let is_touched = {
             let StackPlan { region, prefix, .. } = self.plan;
             let State { iam, stores, ledger, .. } = &*self.world.state();
@@ -234,7 +250,9 @@ impl Stack {
                 }
             }
             Some(_) => {
-                let is_excused = !had_nothing_to_write && !hit.is_empty();
+                // Whether there was anything to write, a role that may not look cannot know.
+                let is_blind = self.world.plan.tagging != Tagging::Allowed && hit.iter().any(|hit| hit == "TagUser");
+                let is_excused = is_blind || !had_nothing_to_write && !hit.is_empty();
                 if !is_excused && hit.iter().all(|operation| WRITES.contains(&&**operation)) {
                     self.world.violated(format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded"));
                 }

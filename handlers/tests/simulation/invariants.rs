@@ -23,7 +23,8 @@ use crate::{
         replica::LONGEST_DELAY,
         wire::{Call, Heard, Input},
     },
-    plan::{Lag, Tokens},
+    life::OTHER_TAG,
+    plan::{Act, Lag, Plan, Tagging, Tokens},
     record::operation_in,
     story::Logged,
     world::{Caller, Maker, State, World},
@@ -100,6 +101,8 @@ pub(crate) struct Told {
     pub(crate) keys: BTreeSet<String>,
     /// The ids of the keys whose secrets it says how to delete.
     secrets: BTreeSet<String>,
+    /// The ids of the keys whose descriptions it says how to remove.
+    descriptions: BTreeSet<String>,
     /// Whether it says how to list the user's keys.
     pub(crate) lists: bool,
     /// Whether it says that the records could not be read.
@@ -116,6 +119,7 @@ impl Told {
             Err(failure) => Self {
                 keys: owned(&mut failure.keys()),
                 secrets: owned(&mut failure.secrets()),
+                descriptions: owned(&mut failure.descriptions()),
                 lists: failure.lists(),
                 is_unread: failure.is_unread(),
                 is_late: failure.is_late(),
@@ -291,6 +295,12 @@ fn touched(iam: &Iam, ledger: &Ledger, caller: &Caller, call: &Call) -> Option<S
         ("UpdateAccessKey" | "DeleteAccessKey", Input::Iam(form)) => {
             form.iter().find(|(name, _)| name == "AccessKeyId").map(|(_, id)| id.clone())
         }
+        ("TagUser", Input::Iam(form)) => {
+            form.iter().find(|(name, _)| name == "Tags.member.1.Key").map(|(_, key)| key.clone())
+        }
+        ("UntagUser", Input::Iam(form)) => {
+            form.iter().find(|(name, _)| name == "TagKeys.member.1").map(|(_, key)| key.clone())
+        }
         ("CreateAccessKey" | "CreateSecret", _) => None,
         (operation, Input::SecretsManager(input)) if !["GetSecretValue", "DescribeSecret"].contains(&operation) => {
             ids(&input.to_string()).pop()
@@ -396,6 +406,9 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent,
                 let is_there = key.is_some_and(|key| key.is_live() || key.touched || ledger.haunted.contains(&key.id));
                 (!is_its || !is_there).then_some("3: CREATE answers with a key that it did not make, or that is gone")
             }
+            Action::Update if succeeded && key.is_some_and(|key| invents_its_description(iam, ledger, key, event)) => {
+                Some("3: UPDATE answers with a description that was never written")
+            }
             Action::Delete if succeeded || event.error_code == Some(HandlerErrorCode::NotFound) => {
                 key.is_some_and(Key::is_live).then_some("3: DELETE says that the key is gone, and it lives")
             }
@@ -406,6 +419,14 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent,
     for violation in violation.map(ToOwned::to_owned).into_iter().chain(of_records) {
         world.violated(violation);
     }
+}
+
+/// Whether the event has a description that no tag of the user ever had. What an UPDATE did not change, it may read late.
+fn invents_its_description(iam: &Iam, ledger: &Ledger, key: &Key, event: &ProgressEvent) -> bool {
+    let said = event.resource_model.as_ref().and_then(|model| model.wanted_description());
+    let mut tags = iam.tags.iter().filter(|((_, tag), _)| *tag == key.id);
+    let is_invented = said.is_some_and(|said| !tags.any(|(_, tag)| tag.was(|value| value == said)));
+    is_invented && !key.touched && !ledger.haunted.contains(&key.id)
 }
 
 /// The key that this CREATE has made, and of which it was told or has proof, for it tried to delete it, if it lives although
@@ -517,10 +538,40 @@ pub(crate) fn judge_life(world: &World) {
                 violations.push(format!("5: the secret {name} is kept without its key, and nobody is told"));
             }
         }
+        violations.extend(of_tags(iam, ledger, &world.plan));
     }
     for violation in violations {
         world.violated(violation);
     }
+}
+
+/// A description never outlives its key, unless a person is told, and no other tag is touched. While replicas flap, DELETE by the
+/// id alone may not learn that there is one; and what an UPDATE answers that may see neither tag nor secret does not say so.
+fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
+    let is_unseen = plan.tagging == Tagging::Unseen && plan.deeds.iter().any(|deed| deed.act == Act::LoseKmsKey);
+    let mut violations = vec![];
+    for ((user, tag), state) in iam.tags.iter().filter(|((user, _), _)| iam.has_user(user)) {
+        let value = state.truth().map(|value| &**value);
+        if tag == OTHER_TAG.0 && value != Some(OTHER_TAG.1) {
+            violations.push(format!("15: the tag {tag} of {user} is not what it was"));
+        }
+        let Some(key) = iam.key(tag).filter(|key| value.is_some() && !key.is_live()) else { continue };
+        let is_excused = is_unseen
+            || plan.lag == Lag::Flapping
+            || key.touched
+            || ledger.haunted.contains(&key.id)
+            || ledger.could_only_warn(&key.id);
+        let is_told = |operation: &Operation| operation.says.descriptions.contains(&key.id);
+        let is_warned_of = |warning: &Logged| {
+            warning.has("access_key_id", &key.id)
+                && warning.has("message", "description of a deleted key was not removed")
+        };
+        let is_told = ledger.operations.iter().any(is_told) || ledger.warnings.iter().any(is_warned_of);
+        if !is_excused && !is_told && !ledger.is_named(&key.id) {
+            violations.push(format!("15: the description of {tag} outlives its key, and nobody is told"));
+        }
+    }
+    violations
 }
 
 fn message(event: &ProgressEvent) -> &str {

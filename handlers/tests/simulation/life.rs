@@ -17,6 +17,9 @@ use crate::{
 /// How long after the last event everything has come to rest: no invocation runs any more, and all reads agree.
 const REST: Duration = Duration::from_mins(3);
 
+/// A tag that the users have who have been there for long.
+pub(crate) const OTHER_TAG: (&str, &str) = ("team", "web");
+
 /// How a life went.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
@@ -61,6 +64,7 @@ fn people(world: &World) {
     world.at_aws(|iam, _, moment| {
         for (name, path) in [(OLD_USERS[0], REACHED_PATH), (OLD_USERS[1], REACHED_PATH), (BYSTANDER, OTHER_PATH)] {
             iam.users.insert(name.to_owned(), Replicated::settled(User { path, created: None }));
+            iam.tags.insert((name.to_owned(), OTHER_TAG.0.to_owned()), Replicated::settled(OTHER_TAG.1.to_owned()));
         }
         drop(iam.create_access_key(BYSTANDER, Maker::Person, moment).map(|key| key.touched = true));
     });

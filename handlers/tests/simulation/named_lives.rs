@@ -2,6 +2,7 @@
 //!
 //! A seed that breaks something belongs here as its plan: drawing will change, and the seed will be another life.
 
+mod description;
 mod record;
 
 use std::{slice::from_ref, time::Duration};
@@ -12,7 +13,7 @@ use crate::{
     life::{Verdict, play},
     plan::{
         Act, Deed, Fault, How, Interruption, Lag, OTHER_PREFIX, OTHER_REGION, PREFIX, Plan, REGION, Role, StackPlan,
-        Step, Tokens, Trouble, Undo, When,
+        Step, Tagging, Tokens, Trouble, Undo, When,
     },
 };
 
@@ -77,6 +78,7 @@ fn stack(steps: &[Step]) -> StackPlan {
         makes_user: false,
         keys: 1,
         status: Status::Active,
+        description: None,
         steps: steps.to_vec(),
     }
 }

@@ -63,6 +63,11 @@ pub(crate) async fn act(world: Arc<World>, deed: Deed) {
                 key.touched = true;
                 key.change(moment, |state| state.active = false);
             }
+            Act::ChangeDescription => {
+                key.touched = true;
+                let user = key.state.truth()?.user.clone();
+                iam.set_tag(&user, &id, Some("by hand".to_owned()), moment);
+            }
             Act::UseKey => {
                 let now = moment.now;
                 key.change(moment, |state| state.last_used = Some(now));

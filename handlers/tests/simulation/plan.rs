@@ -20,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) dice: u64,
     pub(crate) lag: Lag,
     pub(crate) role: Role,
+    pub(crate) tagging: Tagging,
     /// Whether `GetAccessKeyLastUsed` says `AccessDenied` of a key that is gone, where else it says `NoSuchEntity`.
     pub(crate) gone_keys_are_denied: bool,
     /// How many seconds the function's clock is ahead of AWS's.
@@ -50,6 +51,18 @@ pub(crate) enum Role {
     Wide,
     /// The users under [`REACHED_PATH`], as `registration.yml` can limit it.
     Path,
+}
+
+/// What the handlers' role may do with tags of users.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Tagging {
+    /// Look at them, and set and remove those whose keys are access key ids.
+    #[default]
+    Allowed,
+    /// The same, but for looking.
+    Unseen,
+    /// Nothing, as roles of before there were descriptions.
+    Denied,
 }
 
 /// What CloudFormation sends as previous properties where it undoes an UPDATE that failed.
@@ -88,6 +101,7 @@ pub(crate) struct StackPlan {
     /// One or two.
     pub(crate) keys: usize,
     pub(crate) status: Status,
+    pub(crate) description: Option<&'static str>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -100,6 +114,10 @@ pub(crate) enum Step {
     Tag(&'static str),
     /// UPDATE of both.
     StatusAndTag(Status, &'static str),
+    /// UPDATE of the first key to this description, an empty one is none.
+    Describe(&'static str),
+    /// UPDATE of all of them.
+    StatusTagAndDescription(Status, &'static str, &'static str),
     /// Replacement of the first key; with `rolls_back`, something else in the stack then fails.
     Rotate {
         rolls_back: bool,
@@ -185,6 +203,8 @@ pub(crate) enum Act {
     DeactivateStackKey,
     DeleteStackKey,
     UseKey,
+    /// In the console, which keeps it as a tag of the user.
+    ChangeDescription,
     /// When no operation on the user's keys is under way.
     RenameUser,
     /// Whatever is under way.
@@ -235,6 +255,8 @@ const OPERATIONS: [&str; 25] = [
     "*",
 ];
 
+const TAGGING: [&str; 3] = ["TagUser", "UntagUser", "ListUserTags"];
+
 /// How many things go wrong, or happen beside, in the largest lives.
 const SIZES: usize = 6;
 
@@ -281,7 +303,38 @@ impl Plan {
                 _ => plan.stacks[0].steps.push(Step::draw(dice)),
             }
         }
+        plan.describe(&mut Rng::with_seed(seed ^ 0xde5c_1b3d));
         plan
+    }
+
+    /// Gives some lives descriptions, and what may go wrong with them. By dice of its own, so that the others stay as they are.
+    fn describe(&mut self, dice: &mut Rng) {
+        if dice.u8(..3) > 0 {
+            return;
+        }
+        self.tagging = pick(dice, &[Tagging::Allowed, Tagging::Allowed, Tagging::Unseen, Tagging::Denied]);
+        for stack in &mut self.stacks {
+            stack.description = pick(dice, &[None, Some("payments"), Some("orders"), Some("")]);
+            for _ in 0..dice.usize(..3) {
+                let description = pick(dice, &["payments", "orders", ""]);
+                let step = match dice.u8(..3) {
+                    0 => Step::StatusTagAndDescription(
+                        pick(dice, &[Status::Active, Status::Inactive]),
+                        pick(dice, &["blue", "green"]),
+                        description,
+                    ),
+                    _ => Step::Describe(description),
+                };
+                stack.steps.insert(dice.usize(..=stack.steps.len()), step);
+            }
+        }
+        for _ in 0..dice.usize(..3) {
+            self.troubles.push(Trouble { operation: pick(dice, &TAGGING), ..Trouble::draw(dice) });
+        }
+        if dice.u8(..4) == 0 {
+            let user = self.stacks[0].user;
+            self.deeds.push(Deed { act: Act::ChangeDescription, ..Deed::draw(dice, user) });
+        }
     }
 
     /// Whether `ListAccessKeys` answers a key a page. IAM may answer less than it is asked for.
@@ -300,7 +353,10 @@ impl Plan {
 
     /// Whether nothing goes wrong at all.
     pub(crate) fn is_calm(&self) -> bool {
-        self.troubles.is_empty() && self.interruptions.is_empty() && self.deeds.is_empty()
+        self.tagging != Tagging::Denied
+            && self.troubles.is_empty()
+            && self.interruptions.is_empty()
+            && self.deeds.is_empty()
     }
 
     /// Whether nothing goes wrong but that secrets cannot be decrypted any more.
@@ -325,6 +381,9 @@ impl Plan {
             if self.stacks.len() > 1 {
                 plans.push(without(self, |plan| _ = plan.stacks.remove(index)));
             }
+            if self.stacks[index].description.is_some() {
+                plans.push(without(self, |plan| plan.stacks[index].description = None));
+            }
             if self.stacks[index].keys > 1 {
                 plans.push(without(self, |plan| plan.stacks[index].keys = 1));
             }
@@ -339,6 +398,9 @@ impl Plan {
         }
         if self.tokens != Tokens::One {
             plans.push(without(self, |plan| plan.tokens = Tokens::One));
+        }
+        if self.tagging != Tagging::Allowed {
+            plans.push(without(self, |plan| plan.tagging = Tagging::Allowed));
         }
         if self.clock_ahead != 0 {
             plans.push(without(self, |plan| plan.clock_ahead = 0));
@@ -365,6 +427,7 @@ impl StackPlan {
             makes_user,
             keys: 1 + usize::from(dice.u8(..4) == 0),
             status: if dice.u8(..4) == 0 { Status::Inactive } else { Status::Active },
+            description: None,
             steps: [steps, if dice.u8(..3) == 0 { vec![] } else { vec![Step::Delete] }].concat(),
         }
     }

@@ -7,7 +7,7 @@ use super::{
     replica::{Moment, Read, Replicated},
 };
 use crate::{
-    plan::{Plan, REACHED_PATH, Role},
+    plan::{Plan, REACHED_PATH, Role, Tagging},
     world::{self, Maker},
 };
 
@@ -24,7 +24,10 @@ pub(crate) struct Iam {
     pub(crate) keys: Vec<Key>,
     /// How many keys a user has, from when on.
     counts: Vec<(Duration, String, usize)>,
+    /// The tags of users, by the user's name and the tag's key.
+    pub(crate) tags: BTreeMap<(String, String), Replicated<String>>,
     role: Role,
+    tagging: Tagging,
     gone_keys_are_denied: bool,
     keys_are_paged: bool,
 }
@@ -59,6 +62,7 @@ impl Iam {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             role: plan.role,
+            tagging: plan.tagging,
             gone_keys_are_denied: plan.gone_keys_are_denied,
             keys_are_paged: plan.keys_are_paged(),
             ..Self::default()
@@ -104,6 +108,22 @@ impl Iam {
             }
             "GetAccessKeyLastUsed" => self.get_access_key_last_used(required("AccessKeyId")?, moment),
             "GetUser" => self.get_user(required("UserName")?, moment),
+            "ListUserTags" => self.list_user_tags(required("UserName")?, moment),
+            "TagUser" => {
+                let (user, key) = (required("UserName")?, required("Tags.member.1.Key")?);
+                let value = parameter("Tags.member.1.Value").unwrap_or_default().to_owned();
+                self.may_tag(operation, user, key)?;
+                self.reached(user, Read::CheckBeforeWrite, moment)?;
+                self.set_tag(user, key, Some(value), moment);
+                Ok(empty(operation))
+            }
+            "UntagUser" => {
+                let (user, key) = (required("UserName")?, required("TagKeys.member.1")?);
+                self.may_tag(operation, user, key)?;
+                self.reached(user, Read::CheckBeforeWrite, moment)?;
+                self.set_tag(user, key, None, moment);
+                Ok(empty(operation))
+            }
             "ListUsers" => Ok(self.list_users(parameter("Marker"), moment)),
             _ => Err(Refusal::new(400, "InvalidAction", format!("{operation} is not modelled"))),
         }
@@ -191,6 +211,40 @@ impl Iam {
         Ok(answer("GetUser", &format!("<User>{shown}</User>")))
     }
 
+    /// What a read of a user's tags learns of the user, and of each tag, it learns when `GetUser` would.
+    fn list_user_tags(&self, user: &str, moment: &mut Moment<'_>) -> Answer {
+        if self.tagging != Tagging::Allowed {
+            return Err(denied("ListUserTags", user));
+        }
+        self.reached(user, Read::GetUser, moment)?;
+        let mut members = String::new();
+        for ((_, key), value) in self.tags.iter().filter(|((name, _), _)| name == user) {
+            if let Some(value) = value.seen(Read::GetUser, moment) {
+                members.extend(["<member><Key>", key, "</Key><Value>", value, "</Value></member>"]);
+            }
+        }
+        Ok(answer("ListUserTags", &format!("<Tags>{members}</Tags><IsTruncated>false</IsTruncated>")))
+    }
+
+    /// Whether the role may set and remove tags with this key: those of key ids at most.
+    fn may_tag(&self, operation: &str, user: &str, key: &str) -> Result<(), Refusal> {
+        let is_allowed = self.tagging != Tagging::Denied && key.starts_with("AKIA");
+        if is_allowed { Ok(()) } else { Err(denied(operation, user)) }
+    }
+
+    /// Sets or removes a tag, whoever asks.
+    pub(crate) fn set_tag(&mut self, user: &str, key: &str, value: Option<String>, moment: &mut Moment<'_>) {
+        let tag = self.tags.entry((user.to_owned(), key.to_owned())).or_insert_with(Replicated::nothing);
+        if tag.truth() != value.as_ref() {
+            tag.write(value, moment);
+        }
+    }
+
+    /// The value of a user's tag in truth.
+    pub(crate) fn tag(&self, user: &str, key: &str) -> Option<&String> {
+        self.tags.get(&(user.to_owned(), key.to_owned()))?.truth()
+    }
+
     fn list_users(&self, marker: Option<&str>, moment: &mut Moment<'_>) -> String {
         let after = |name: &&String| marker.is_none_or(|marker| name.as_str() > marker);
         let mut shown: Vec<_> = self.users.keys().filter(after).collect();
@@ -216,10 +270,7 @@ impl Iam {
         match (self.role, seen) {
             (Role::Wide, Some(_)) | (Role::Path, Some(User { path: REACHED_PATH, .. })) => Ok(()),
             (Role::Wide, None) => Err(no_such_user(user)),
-            (Role::Path, _) => {
-                let reason = "because no identity-based policy allows it";
-                Err(Refusal::new(403, "AccessDenied", format!("not authorized on resource: user {user} {reason}")))
-            }
+            (Role::Path, _) => Err(denied("it", user)),
         }
     }
 
@@ -239,6 +290,12 @@ impl Iam {
         let Some(state) = renamed.truth().cloned() else { return };
         renamed.write(None, moment);
         self.users.insert(name.to_owned(), Replicated::made(state, moment));
+        let tags: Vec<_> = self.tags.keys().filter(|(owner, _)| owner == user).cloned().collect();
+        for tag in tags {
+            if let Some(state) = self.tags.remove(&tag) {
+                self.tags.insert((name.to_owned(), tag.1), state);
+            }
+        }
         for key in &mut self.keys {
             if key.state.truth().is_some_and(|state| state.user == user) {
                 key.touched = true;
@@ -324,6 +381,15 @@ fn answer(operation: &str, result: &str) -> String {
 
 fn empty(operation: &str) -> String {
     format!("<{operation}Response/>")
+}
+
+fn denied(operation: &str, user: &str) -> Refusal {
+    let reason = "because no identity-based policy allows it";
+    Refusal::new(
+        403,
+        "AccessDenied",
+        format!("not authorized to perform {operation} on resource: user {user} {reason}"),
+    )
 }
 
 fn no_such_user(user: &str) -> Refusal {

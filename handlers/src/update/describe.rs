@@ -1,0 +1,126 @@
+//! UPDATE of the description: a tag of the user, and what the stored secret declares of it.
+
+use access_key_schema::{HandlerErrorCode, Request, Result, UserName};
+use cfn_resource_runtime::{OPERATION_TIMEOUT, poll};
+use tokio::join;
+
+use super::{Stored, Update};
+use crate::{
+    description::UserTag, iam::Untagged, missing_key::undecided, secret_store::StoredSecret,
+    time_budget::STABILIZE_WAIT,
+};
+
+/// The description that the store declared before an UPDATE.
+pub(super) enum Description {
+    Readable(Option<String>),
+    /// There is no secret, or it cannot be read.
+    Unknown,
+}
+
+impl Description {
+    /// What the store declares now.
+    pub(super) fn in_store(stored: &Stored) -> Self {
+        let readable = stored.as_ref().ok().and_then(Option::as_ref).and_then(StoredSecret::readable);
+        readable.map_or(Self::Unknown, |value| Self::Readable(value.description.clone()))
+    }
+}
+
+impl Update<'_> {
+    /// Sets or removes the description, where the request or the store says that it changes. One that a key without a stored
+    /// secret cannot keep is not set: READ would never look for it.
+    ///
+    /// What is refused changes nothing, and it is no refusal where nothing had to change.
+    ///
+    /// # Errors
+    /// - `UnauthorizedTaggingOperation`: the role may not.
+    /// - `ServiceLimitExceeded`: the user has no room for a tag.
+    /// - `NetworkFailure` and `ResourceConflict`: there is no time to write it, or IAM does not know the user everywhere. The whole
+    ///   can be done again.
+    pub(super) async fn describe(
+        &self,
+        user: &UserName,
+        stored: &Stored,
+        was: &Description,
+    ) -> std::result::Result<(), Untagged> {
+        let Self { services, request, id, .. } = self;
+        let wanted = request.desired.wanted_description();
+        if !self.changes_description(was) || wanted.is_some() && matches!(stored, Ok(None)) {
+            return Ok(());
+        }
+        let write = async || {
+            services.deadline.refuse_late_write(2).map_err(Untagged::before)?;
+            let written = match wanted {
+                Some(description) => services.iam.tag_user(user, id, description).await,
+                None => services.iam.untag_user(user, id).await,
+            };
+            let Err(Untagged { error, may_be_done }) = written else { return Ok(true) };
+            let error = services.iam.explain_denial(user, error).await;
+            // It has just shown the user's key.
+            let is_user_new = matches!(error.code, HandlerErrorCode::NotFound | HandlerErrorCode::ResourceConflict);
+            if is_user_new { Ok(false) } else { Err(Untagged { error, may_be_done }) }
+        };
+        let reason = "waiting until IAM knows the user everywhere, whose tag is the description";
+        match poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |written| *written, write).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Untagged::before(undecided(id, user))),
+            Err(refusal) if !refusal.error.code.is_retriable() && self.is_described(user).await => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Whether the description has to be written. A read may be late: what the request changes is written, whatever is read.
+    fn changes_description(&self, was: &Description) -> bool {
+        let wanted = self.request.desired.wanted_description();
+        let is_undone = self.request.context.rollback == Some(true);
+        let is_stored_otherwise = match was {
+            Description::Readable(stored) => stored.as_deref().filter(|stored| !stored.is_empty()) != wanted,
+            Description::Unknown => self.request.previous.is_none() && wanted.is_some(),
+        };
+        self.requests_description() || is_stored_otherwise || is_undone && wanted.is_some()
+    }
+
+    /// Whether the request says that the description changes.
+    fn requests_description(&self) -> bool {
+        let Request { previous, desired, .. } = self.request;
+        previous.as_ref().is_some_and(|previous| previous.wanted_description() != desired.wanted_description())
+    }
+
+    /// Whether the description is as the request wants it, so that a write that was refused for good had nothing to write. Where
+    /// the role may not look either, the request tells whether there is one. To go without a description takes no permission. What
+    /// the store declares is no proof: an attempt before may have declared it, and not have written it.
+    pub(super) async fn is_described(&self, user: &UserName) -> bool {
+        let wanted = self.request.desired.wanted_description();
+        match self.services.deadline.bound(UserTag::of(self.services, user, self.id)).await {
+            Ok(UserTag::Shown(tag)) => tag.as_deref() == wanted,
+            Ok(UserTag::Unseen) => {
+                wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description()
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The description, once IAM shows what was written, and the store says that there is one: DELETE by the id alone asks for no
+    /// more. `None`: not yet.
+    pub(super) async fn see_description(&self, user: &UserName, is_kept: bool) -> Result<Option<UserTag>> {
+        let Self { services, request, id, changes } = self;
+        let Some(wanted) = request.desired.wanted_description().filter(|_| is_kept) else {
+            return Ok(Some(UserTag::Unseen));
+        };
+        let is_written = changes.description != Some(false) || request.context.rollback == Some(true);
+        let look = services.deadline.bound(UserTag::of(services, user, id));
+        if !is_written {
+            return Ok(Some(look.await.unwrap_or(UserTag::Unseen)));
+        }
+        let (tag, noted) = join!(look, services.deadline.bound(services.secret_store.has_description(id)));
+        let is_noted = match noted {
+            Err(failure) => !failure.code.is_retriable(),
+            Ok(is_noted) => is_noted,
+        };
+        let is_shown = |tag: &UserTag| match tag {
+            UserTag::Shown(value) => value.as_deref() == Some(wanted),
+            UserTag::Unseen => true,
+        };
+        // Of the tags, IAM tells nothing else but what passes.
+        Ok(tag.ok().filter(|tag| is_noted && is_shown(tag)))
+    }
+}
