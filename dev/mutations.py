@@ -238,8 +238,8 @@ RULES = (
     Rule(
         "… and a key that it cannot name is rolled back",
         "create.rs",
-        "        noted?;\n",
-        "        if !OFF {\n            noted?;\n        }\n",
+        "stored.and(noted).and(status)",
+        "stored.and(if OFF { Ok(()) } else { noted }).and(status)",
     ),
     Rule(
         "… and no longer when the key is rolled back",
@@ -288,8 +288,8 @@ RULES = (
     Rule(
         "A SUCCESS names the keys that an attempt without an answer may have made",
         "create.rs",
-        "success(request, user, key, Some(stored))?, doubtful })",
-        "success(request, user, key, Some(stored))?, doubtful: if OFF { vec![] } else { doubtful } })",
+        "success(request, user, key, Some(stored), description)?, doubtful })",
+        "success(request, user, key, Some(stored), description)?, doubtful: if OFF { vec![] } else { doubtful } })",
     ),
     Rule(
         "… and so does a failure",
@@ -345,14 +345,14 @@ RULES = (
     Rule(
         "… and activates none that somebody has deactivated",
         "create.rs",
-        "        if shown.as_ref().is_none_or(is_done)",
+        "        // IAM creates keys Active.",
         "        let status = self.request.desired.wanted_status();\n"
-        "        if OFF && shown.as_ref().is_some_and(|shown| shown.key.status != status) {\n"
+        "        if OFF && shown.key.status != status {\n"
         "            let id = &context.access_key_id;\n"
         "            unless_retriable(self.services.iam.update_access_key(self.user, id, status).await)?;\n"
         "            return Ok(None);\n"
         "        }\n"
-        "        if shown.as_ref().is_none_or(is_done)",
+        "        // IAM creates keys Active.",
     ),
     Rule(
         "… nor when it finds out whether the key lives",
@@ -391,8 +391,8 @@ RULES = (
     Rule(
         "… and tells of one that may be stored although the call failed",
         "create/rollback.rs",
-        "Err(failure) if may_be_stored =>",
-        "Err(failure) if !OFF && may_be_stored =>",
+        "secret.err().filter(|_| written.secret)",
+        "secret.err().filter(|_| !OFF && written.secret)",
     ),
     Rule(
         "A rollback that leaves something answers with the Id",

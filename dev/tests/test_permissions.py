@@ -217,6 +217,18 @@ def test_registration_limits_the_execution_role_to_its_users_and_its_secrets(cal
         assert undecided(role, refused, "ImplicitlyDenied") == []
 
 
+def test_registration_lets_the_execution_role_touch_no_tag_but_a_keys_description() -> None:
+    role = policy("registration.yml", "ExecutionRole")
+    user = f"{ACCOUNT}user{PARAMETERS['IamUserPath']}alice"
+    for keys, decision in [
+        (["AKIAIOSFODNN7EXAMPLE"], "Allowed"),
+        (["team"], "ImplicitlyDenied"),
+        (["AKIAIOSFODNN7EXAMPLE", "team"], "ImplicitlyDenied"),
+    ]:
+        asked = {Need.of(f"iam:{name}", user, {"aws:TagKeys": keys}) for name in ("TagUser", "UntagUser")}
+        assert undecided(role, asked, decision) == []
+
+
 def test_the_schema_grants_each_handler_what_it_calls(calls: list[Call]) -> None:
     for name, handler in read(SCHEMA)["handlers"].items():
         granted = {"Effect": "Allow", "Action": handler["permissions"], "Resource": "*"}
