@@ -125,8 +125,8 @@ RULES = (
     Rule(
         "… or, where the record names none, with the one whose secret is stored",
         "create.rs",
-        ".find(|key| key.is_by(self.request))",
-        ".find(|key| !OFF && key.is_by(self.request))",
+        ".find(|key| key.was_made_by(self.request))",
+        ".find(|key| !OFF && key.was_made_by(self.request))",
     ),
     Rule(
         "… but with none that was rolled back, although it is shown",
@@ -318,8 +318,8 @@ RULES = (
     Rule(
         "… which names this operation's own key, where the records cannot be read",
         "create/doubt.rs",
-        "keys.into_iter().partition(|key| key.is_by(request));",
-        "keys.into_iter().partition(|key| !OFF && key.is_by(request));",
+        "keys.into_iter().partition(|key| key.was_made_by(request));",
+        "keys.into_iter().partition(|key| !OFF && key.was_made_by(request));",
     ),
     Rule(
         "… and says how to list the keys, which IAM may show late",
@@ -347,7 +347,7 @@ RULES = (
         "create.rs",
         "        // IAM creates keys Active.",
         "        let status = self.request.desired.wanted_status();\n"
-        "        if OFF && shown.key.status != status {\n"
+        "        if OFF && visible.key.status != status {\n"
         "            let id = &context.access_key_id;\n"
         "            unless_retriable(self.services.iam.update_access_key(self.user, id, status).await)?;\n"
         "            return Ok(None);\n"
@@ -364,9 +364,9 @@ RULES = (
     Rule(
         "A rollback deletes the key",
         "create/rollback.rs",
-        "let user = match delete_access_key(services, create.user, &id, Some(created)).await {",
+        "let user = match delete_and_confirm(services, create.user, &id, Some(created)).await {",
         "let deleted = if OFF { Ok(create.user.clone()) } else {\n"
-        "        delete_access_key(services, create.user, &id, Some(created)).await\n"
+        "        delete_and_confirm(services, create.user, &id, Some(created)).await\n"
         "    };\n"
         "    let user = match deleted {",
     ),
@@ -517,8 +517,8 @@ RULES = (
     Rule(
         "DELETE believes NotFound only after a while, and only of a key that is not young",
         "delete.rs",
-        "Whereabouts::Nowhere if !is_young",
-        "Whereabouts::Nowhere if OFF || !is_young",
+        "Location::Nowhere if !is_young",
+        "Location::Nowhere if OFF || !is_young",
     ),
     Rule(
         "DELETE removes the description",

@@ -31,7 +31,7 @@ use crate::{
     Services,
     description::UserTag,
     iam::{CreatedKey, KeyMetadata, Untagged},
-    missing_key::undecided,
+    locate::undecided,
     operation_name::app_name,
     pgp::{EncryptionKey, PgpKey},
     resource_model::success,
@@ -69,7 +69,7 @@ pub struct Answer {
 }
 
 /// A key that IAM and the store both show, from the places where READ looks.
-struct Shown {
+struct Visible {
     key: KeyMetadata,
     stored: StoredSecret,
     description: UserTag,
@@ -162,7 +162,8 @@ impl Create<'_> {
 
     /// Does what the attempts before this one leave to do.
     async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
-        let mut own = keys.iter().flatten().find(|key| key.is_by(self.request)).map(|key| key.metadata.id.clone());
+        let mut own =
+            keys.iter().flatten().find(|key| key.was_made_by(self.request)).map(|key| key.metadata.id.clone());
         if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
             let doubt = attempts.doubt_beside(Some(&record));
             if record.note.access_key_id.is_none() {
@@ -456,7 +457,7 @@ impl Create<'_> {
     /// and its rollback deletes it.
     async fn answer(&self, context: &CallbackContext) -> Outcome {
         let id = context.access_key_id.clone();
-        match contain_panics(Box::pin(self.show(context))).await {
+        match contain_panics(Box::pin(self.wait_until_visible(context))).await {
             Err(failure) if !failure.is_not_found() => {
                 let left = Left::Key { id, why: Kept::NotRolledBack };
                 Err(failure.leaving(left).doubting(context.doubt))
@@ -466,12 +467,13 @@ impl Create<'_> {
     }
 
     /// The answer, once READ would give the same; until then, a callback.
-    async fn show(&self, context: &CallbackContext) -> Outcome {
+    async fn wait_until_visible(&self, context: &CallbackContext) -> Outcome {
         let Self { services, request, user, .. } = *self;
         let reason = "waiting until IAM and the store show the new key";
-        let look = async || Box::pin(self.look(context)).await;
-        let shown = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
-        let Some(Shown { key, stored, description, doubtful }) = shown else {
+        let observe = async || Box::pin(self.observe_and_correct(context)).await;
+        let visible =
+            poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, observe).await?;
+        let Some(Visible { key, stored, description, doubtful }) = visible else {
             return Ok(call_again(request, user, &context.access_key_id, Some(context))?.into());
         };
         Ok(Answer { event: success(request, user, key, Some(stored), description)?, doubtful })
@@ -483,17 +485,17 @@ impl Create<'_> {
     /// - `NotFound`: the key is another operation's.
     /// - `AccessDenied`: the role may not read the secret that it has stored.
     /// - `UnauthorizedTaggingOperation`: the role may not set the description.
-    async fn look(&self, context: &CallbackContext) -> Result<Option<Shown>> {
-        let Ok(shown) = timeout(OPERATION_TIMEOUT, self.see(context)).await else { return Ok(None) };
-        let Some(shown) = shown? else { return Ok(None) };
+    async fn observe_and_correct(&self, context: &CallbackContext) -> Result<Option<Visible>> {
+        let Ok(visible) = timeout(OPERATION_TIMEOUT, self.observe(context)).await else { return Ok(None) };
+        let Some(visible) = visible? else { return Ok(None) };
         // IAM creates keys Active. One that is Inactive, and is not to be, somebody has deactivated: it may have leaked.
-        let has_status = [shown.key.status, Status::Active].contains(&self.request.desired.wanted_status());
-        let is_described = match &shown.description {
+        let has_status = [visible.key.status, Status::Active].contains(&self.request.desired.wanted_status());
+        let is_described = match &visible.description {
             UserTag::Shown(value) => value.as_deref() == self.request.desired.wanted_description(),
             UserTag::Unseen => self.request.desired.wanted_description().is_none(),
         };
         if has_status && is_described {
-            return Ok(Some(shown));
+            return Ok(Some(visible));
         }
         if !self.services.deadline.leaves(OPERATION_TIMEOUT * 2) {
             return Ok(None);
@@ -505,12 +507,12 @@ impl Create<'_> {
         deactivated?;
         let described = described.map_err(|untagged| untagged.error)?;
         // What the role may not see is there when IAM has taken it.
-        let is_done = has_status && described && shown.description == UserTag::Unseen;
-        Ok(Some(shown).filter(|_| is_done))
+        let is_done = has_status && described && visible.description == UserTag::Unseen;
+        Ok(Some(visible).filter(|_| is_done))
     }
 
     /// The key, from the places where READ looks.
-    async fn see(&self, context: &CallbackContext) -> Result<Option<Shown>> {
+    async fn observe(&self, context: &CallbackContext) -> Result<Option<Visible>> {
         let Self { services, request, user, .. } = *self;
         let id = &context.access_key_id;
         let described = async {
@@ -547,6 +549,6 @@ impl Create<'_> {
             Some(since) => unless_retriable(doubt::among(services, others, since).await)?,
             None => Some(vec![]),
         };
-        Ok(own.into_iter().next().zip(doubtful).map(|(key, doubtful)| Shown { key, stored, description, doubtful }))
+        Ok(own.into_iter().next().zip(doubtful).map(|(key, doubtful)| Visible { key, stored, description, doubtful }))
     }
 }

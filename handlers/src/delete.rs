@@ -8,7 +8,7 @@ use tokio::{join, time::Instant};
 
 use crate::{
     Services, description,
-    missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
+    locate::{Location, locate, of_another_user, undecided},
     resource_model::not_found,
     stabilize::{CallbackContext, call_again},
     time_budget::{
@@ -22,7 +22,7 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     let is_declared = request.desired.wanted_description().is_some();
     let (user, is_described) = match &request.desired.user_name {
         Some(user) => (user.clone(), is_declared),
-        None => match owner(services, id).await {
+        None => match find_owner(services, id).await {
             Ok((owner, is_noted)) => (owner, is_declared || is_noted),
             Err(error) if error.is_not_found() => {
                 delete_rest(services, id, None).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     let deleted = match &request.desired.user_name {
         // The key was deleted before the first callback, and its owner came with it.
         Some(user) if context.is_some() => Ok(user.clone()),
-        _ => delete_access_key(services, &user, id, None).await,
+        _ => delete_and_confirm(services, &user, id, None).await,
     };
     let (user, missing) = match deleted {
         Err(error) if error.is_not_found() => (user, Some(error)),
@@ -83,13 +83,13 @@ fn secret_left_behind(services: &Services, failure: HandlerError, id: &str) -> H
 
 /// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names; and whether
 /// the store says that the key has a description. A key of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
-async fn owner(services: &Services, id: &str) -> Result<(UserName, bool)> {
+async fn find_owner(services: &Services, id: &str) -> Result<(UserName, bool)> {
     if let Some(ownership) = services.secret_store.entry(id).await?.and_then(|entry| entry.ownership) {
         return Ok((ownership.user_name, ownership.is_described));
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
-    let ask = async || Ok::<_, HandlerError>(services.iam.owner(id).await);
+    let ask = async || Ok::<_, HandlerError>(services.iam.owner_of(id).await);
     let owner = poll(services.deadline, reason, PROPAGATION, TIME_TO_DELETE, is_known, ask).await?;
     Ok((owner?, false))
 }
@@ -119,7 +119,7 @@ async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Resu
 /// - `NotFound`: IAM shows the key nowhere, and it is old enough to be shown.
 /// - `InvalidRequest`: the key is another user's, and nothing proves that it is this type's.
 /// - `ResourceConflict`: IAM contradicts itself, and the key may live; or there is no time to find out.
-pub(crate) async fn delete_access_key(
+pub(crate) async fn delete_and_confirm(
     services: &Services,
     user: &UserName,
     id: &str,
@@ -136,7 +136,7 @@ pub(crate) async fn delete_access_key(
             return Err(undecided(id, &user));
         }
         let (place, entry) = join!(
-            services.deadline.bound(whereabouts(services, &user, id)),
+            services.deadline.bound(locate(services, &user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
         // What the store does not tell is no reason to give up.
@@ -145,15 +145,15 @@ pub(crate) async fn delete_access_key(
         let is_young = created.is_some_and(|created| clock.age(created) < PROPAGATION)
             || entry.as_ref().is_some_and(|entry| entry.is_younger_than(PROPAGATION, clock));
         match place? {
-            Whereabouts::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
-            Whereabouts::Elsewhere(owner) => {
+            Location::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
+            Location::Elsewhere(owner) => {
                 let advice = "Delete the stack and retain this resource";
                 return Err(of_another_user(id, &user, &owner, advice));
             }
-            Whereabouts::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
-            Whereabouts::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
-            Whereabouts::Here => pause("waiting until IAM deletes the key that it shows").await,
-            Whereabouts::Nowhere => pause("waiting until IAM shows the key, if there is one").await,
+            Location::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
+            Location::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
+            Location::Here => pause("waiting until IAM deletes the key that it shows").await,
+            Location::Nowhere => pause("waiting until IAM shows the key, if there is one").await,
         }
     }
 }

@@ -304,7 +304,7 @@ impl Iam {
     /// messages]).
     ///
     /// [access denied messages]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-    pub(crate) async fn owner(&self, id: &str) -> Result<UserName> {
+    pub(crate) async fn owner_of(&self, id: &str) -> Result<UserName> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
             // As AWS said it: of what is redacted, nothing can be told.
             let is_of_a_policy = error.message().is_some_and(names_a_policy);

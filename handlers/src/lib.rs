@@ -10,7 +10,7 @@ mod delete;
 mod description;
 mod iam;
 mod list;
-mod missing_key;
+mod locate;
 mod operation_name;
 #[doc(hidden)]
 pub mod pgp;

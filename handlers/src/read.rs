@@ -16,10 +16,10 @@ use crate::{
 pub(crate) async fn read(services: &Services, request: &Request) -> Result<ProgressEvent> {
     let id = request.primary_identifier()?;
     let named = request.desired.user_name.as_ref();
-    let is_enough = |seen: &Seen| !seen.may_be_incomplete(&services.clock);
+    let is_enough = |seen: &Observed| !seen.may_be_incomplete(&services.clock);
     let reason = "waiting until IAM and the store both show the key, which one of them shows as seconds old";
     let looked = poll(services.deadline, reason, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || {
-        look(services, named, id).await
+        observe(services, named, id).await
     });
     let seen = looked.await?;
     let (user, key) = seen.key?;
@@ -27,14 +27,14 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
 }
 
 /// What the store and IAM show of a key.
-struct Seen {
+struct Observed {
     stored: Option<StoredSecret>,
     /// The key and its owner, or `NotFound`.
     key: Result<(UserName, KeyMetadata)>,
     description: UserTag,
 }
 
-impl Seen {
+impl Observed {
     /// Whether one of the two is missing that a key a few seconds old will have.
     fn may_be_incomplete(&self, clock: &Clock) -> bool {
         match (&self.key, &self.stored) {
@@ -46,10 +46,10 @@ impl Seen {
 }
 
 /// One look. A request that names the user saves a round trip.
-async fn look(services: &Services, named: Option<&UserName>, id: &str) -> Result<Seen> {
+async fn observe(services: &Services, named: Option<&UserName>, id: &str) -> Result<Observed> {
     let under_named = async {
         match named {
-            Some(user) => find(services, user, id).await,
+            Some(user) => find_of_user(services, user, id).await,
             None => Ok(None),
         }
     };
@@ -69,9 +69,9 @@ async fn look(services: &Services, named: Option<&UserName>, id: &str) -> Result
         // The user was renamed.
         Ok((user, key)) if described.is_some_and(|described| *described != user) => {
             let description = describe(services, Some(&user), id).await?;
-            Ok(Seen { stored, key: Ok((user, key)), description })
+            Ok(Observed { stored, key: Ok((user, key)), description })
         }
-        key => Ok(Seen { stored, key, description: description? }),
+        key => Ok(Observed { stored, key, description: description? }),
     }
 }
 
@@ -94,19 +94,19 @@ async fn find_anywhere(
 ) -> Result<(UserName, KeyMetadata)> {
     let stored_for = stored.and_then(StoredSecret::user_name);
     if let Some(user) = stored_for
-        && let Some(found) = find(services, user, id).await?
+        && let Some(found) = find_of_user(services, user, id).await?
     {
         return Ok(found);
     }
-    let owner = match (services.iam.owner(id).await, stored_for) {
+    let owner = match (services.iam.owner_of(id).await, stored_for) {
         (Err(error), Some(user)) if error.is_not_found() => return Err(not_found(id, user)),
         (owner, _) => owner?,
     };
-    find(services, &owner, id).await?.ok_or_else(|| not_found(id, &owner))
+    find_of_user(services, &owner, id).await?.ok_or_else(|| not_found(id, &owner))
 }
 
 /// The key, if this user has it.
-async fn find(services: &Services, user: &UserName, id: &str) -> Result<Option<(UserName, KeyMetadata)>> {
+async fn find_of_user(services: &Services, user: &UserName, id: &str) -> Result<Option<(UserName, KeyMetadata)>> {
     match services.iam.find_access_key(user, id).await {
         Ok(key) => Ok(key.map(|key| (user.clone(), key))),
         Err(error) if error.is_not_found() => Ok(None),

@@ -19,7 +19,7 @@ use crate::{
     Services,
     description::UserTag,
     iam::{KeyMetadata, Untagged},
-    missing_key::{Whereabouts, of_another_user, undecided, whereabouts},
+    locate::{Location, locate, of_another_user, undecided},
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again},
@@ -87,7 +87,7 @@ impl Update<'_> {
         if changes.own_tags != Some(false) || changes.stack_tags {
             refuse_what_cannot_be_stored(&request.desired, &request.context.stack_tags)?;
         }
-        let (found, stored) = join!(self.find(), services.secret_store.get(id));
+        let (found, stored) = join!(self.find_key(), services.secret_store.get(id));
         let (mut user, key) = found?;
         let stored = self.wait_for_secret(&key, stored).await;
         self.refuse_undeclarable(&user, &stored).await?;
@@ -130,7 +130,7 @@ impl Update<'_> {
 
     /// Goes on in a callback: everything is written.
     async fn go_on(&self, context: &CallbackContext) -> Result<ProgressEvent> {
-        let (found, stored) = join!(self.find(), self.services.secret_store.get(self.id));
+        let (found, stored) = join!(self.find_key(), self.services.secret_store.get(self.id));
         let (user, _) = found?;
         self.answer(&user, stored, context).await
     }
@@ -147,7 +147,7 @@ impl Update<'_> {
             Ok((user, ())) => Ok(user),
             Err(refusal) if refusal.code.is_retriable() || refusal.is_not_found() => Err(refusal),
             // There was nothing to write.
-            Err(refusal) => match self.find().await {
+            Err(refusal) => match self.find_key().await {
                 Ok((user, key)) if key.status == status => Ok(user),
                 _ => Err(refusal),
             },
@@ -155,7 +155,7 @@ impl Update<'_> {
     }
 
     /// The key, as IAM shows it, and the user who has it by now.
-    async fn find(&self) -> Result<(UserName, KeyMetadata)> {
+    async fn find_key(&self) -> Result<(UserName, KeyMetadata)> {
         let Self { services, id, .. } = self;
         let find = async |user: &UserName| services.deadline.bound(services.iam.find_access_key(user, id)).await;
         self.until_known(Purpose::Read, find).await
@@ -181,9 +181,9 @@ impl Update<'_> {
                 Err(error) if error.is_not_found() => {}
                 known => return Ok(known?.map(|known| (user.clone(), known))),
             }
-            match services.deadline.bound(whereabouts(services, &user, id)).await? {
-                Whereabouts::Here => {}
-                Whereabouts::Elsewhere(owner) => {
+            match services.deadline.bound(locate(services, &user, id)).await? {
+                Location::Here => {}
+                Location::Elsewhere(owner) => {
                     if purpose == Purpose::Write && !self.was_made_for(&user).await? {
                         let advice = "Set UserName to the user's current name, which replaces the key";
                         return Err(of_another_user(id, &user, &owner, advice));
@@ -191,8 +191,8 @@ impl Update<'_> {
                     user = owner;
                     return Ok(ask(&user).await?.map(|known| (user.clone(), known)));
                 }
-                Whereabouts::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.is_young().await => {}
-                Whereabouts::Nowhere => return Err(not_found(id, &user)),
+                Location::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.is_young().await => {}
+                Location::Nowhere => return Err(not_found(id, &user)),
             }
             Ok(None)
         };
@@ -229,7 +229,7 @@ impl Update<'_> {
     async fn find_late_secret(&self, user: &UserName) -> Stored {
         let Self { services, id, .. } = self;
         let look = async || {
-            let seen = async { try_join!(services.secret_store.get(id), self.shown(user)) };
+            let seen = async { try_join!(services.secret_store.get(id), self.observe_status(user)) };
             let (stored, key) = services.deadline.bound(seen).await?;
             let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
             Ok::<_, HandlerError>((stored, is_old))
@@ -241,7 +241,7 @@ impl Update<'_> {
     }
 
     /// The key, if IAM shows it now: it was known a moment ago.
-    async fn shown(&self, user: &UserName) -> Result<Option<KeyMetadata>> {
+    async fn observe_status(&self, user: &UserName) -> Result<Option<KeyMetadata>> {
         match self.services.iam.find_access_key(user, self.id).await {
             Err(error) if error.is_not_found() => Ok(None),
             shown => shown,
@@ -370,8 +370,9 @@ impl Update<'_> {
                     None => Ok(None),
                 }
             };
-            let key = async { Ok(unless_retriable(services.deadline.bound(self.shown(user)).await)?.flatten()) };
-            let description = async { self.see_description(user, is_kept).await };
+            let key =
+                async { Ok(unless_retriable(services.deadline.bound(self.observe_status(user)).await)?.flatten()) };
+            let description = async { self.observe_description(user, is_kept).await };
             let (key, stored, description) = try_join!(key, stored, description)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;

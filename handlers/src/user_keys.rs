@@ -24,7 +24,7 @@ impl UserKey {
     }
 
     /// Whether this very operation created the key, in another invocation. Without a token, nothing says so.
-    pub(crate) fn is_by(&self, request: &Request) -> bool {
+    pub(crate) fn was_made_by(&self, request: &Request) -> bool {
         request.context.client_request_token.is_some()
             && self.ownership().is_some_and(|ownership| ownership.is_by(request))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A failed operation, in CloudFormation's terms. It becomes a `FAILED` progress event.
 ///
@@ -56,7 +56,7 @@ impl<M> HandlerError<M> {
 /// [Handler error codes] says what each means.
 ///
 /// [Handler error codes]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum HandlerErrorCode {
     NotUpdatable,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cfn_resource_runtime::HandlerErrorCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,8 +17,6 @@ use crate::{
 
 /// How often CloudFormation calls again after a retriable error.
 const RETRIES: usize = 3;
-
-const RETRIABLE: [&str; 4] = ["NetworkFailure", "Throttling", "ServiceInternalError", "ResourceConflict"];
 
 /// An operation under a fault, from its first invocation to its end.
 pub(crate) struct Operation<'a> {
@@ -74,10 +74,11 @@ impl<'a> Operation<'a> {
     async fn carry_on(&mut self, request: &Value) -> Value {
         let mut event = self.under_fault.clone();
         for _ in 0..RETRIES {
-            let code = event["errorCode"].as_str().unwrap_or_default();
+            let is_retriable =
+                HandlerErrorCode::deserialize(&event["errorCode"]).is_ok_and(HandlerErrorCode::is_retriable);
             if event["status"] == "IN_PROGRESS" {
                 event = self.invoke(&callback(request, &event)).await;
-            } else if code == "killed" || RETRIABLE.contains(&code) {
+            } else if is_retriable || event["errorCode"] == "killed" {
                 // A minute goes by until the record of an attempt is no longer its invocation's.
                 self.env.aws.age_records(Duration::from_secs(70)).await;
                 event = self.invoke(request).await;

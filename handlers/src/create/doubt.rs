@@ -51,7 +51,7 @@ pub(super) async fn with_doubtful_keys(create: &Create<'_>, failure: Failure) ->
     keys.retain(|key| !failure.names(&key.id));
     let (own, doubtful) = match services.deadline.bound(with_entries(services, keys.clone())).await {
         Ok(keys) => {
-            let (own, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.is_by(request));
+            let (own, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.was_made_by(request));
             (own, unstored(others))
         }
         // Of which the store does not say whose they are, each may be one.

@@ -14,7 +14,7 @@ use super::{
     rollback::{self, Written},
 };
 use crate::{
-    missing_key::{Whereabouts, undecided, whereabouts},
+    locate::{Location, locate, undecided},
     secret_store::{Made, Note, Record, Unstored},
     time_budget::{LEASE, PROPAGATION, TIME_TO_DELETE},
     user_keys::list_command,
@@ -344,10 +344,10 @@ impl Create<'_> {
         let Self { services, user, .. } = *self;
         let is_old = attempts.earlier.iter().all(|record| record.note.age(&services.clock) >= PROPAGATION);
         let (place, entry) = join!(
-            services.deadline.bound(whereabouts(services, user, id)),
+            services.deadline.bound(locate(services, user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
-        is_old && matches!(place, Ok(Whereabouts::Nowhere)) && matches!(entry, Ok(None))
+        is_old && matches!(place, Ok(Location::Nowhere)) && matches!(entry, Ok(None))
     }
 
     fn deleted_since(&self, id: &str) -> Failure {

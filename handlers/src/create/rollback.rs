@@ -12,7 +12,7 @@ use super::{
     failure::{Failure, Kept, Left},
 };
 use crate::{
-    delete::delete_access_key, description, iam::KeyMetadata, secret_store::Record, time_budget::TIME_TO_DELETE,
+    delete::delete_and_confirm, description, iam::KeyMetadata, secret_store::Record, time_budget::TIME_TO_DELETE,
 };
 
 /// Why a CREATE could not be finished after its key existed.
@@ -85,7 +85,7 @@ pub(super) async fn delete(
     written: Written,
 ) -> std::result::Result<(), (Vec<Left>, HandlerError)> {
     let (services, id) = (create.services, id.to_owned());
-    let user = match delete_access_key(services, create.user, &id, Some(created)).await {
+    let user = match delete_and_confirm(services, create.user, &id, Some(created)).await {
         Err(refusal) if !refusal.is_not_found() => {
             let why = Kept::Refused(refusal.message.clone());
             return Err((vec![Left::Key { id, why }], refusal));

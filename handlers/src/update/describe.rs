@@ -6,8 +6,7 @@ use tokio::join;
 
 use super::{Stored, Update};
 use crate::{
-    description::UserTag, iam::Untagged, missing_key::undecided, secret_store::StoredSecret,
-    time_budget::STABILIZE_WAIT,
+    description::UserTag, iam::Untagged, locate::undecided, secret_store::StoredSecret, time_budget::STABILIZE_WAIT,
 };
 
 /// The description that the store declared before an UPDATE.
@@ -101,7 +100,7 @@ impl Update<'_> {
 
     /// The description, once IAM shows what was written, and the store says that there is one: DELETE by the id alone asks for no
     /// more. `None`: not yet.
-    pub(super) async fn see_description(&self, user: &UserName, is_kept: bool) -> Result<Option<UserTag>> {
+    pub(super) async fn observe_description(&self, user: &UserName, is_kept: bool) -> Result<Option<UserTag>> {
         let Self { services, request, id, changes } = self;
         let Some(wanted) = request.desired.wanted_description().filter(|_| is_kept) else {
             return Ok(Some(UserTag::Unseen));

@@ -6,7 +6,7 @@ use tokio::join;
 use crate::{Services, user_keys::delete_command};
 
 /// Where such a key is.
-pub(crate) enum Whereabouts {
+pub(crate) enum Location {
     /// IAM shows it all the same: it takes seconds until IAM says the same everywhere.
     Here,
     /// Another user has it: the user was renamed, or the key was never this user's.
@@ -16,18 +16,18 @@ pub(crate) enum Whereabouts {
 }
 
 /// Looks for the key in both places where IAM may show it.
-pub(crate) async fn whereabouts(services: &Services, user: &UserName, id: &str) -> Result<Whereabouts> {
-    let (shown, owner) = join!(services.iam.find_access_key(user, id), services.iam.owner(id));
+pub(crate) async fn locate(services: &Services, user: &UserName, id: &str) -> Result<Location> {
+    let (shown, owner) = join!(services.iam.find_access_key(user, id), services.iam.owner_of(id));
     let is_shown = match shown {
         Ok(key) => key.is_some(),
         Err(error) if error.is_not_found() => false,
         Err(error) => return Err(error),
     };
     match owner {
-        _ if is_shown => Ok(Whereabouts::Here),
-        Ok(owner) if owner == *user => Ok(Whereabouts::Here),
-        Ok(owner) => Ok(Whereabouts::Elsewhere(owner)),
-        Err(error) if error.is_not_found() => Ok(Whereabouts::Nowhere),
+        _ if is_shown => Ok(Location::Here),
+        Ok(owner) if owner == *user => Ok(Location::Here),
+        Ok(owner) => Ok(Location::Elsewhere(owner)),
+        Err(error) if error.is_not_found() => Ok(Location::Nowhere),
         Err(error) => Err(error),
     }
 }
