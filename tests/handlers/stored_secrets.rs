@@ -14,6 +14,7 @@ const UNVERSIONED: &str = include_str!("../stored-secrets/unversioned.json");
 const LAYOUT_1: &str = include_str!("../stored-secrets/1.json");
 const LAYOUT_1_WITH_SMTP_PASSWORD: &str = include_str!("../stored-secrets/1-return-secrets-false.json");
 const LAYOUT_1_WITH_PGP_KEY: &str = include_str!("../stored-secrets/1-pgp.json");
+const LAYOUT_1_WITH_DESCRIPTION: &str = include_str!("../stored-secrets/1-description.json");
 
 /// An environment with the user alice, an old access key of hers, and its secret as `stored` has it, without a
 /// description. Returns the key's model too.
@@ -52,6 +53,16 @@ async fn create_writes_the_newest_of_the_layouts_that_are_kept() {
     let kept: Value = serde_json::from_str(LAYOUT_1).unwrap();
     assert_eq!(written["LayoutVersion"], kept["LayoutVersion"]);
     assert!(written.as_object().unwrap().keys().eq(kept.as_object().unwrap().keys()), "{kept}");
+}
+
+#[tokio::test]
+async fn a_stored_description_is_read_as_the_users_tag_says_it() {
+    let (env, model) = with_stored_secret(LAYOUT_1_WITH_DESCRIPTION).await;
+    assert_eq!(model["Description"], Value::Null);
+    env.aws.tag_user("alice", id(&model), "payments").await;
+    assert_eq!(env.succeed(&requests::read(&model)).await["Description"], "payments");
+    env.succeed(&requests::delete(&primary_identifier(&model))).await;
+    assert!(!env.aws.user_tags("alice").await.contains_key(id(&model)), "the value says that there is one");
 }
 
 #[tokio::test]
