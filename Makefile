@@ -171,8 +171,10 @@ $(VENV)/%/installed: | $(VENV)/installed
 	$(@D)/bin/pip install --quiet --require-hashes --no-deps --requirement $<
 	@touch $@
 
+# Node has certificate authorities of its own. Behind a proxy that reads TLS, those of the system count.
+NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 dev/permissions/node_modules: dev/permissions/package-lock.json | $(VENV)/cdk/installed
-	PATH=$(CURDIR)/$(VENV)/cdk/bin:$$PATH npm ci --silent --no-audit --no-fund --prefix $(@D)
+	PATH=$(CURDIR)/$(VENV)/cdk/bin:$$PATH NODE_EXTRA_CA_CERTS=$(NODE_EXTRA_CA_CERTS) npm ci --silent --no-audit --no-fund --prefix $(@D)
 	@touch $@
 
 gnupg:
