@@ -81,8 +81,8 @@ fn secret_left_behind(services: &Services, failure: HandlerError, id: &str) -> H
     HandlerError { message, ..failure }
 }
 
-/// The owner of a key of which only the id is known: the one that the store names, or else the one that IAM names; and whether
-/// the store says that the key has a description. A key of which nothing tells the age may be as new as what a CREATE has just failed to delete, so IAM gets time to show it.
+/// Finds a key's user by its id, from the store or else from IAM, and whether the store says that the key has a description. If
+/// nothing tells the key's age, it may be one that a CREATE has just failed to delete: IAM gets time to show it.
 async fn find_owner(services: &Services, id: &str) -> Result<(UserName, bool)> {
     if let Some(ownership) = services.secret_store.entry(id).await?.and_then(|entry| entry.ownership) {
         return Ok((ownership.user_name, ownership.is_described));

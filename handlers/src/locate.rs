@@ -1,4 +1,4 @@
-//! What is known of a key that IAM says a user does not have.
+//! Where a key is that IAM says a user does not have.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, UserName};
 use tokio::join;
@@ -46,7 +46,7 @@ pub(crate) fn of_another_user(id: &str, user: &UserName, owner: &UserName, advic
     )
 }
 
-/// The error for a key of which IAM says different things in different places, or for which no time is left to ask.
+/// The error when IAM's answers about a key contradict each other, or no time is left to ask.
 /// CloudFormation calls again.
 pub(crate) fn undecided(id: &str, user: &UserName) -> HandlerError {
     HandlerError::new(

@@ -44,9 +44,8 @@ pub struct SecretStore {
 
 /// The version of the layout in which secrets are written.
 ///
-/// It goes up when a field changes its meaning, or becomes one that reading cannot do without: a later release then knows
-/// what it has before it. A new field that may be missing leaves it as it is. Nothing is refused for its version, because
-/// after a rollback, an older release reads what the newer one has written.
+/// Increase it when a field changes its meaning or becomes required, so that a later release knows what it reads; not for an
+/// optional field. No secret is refused for its version: after a rollback, an older release reads what a newer one has written.
 const LAYOUT_VERSION: u32 = 1;
 
 /// The field that holds it.
@@ -356,7 +355,7 @@ impl SecretStore {
         Ok(answer.map_err(|error| value.redact(self.failed("UpdateSecret", id, &error)))?.version_id)
     }
 
-    /// Deletes the stored secret of a key for good, its replicas in other regions too. Nothing stored is fine.
+    /// Deletes the stored secret of a key for good, its replicas in other regions too. Succeeds if there is no secret.
     ///
     /// Without a recovery window: a dead key's secret is worth nothing, and the name would stay taken.
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {

@@ -22,7 +22,7 @@ const VERSION: u8 = 0x04;
 /// as long as the access key does, and only in its region.
 ///
 /// # Errors
-/// `InternalFailure`, should HMAC refuse a key, which it never does: it takes any length.
+/// `InternalFailure`; cannot happen, as HMAC takes a key of any length.
 pub(crate) fn password(secret_access_key: &Secret, region: &str) -> Result<Secret> {
     let mut key = Zeroizing::new([b"AWS4", secret_access_key.expose().as_bytes()].concat());
     for message in [DATE, region, SERVICE, TERMINAL, MESSAGE] {

@@ -1,8 +1,7 @@
 //! Every duration of the handlers, the deadline that holds them together, and the proof that they fit.
 //!
-//! CloudFormation gives CREATE, UPDATE and DELETE 60 seconds, READ and LIST 30 ([handler contract]). A handler that
-//! may not be interrupted halfway, because a key exists that nobody knows of yet, first looks whether the time left is
-//! enough for the rest and for the way back.
+//! CloudFormation gives CREATE, UPDATE and DELETE 60 seconds, READ and LIST 30 ([handler contract]). Before a
+//! handler makes a key that only this invocation knows, it checks that there is time to finish or to roll back.
 //!
 //! [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
 

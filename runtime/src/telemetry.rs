@@ -103,7 +103,7 @@ fn level(provider: &ProviderContext) -> Option<Level> {
 
 fn shortened_token(provider: &ProviderContext) -> Option<String> {
     let token = provider.bearer_token.as_ref()?.expose();
-    // Of a token so short that this would tell most of it, nothing is told.
+    // A short token is hidden whole: eight characters would reveal most of it.
     let shown = if token.chars().count() < 3 * SHOWN_OF_TOKEN { 0 } else { SHOWN_OF_TOKEN };
     Some(format!("{}…", token.chars().take(shown).collect::<String>()))
 }

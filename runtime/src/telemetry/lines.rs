@@ -1,7 +1,6 @@
 //! The lines of one invocation, as they went to standard output.
 //!
-//! They are kept in a task-local: whatever is polled as a part of the invocation finds its own, and no line goes astray
-//! where the invocations of two stacks overlap.
+//! A task-local holds them, so that the lines of two invocations that overlap do not mix.
 
 use std::{
     cell::RefCell,
