@@ -19,8 +19,11 @@ OTHER = {"Tags": [{"Key": "owner", "Value": "b"}]}
 INACTIVE = {"Status": "Inactive"}
 TWO = {"Tags": [{"Key": "team", "Value": "a"}, {"Key": "stage", "Value": "test"}]}
 REORDERED = {"Tags": TWO["Tags"][::-1]}
+FOR_CI, FOR_DEPLOYS = {"Description": "for CI"}, {"Description": "for deploys"}
 
-WRITES = {"CreateAccessKey", "TagResource", "UntagResource", "UpdateAccessKey", "UpdateSecret"}
+WRITES = {
+    *("CreateAccessKey", "TagResource", "TagUser", "UntagResource", "UntagUser", "UpdateAccessKey", "UpdateSecret")
+}
 UNTAGGABLE, DENIED, INVALID = "UnauthorizedTaggingOperation", "AccessDenied", "InvalidRequest"
 
 # What Tags may be by mistake.
@@ -51,6 +54,7 @@ WRONG: dict[str, list[Any]] = {
     "PgpKey": [MARK, [MARK]],
     "SesSmtpRegion": [MARK, [MARK]],
     "Tags": [*NO_TAGS.values()],
+    "Description": [f"{MARK}%", MARK * 40, [MARK], {"name": MARK}],
 }
 
 
@@ -90,6 +94,7 @@ UNSTORED: list[tuple[str, Properties, Properties]] = [
     ("no tags any more", A, {}),
     ("other tags and a status", A, B | INACTIVE),
     ("tags in another order", TWO, REORDERED),
+    ("a description", {}, FOR_CI),
 ]
 ROWS = [
     *[Row(f"Tags that are {what}", A, {"Tags": value}, INVALID) for what, value in NO_TAGS.items()],
@@ -139,6 +144,20 @@ ROWS = [
     Row("tags in another order, unreadable secret", TWO, REORDERED, None, (LOST,)),
     Row("other stack tags, unreadable secret", A, A, None, (LOST,), "stored", STACK_TAGS),
     Row("other tags, unreadable secret, all tagging denied", A, B, DENIED, (LOST, "TagResource", "UntagResource")),
+    Row("a description", {}, FOR_CI, None),
+    Row("another description", FOR_CI, FOR_DEPLOYS, None),
+    Row("no description any more", FOR_CI, {}, None),
+    Row("a description, other tags and a status", A, FOR_CI | B | INACTIVE, None),
+    Row("a description, TagUser denied", A, A | FOR_CI, UNTAGGABLE, ("TagUser",)),
+    Row("another description and a status, TagUser denied", FOR_CI, FOR_DEPLOYS | INACTIVE, UNTAGGABLE, ("TagUser",)),
+    Row("no description any more, UntagUser denied", FOR_CI, {}, UNTAGGABLE, ("UntagUser",)),
+    Row("a description and other tags, TagResource denied", A, B | FOR_CI, UNTAGGABLE, ("TagResource",)),
+    Row("another description and other tags, UpdateSecret denied", A | FOR_CI, B | FOR_DEPLOYS, DENIED,
+        ("UpdateSecret",)),
+    Row("another description and a status, UpdateAccessKey denied", FOR_CI, FOR_DEPLOYS | INACTIVE, DENIED,
+        ("UpdateAccessKey",)),
+    Row("another description, unreadable secret", FOR_CI, FOR_DEPLOYS, DENIED, (LOST,)),
+    Row("a status, tags of users denied", FOR_CI, FOR_CI | INACTIVE, None, ("TagUser", "UntagUser", "ListUserTags")),
     Row("wrong tags, unreadable secret", A, {"Tags": [MARK]}, INVALID, (LOST,)),
     *[
         Row(f"{what}, the secret was deleted", before, after, None, secret="deleted")
