@@ -545,7 +545,7 @@ pub(crate) fn judge_life(world: &World) {
     }
 }
 
-/// A description never outlives its key, unless a person is told, and no other tag is touched. While replicas flap, DELETE by the
+/// A description never outlives its key, unless a person is told or has deleted its secret, and no other tag is touched. While replicas flap, DELETE by the
 /// id alone may not learn that there is one; and what an UPDATE answers that may see neither tag nor secret does not say so.
 fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
     let is_unseen = plan.tagging == Tagging::Unseen && plan.deeds.iter().any(|deed| deed.act == Act::LoseKmsKey);
@@ -557,6 +557,7 @@ fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
         }
         let Some(key) = iam.key(tag).filter(|key| value.is_some() && !key.is_live()) else { continue };
         let is_excused = is_unseen
+            || plan.deeds.iter().any(|deed| deed.act == Act::DeleteSecret)
             || plan.lag == Lag::Flapping
             || key.touched
             || ledger.haunted.contains(&key.id)
