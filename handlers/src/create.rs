@@ -51,13 +51,12 @@ use rollback::{Unfinished, Written};
 type Outcome<T = Answer> = std::result::Result<T, Failure>;
 
 /// One CREATE: what every step of it needs.
-#[derive(Clone, Copy)]
 struct Create<'a> {
     services: &'a Services,
     request: &'a Request,
     user: &'a UserName,
     /// The name of the operation in the user agent of its calls to IAM.
-    app_name: Option<&'a str>,
+    app_name: Option<String>,
 }
 
 /// What a CREATE answers that has not failed, and what it has to tell a person.
@@ -91,10 +90,7 @@ impl Answer {
 }
 
 pub(crate) async fn create(services: &Services, request: &Request) -> Outcome {
-    let context = CallbackContext::of(request)?;
-    let app_name = name_of_operation(request, context.as_ref());
-    let create =
-        Create { services, request, user: request.desired.required_user_name()?, app_name: app_name.as_deref() };
+    let (create, context) = Create::of(services, request)?;
     let outcome = match context {
         None => {
             let pgp_key = create.validate()?;
@@ -104,16 +100,13 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Outcome {
     };
     match outcome {
         Err(failure) => Err(doubt::with_doubtful_keys(&create, failure).await),
-        Ok(answer) => Ok(answer),
+        answer => answer,
     }
 }
 
 /// Puts into words what a CREATE has come to.
 pub(crate) fn tell(services: &Services, request: &Request, outcome: Outcome) -> Result<ProgressEvent> {
-    let context = CallbackContext::of(request)?;
-    let app_name = name_of_operation(request, context.as_ref());
-    let create =
-        Create { services, request, user: request.desired.required_user_name()?, app_name: app_name.as_deref() };
+    let (create, _) = Create::of(services, request)?;
     match outcome {
         Ok(Answer { event, doubtful }) if doubtful.is_empty() => Ok(event),
         Ok(Answer { event, doubtful }) => Ok(event.with_message(Some(Left::Doubtful(doubtful).tell(&create)))),
@@ -121,15 +114,18 @@ pub(crate) fn tell(services: &Services, request: &Request, outcome: Outcome) -> 
     }
 }
 
-/// The name of the operation in the user agent of the calls that may have made a key: a callback may have another token.
-fn name_of_operation(request: &Request, context: Option<&CallbackContext>) -> Option<String> {
-    match context {
-        Some(context) => context.app_name.clone(),
-        None => app_name(request),
+impl<'a> Create<'a> {
+    /// The CREATE that the request is part of, and the context that it carries.
+    fn of(services: &'a Services, request: &'a Request) -> Result<(Self, Option<CallbackContext>)> {
+        let context = CallbackContext::of(request)?;
+        let app_name = match &context {
+            // A callback may have another token.
+            Some(context) => context.app_name.clone(),
+            None => app_name(request),
+        };
+        Ok((Self { services, request, user: request.desired.required_user_name()?, app_name }, context))
     }
-}
 
-impl Create<'_> {
     /// What a failed CREATE answers with of a key, by whose `Id` CloudFormation's rollback deletes it.
     fn model_of(&self, id: &str) -> AccessKey {
         AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
@@ -325,7 +321,7 @@ impl Create<'_> {
 
     /// What the looks at a key begin with, and a callback goes on with.
     fn context(&self, id: &str, doubt: Option<u64>) -> CallbackContext {
-        let app_name = doubt.and(self.app_name).map(ToOwned::to_owned);
+        let app_name = doubt.and(self.app_name.clone());
         CallbackContext { doubt, app_name, ..CallbackContext::waiting_for(id, None) }
     }
 

@@ -206,7 +206,7 @@ impl Failure {
 
 /// What to do about keys of which this type cannot tell whose they are, before the commands that delete them.
 fn find_out(create: &Create<'_>) -> String {
-    let is_left = match create.app_name {
+    let is_left = match create.app_name.as_deref() {
         Some(name) => format!("that user agent has app/{name}, which stands for this operation"),
         None => "it is nobody's".to_owned(),
     };

@@ -46,8 +46,8 @@ impl Unfinished {
     }
 }
 
-/// Deletes the key, and then what was written of it. Where something is left, CloudFormation does not call again: its rollback deletes what the
-/// answer names.
+/// Deletes the key, and then what was written of it. Where something is left, CloudFormation does not call again: its rollback
+/// deletes what the answer names.
 pub(super) async fn roll_back(
     create: &Create<'_>,
     record: Option<&Record>,

@@ -97,8 +97,8 @@ impl Retagging {
 
 impl SecretStore {
     /// Sets the tags of a stored secret to those of `request`, and declares the resource's own in its value, and its
-    /// description. Returns the id of the version that declares them, if one was written. Whether the resource's own may change at all is UPDATE's to refuse
-    /// before.
+    /// description. Returns the id of the version that declares them, if one was written. Whether the resource's own may change at
+    /// all is UPDATE's to refuse before.
     ///
     /// What is refused changes nothing, and it is no refusal where nothing had to change, as when CloudFormation rolls back an
     /// update that was refused.
