@@ -11,7 +11,7 @@ mod validation;
 use std::{io, time::Duration};
 
 use aws::Aws;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use cfn_resource_runtime::{Connections, Event, telemetry};
 use iam_access_key::{CRATES, Function};
 use serde::Deserialize;
@@ -32,7 +32,8 @@ pub(crate) fn request(action: &str, stack: &str, properties: Value) -> Value {
 }
 
 pub(crate) async fn invoke(aws: &Aws, request: &Value) -> Value {
-    let function = Function::new(Connections::with_http_client(SharedHttpClient::new(aws.clone())));
+    let connector = SharedHttpConnector::new(aws.clone());
+    let function = Function::new(Connections::with_http_client(http_client_fn(move |_, _| connector.clone())));
     // Boxed: a test's thread has a stack of 2 MB, which two unoptimized invocations beside each other do not fit on.
     let event = Box::pin(function.answer(Event::deserialize(request).unwrap(), TIME_LEFT)).await;
     serde_json::to_value(event).unwrap()

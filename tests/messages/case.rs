@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::{DateTime, date_time::Format};
 use cfn_resource_runtime::{Connections, Event};
 use iam_access_key::{CRATES, Function};
@@ -92,7 +92,8 @@ impl Case {
         let request = self.request(keybase.as_deref());
         let time_left = self.seconds_left.map_or(Duration::MAX, Duration::from_secs);
         let event = runtime.block_on(async {
-            let function = Function::new(Connections::with_http_client(SharedHttpClient::new(aws.clone())));
+            let connector = SharedHttpConnector::new(aws.clone());
+            let function = Function::new(Connections::with_http_client(http_client_fn(move |_, _| connector.clone())));
             let mut json = serde_json::Deserializer::from_str(&request);
             function.answer(Event::deserialize(&mut json).unwrap(), time_left).await
         });

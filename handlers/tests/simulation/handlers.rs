@@ -7,6 +7,7 @@ use access_key_schema::{AccessKey, Action, Request, RequestContext, TypeConfigur
 use aws_credential_types::Credentials;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use cfn_resource_runtime::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clock, Deadline, OPERATION_TIMEOUT};
 use serde_json::Value;
@@ -32,6 +33,7 @@ pub(crate) struct Ask {
 /// A client as `runtime/src/aws.rs` and `src/clients.rs` configure it, on simulated time.
 macro_rules! client {
     ($sdk:ident, $world:expr, $caller:expr) => {{
+        let wire = SharedHttpConnector::new(Wire::new(Arc::clone($world), $caller.clone()));
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -47,7 +49,7 @@ macro_rules! client {
             .timeout_config(timeouts)
             .time_source($world.function_clock())
             .sleep_impl(TokioSleep::new())
-            .http_client(Wire::new(Arc::clone($world), $caller.clone()))
+            .http_client(http_client_fn(move |_, _| wire.clone()))
             .build();
         $sdk::Client::from_conf(config)
     }};

@@ -92,6 +92,10 @@ fn first(operation: &'static str, fault: Fault) -> Vec<Trouble> {
     vec![Trouble { operation, when: When::Nth(1), fault }]
 }
 
+fn nth(operation: &'static str, nth: u32, fault: Fault) -> Trouble {
+    Trouble { operation, when: When::Nth(nth), fault }
+}
+
 fn interrupted(how: How, milliseconds: u64) -> Vec<Interruption> {
     vec![Interruption { invocation: 1, after: Duration::from_millis(milliseconds), how }]
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use access_key_schema::Status;
 
 use super::{
-    Fault, How, Lag, Plan, ROTATE, Role, StackPlan, Step, Tagging, Trouble, Undo, When, between, first, go_well,
-    goes_well, interrupted, stack, stack_with_user, succeeds,
+    Fault, How, Lag, Plan, ROTATE, Role, StackPlan, Step, Tagging, Undo, between, first, go_well, goes_well,
+    interrupted, nth, stack, stack_with_user, succeeds,
 };
 
 /// The calls that are about a description.
@@ -26,10 +26,6 @@ const FAULTS: [Fault; 8] = [
 
 fn described(stack: StackPlan) -> StackPlan {
     StackPlan { description: Some("payments"), ..stack }
-}
-
-fn nth(operation: &'static str, nth: u32, fault: Fault) -> Trouble {
-    Trouble { operation, when: When::Nth(nth), fault }
 }
 
 #[test]

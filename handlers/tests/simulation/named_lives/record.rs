@@ -6,7 +6,7 @@ use access_key_schema::Status;
 
 use super::{
     Act, Deed, Fault, How, Interruption, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tokens, Trouble,
-    Verdict, When, between, deed, first, go_well, goes_well, goes_well_as_rolled, interrupted, play, stack,
+    Verdict, between, deed, first, go_well, goes_well, goes_well_as_rolled, interrupted, nth, play, stack,
     stack_with_user, succeeds,
 };
 
@@ -29,10 +29,6 @@ const CALLS: [&str; 3] = ["CreateSecret of a record", "UpdateSecret of a record"
 
 /// The call by which a CREATE finds out what an invocation before it has left.
 const DESCRIBE: &str = "DescribeSecret of a record";
-
-fn nth(operation: &'static str, nth: u32, fault: Fault) -> Trouble {
-    Trouble { operation, when: When::Nth(nth), fault }
-}
 
 /// The keys of a user in two regions, made at once.
 fn two_regions(first: StackPlan) -> Vec<StackPlan> {
@@ -267,7 +263,7 @@ fn a_key_that_was_rolled_back_is_shown_to_the_next_invocation() {
 
 #[test]
 fn the_record_is_made_and_then_refused() {
-    let then = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::Refuse };
+    let then = |operation, number| nth(operation, number, Fault::Refuse);
     for refused in [then("CreateSecret of a record", 2), then("DescribeSecret of a record", 1)] {
         let troubles = [first("CreateSecret of a record", Fault::FailAfter), vec![refused]].concat();
         goes_well(&Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
