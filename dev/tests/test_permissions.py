@@ -113,8 +113,8 @@ def breaches(value: Any, shape: Shape, place: str) -> Iterator[str]:
     elif shape.type_name == "string":
         metadata = shape.metadata
         # Java's classes of characters: what is asked of tags by pattern, IAM's page says in words.
-        pattern = metadata.get("pattern", "").replace(r"\p{L}\p{Z}\p{N}", r"\w\s").replace("[\\p{L}", "[\\w")
-        if pattern and "\\p" not in pattern and not re.fullmatch(pattern, value):
+        pattern = metadata.get("pattern", "").replace(r"\p{L}\p{Z}\p{N}", r"\w\s")
+        if pattern and not re.fullmatch(pattern, value):
             yield f"{place} does not match {pattern}"
         if len(value) > metadata.get("max", len(value)):
             yield f"{place} is longer than {metadata['max']}"
