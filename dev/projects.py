@@ -23,6 +23,8 @@ class Project:
     """Makes what has to be in the account before the tests, at an endpoint of AWS."""
     add_strangers: Callable[[str, ResourceType], None]
     """Makes resources that no test has made, at an endpoint of AWS, or with the handlers."""
+    valid: frozenset[str]
+    """The properties of the invalid inputs that the schema takes, as `PgpKey`: the handlers see what is wrong."""
     released: Path | None = None
     """The schema of the last version that was registered."""
     exceptions: frozenset[str] = frozenset()
@@ -77,11 +79,14 @@ HANDLERS_WITH_PERMISSIONS = {
 
 # By the name of the binary.
 PROJECTS = {
-    "iam-access-key": Project(ROOT, create_users, add_keys_of_others, released=RELEASED, has_page=True),
+    "iam-access-key": Project(
+        ROOT, create_users, add_keys_of_others, frozenset({"UserName", "PgpKey"}), released=RELEASED, has_page=True
+    ),
     "acme-notes-note": Project(
         ROOT / "runtime/examples/note",
         prepare=lambda _endpoint: None,
         add_strangers=add_note_of_others,
+        valid=frozenset({"Text"}),
         exceptions=frozenset({*HANDLERS_WITH_PERMISSIONS, "ensure_tagging_is_specified"}),
     ),
 }

@@ -51,6 +51,7 @@ def test_property_coverage(project: Project) -> None:
         for properties in (each.create, each.update):
             validator.validate(properties)
             used |= present(properties)
-        assert not validator.is_valid(each.invalid)
+        refused = {error.path[0] for error in validator.iter_errors(each.invalid)}
+        assert refused == each.invalid.keys() - project.valid
     read_only = {f"/{name}" for name in names(schema["readOnlyProperties"])}
     assert declared(schema) - read_only - used == set()
