@@ -20,10 +20,10 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     let id = request.primary_identifier()?;
     let context = CallbackContext::of(request)?;
     let is_declared = request.desired.wanted_description().is_some();
-    let (user, is_described) = match &request.desired.user_name {
-        Some(user) => (user.clone(), is_declared),
+    let (user, is_noted) = match &request.desired.user_name {
+        Some(user) => (user.clone(), None),
         None => match find_owner(services, id).await {
-            Ok((owner, is_noted)) => (owner, is_declared || is_noted),
+            Ok((owner, is_noted)) => (owner, Some(is_noted)),
             Err(error) if error.is_not_found() => {
                 delete_rest(services, id, None).await?;
                 return Err(error);
@@ -31,11 +31,23 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
             Err(error) => return Err(error),
         },
     };
-    let deleted = match &request.desired.user_name {
-        // The key was deleted before the first callback, and its owner came with it.
-        Some(user) if context.is_some() => Ok(user.clone()),
-        _ => delete_and_confirm(services, &user, id, None).await,
+    let delete = async {
+        match &request.desired.user_name {
+            // The key was deleted before the first callback, and its owner came with it.
+            Some(user) if context.is_some() => Ok(user.clone()),
+            _ => delete_and_confirm(services, &user, id, None).await,
+        }
     };
+    // An UPDATE that was neither finished nor undone may have left a description that the request does not declare.
+    let is_described = async {
+        is_declared
+            || match is_noted {
+                Some(is_noted) => is_noted,
+                // To remove none does no harm.
+                None => services.deadline.bound(services.secret_store.has_description(id)).await.unwrap_or(true),
+            }
+    };
+    let (deleted, is_described) = join!(Box::pin(delete), is_described);
     let (user, missing) = match deleted {
         Err(error) if error.is_not_found() => (user, Some(error)),
         deleted => (deleted?, None),

@@ -25,12 +25,15 @@ impl UserTag {
     /// The user's tag for the key, as IAM shows it now.
     ///
     /// # Errors
-    /// `NotFound` when IAM knows no such user, and what passes.
+    /// `NotFound` when IAM knows no such user, and what passes: also a denial of a user who is seconds old.
     pub(crate) async fn of(services: &Services, user: &UserName, id: &str) -> Result<Self> {
-        match services.iam.user_tag(user, id).await {
-            Ok(value) => Ok(Self::Shown(value.filter(|value| !value.is_empty()))),
-            Err(error) if error.is_not_found() || error.code.is_retriable() => Err(error),
-            Err(refusal) => {
+        let refusal = match services.iam.user_tag(user, id).await {
+            Ok(value) => return Ok(Self::Shown(value.filter(|value| !value.is_empty()))),
+            Err(error) => services.iam.explain_denial(user, error).await,
+        };
+        match refusal {
+            error if error.is_not_found() || error.code.is_retriable() => Err(error),
+            refusal => {
                 tracing::info!(access_key_id = id, why = refusal.message, "description is answered as it is stored");
                 Ok(Self::Unseen)
             }

@@ -1,6 +1,6 @@
 //! READ: the key as IAM has it, with its secret, from the primary identifier alone.
 
-use access_key_schema::{ProgressEvent, Request, Result, UserName};
+use access_key_schema::{HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT, poll};
 use tokio::join;
 
@@ -79,8 +79,8 @@ async fn observe(services: &Services, named: Option<&UserName>, id: &str) -> Res
 async fn describe(services: &Services, described: Option<&UserName>, id: &str) -> Result<UserTag> {
     let Some(user) = described else { return Ok(UserTag::Unseen) };
     match UserTag::of(services, user, id).await {
-        // Then IAM does not show the key either.
-        Err(error) if error.is_not_found() => Ok(UserTag::Unseen),
+        // IAM does not show the key either, or may not know yet what the role may do with a new user.
+        Err(error) if error.is_not_found() || error.code == HandlerErrorCode::ResourceConflict => Ok(UserTag::Unseen),
         tag => tag,
     }
 }

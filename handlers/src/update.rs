@@ -122,7 +122,7 @@ impl Update<'_> {
         let (set, stored) = join!(set, services.secret_store.get(id));
         let user = set?;
         let stored = match stored {
-            Ok(None) => self.find_late_secret(&user).await,
+            Ok(stored) if !self.declares_the_same(stored.as_ref()) => self.find_late_secret(&user).await,
             stored => stored,
         };
         self.answer(&user, stored, &CallbackContext::waiting_for(id, None)).await
@@ -225,7 +225,19 @@ impl Update<'_> {
         poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await
     }
 
-    /// The stored secret of a key that the store does not show at once. Where IAM does not show the key either, it may be young.
+    /// Whether the secret is shown, and declares what the request does, as far as it can be read.
+    fn declares_the_same(&self, stored: Option<&StoredSecret>) -> bool {
+        let desired = &self.request.desired;
+        stored.is_some_and(|stored| {
+            stored.readable().is_none_or(|value| {
+                let description = value.description.as_deref().filter(|description| !description.is_empty());
+                are_same(value.tags.as_deref(), desired.tags.as_deref()) && description == desired.wanted_description()
+            })
+        })
+    }
+
+    /// The stored secret of a key that the store does not show at once, or that it shows as an UPDATE before, which was refused,
+    /// had written it. Where IAM does not show the key either, it may be young.
     async fn find_late_secret(&self, user: &UserName) -> Stored {
         let Self { services, id, .. } = self;
         let look = async || {
@@ -234,8 +246,10 @@ impl Update<'_> {
             let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
             Ok::<_, HandlerError>((stored, is_old))
         };
-        let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| stored.is_some() || *is_old;
-        let reason = "waiting until the store shows the secret of the key, or IAM that it is old";
+        let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| {
+            stored.is_none() && *is_old || self.declares_the_same(stored.as_ref())
+        };
+        let reason = "waiting until the store shows the secret as it is declared, or IAM that the key is old";
         let (stored, _) = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, is_enough, look).await?;
         Ok(stored)
     }

@@ -163,7 +163,9 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
     assert_operations(&env, &registry("LIST", Value::Null), &["ListAccessKeys", "ListUsers"]).await;
     assert_operations(&env, &registry("LIST", alice()), &["ListAccessKeys"]).await;
 
-    assert_operations(&env, &requests::delete(&model), &["DeleteAccessKey", "DeleteSecret", "ListAccessKeys"]).await;
+    // Whether an UPDATE that was not finished has left a description is asked beside the deletion.
+    let of_delete = ["DeleteAccessKey", "DeleteSecret", "DescribeSecret", "ListAccessKeys"];
+    assert_operations(&env, &requests::delete(&model), &of_delete).await;
 
     let inactive = requests::create(with(&alice(), "Status", "Inactive"));
     let calls =
@@ -175,8 +177,8 @@ async fn each_action_costs_no_more_calls_than_the_architecture_promises() {
         ["CreateAccessKey", "CreateSecret", "DescribeSecret", "GetSecretValue", "ListAccessKeys", "ListAccessKeys"];
     assert_operations(&env, &create_with_token("another-operation", alice()), &calls).await;
 
-    let calls = ["DeleteAccessKey", "DeleteSecret", "DescribeSecret", "ListAccessKeys"];
-    assert_operations(&env, &requests::delete(&primary_identifier(&model)), &calls).await;
+    // By the id alone, whose key it is.
+    assert_operations(&env, &requests::delete(&primary_identifier(&model)), &of_delete).await;
 }
 
 #[tokio::test]

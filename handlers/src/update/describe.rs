@@ -98,8 +98,7 @@ impl Update<'_> {
         }
     }
 
-    /// The description, once IAM shows what was written, and the store says that there is one: DELETE by the id alone asks for no
-    /// more. `None`: not yet.
+    /// The description, once IAM shows what was written, and the store says that there is one, which DELETE asks. `None`: not yet.
     pub(super) async fn observe_description(&self, user: &UserName, is_kept: bool) -> Result<Option<UserTag>> {
         let Self { services, request, id, changes } = self;
         let Some(wanted) = request.desired.wanted_description().filter(|_| is_kept) else {

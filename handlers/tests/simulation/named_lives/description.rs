@@ -139,6 +139,36 @@ fn the_process_ends_at_any_moment_of_a_create_with_a_description() {
     }
 }
 
+/// The DELETE that follows declares no description, and has to find the one that is left.
+#[test]
+fn an_update_that_has_set_a_description_fails_and_so_does_its_rollback() {
+    let steps = [Step::Wait(Duration::from_mins(1)), Step::Describe("orders"), Step::Delete];
+    let plans = (4..9).flat_map(|number| {
+        [Undo::Failed, Undo::Old].map(|undo| {
+            let troubles = (number..number + 3).map(|number| nth("ListAccessKeys", number, Fault::Refuse)).collect();
+            Plan { undo, stacks: vec![stack(&steps)], troubles, ..Plan::default() }
+        })
+    });
+    go_well(&plans.collect::<Vec<_>>());
+}
+
+/// The answer of the second UPDATE must not hold what the first had declared for a moment.
+#[test]
+fn an_update_of_the_status_follows_one_of_the_description_that_was_refused() {
+    let stacks = vec![stack(&[Step::Describe("payments"), Step::Status(Status::Inactive)])];
+    let refused = Plan { lag: Lag::Usual, tagging: Tagging::Denied, stacks, ..Plan::default() };
+    go_well(&[Undo::Failed, Undo::Old].map(|undo| Plan { undo, ..refused.clone() }));
+}
+
+#[test]
+fn iam_refuses_once_to_show_the_tags_of_a_new_user() {
+    let stacks = [described(stack_with_user(&[])), stack_with_user(&[Step::Describe("orders")])];
+    go_well(&stacks.map(|stack| {
+        let troubles = first("ListUserTags", Fault::Refuse);
+        Plan { lag: Lag::Usual, stacks: vec![stack], troubles, ..Plan::default() }
+    }));
+}
+
 #[test]
 fn an_update_of_the_description_is_denied_and_undone_while_the_denial_stands() {
     let wait = Step::Wait(Duration::from_secs(30));
