@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_hidden_as_it_is_url_encoded_and_line_by_line_but_not_what_is_short() {
+    fn a_text_is_hidden_url_encoded_and_line_by_line_too_but_no_short_text() {
         let confidential =
             Confidential::new(["wJalr/XUtn+FEMI=", "-----BEGIN\r\n mQENBGY1\n", "BEGIN", "", "payments"]);
         for (text, redacted) in [

@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_names_a_policy_or_is_what_iam_says_of_a_key_that_does_not_exist() {
+    fn a_denial_that_names_no_policy_is_what_iam_says_of_a_key_that_is_gone() {
         let who = "User: arn:aws:sts::123456789012:assumed-role/access-key-type/1 is not authorized to";
         let what = "iam:GetAccessKeyLastUsed on resource: access key AKIAIOSFODNN7EXAMPLE";
         for (denial, names) in [

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
+    async fn a_secret_that_a_service_refuses_and_quotes_is_not_in_the_message() {
         let body =
             r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' or '9f1c2b7e' is no good"}"#
                 .to_owned();

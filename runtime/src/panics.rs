@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
+    async fn a_panic_in_a_handler_is_an_internal_failure_without_its_words() {
         let work = async { panic!("wJalrXUtnFEMI") };
         let error: HandlerError<()> = contain_panics::<(), _>(work).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InternalFailure);

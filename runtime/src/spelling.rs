@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_read_from_every_spelling_that_cloudformation_takes_and_from_no_other() {
+    fn a_number_is_read_from_each_spelling_of_cloudformations_and_no_other() {
         for spelling in [json!(5), json!(5.0), json!("5"), json!(" 5 "), json!("+5"), json!("05"), json!("\t5\n")] {
             assert_eq!(WholeNumber::of(&spelling), Some(5), "{spelling}");
         }

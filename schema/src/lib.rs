@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_name_is_the_only_thing_that_a_registration_under_another_name_changes() {
+    fn a_registration_under_another_name_changes_nothing_but_the_type_name() {
         let mut other = registry_schema("Acme::IAM::AccessKey");
         assert_eq!(other["typeName"], "Acme::IAM::AccessKey");
         other["typeName"] = AccessKey::TYPE_NAME.into();

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_is_only_created_when_enough_of_the_invocation_is_left_to_be_sure_of_it() {
+    async fn a_key_is_created_only_when_enough_time_is_left_to_be_sure_of_it() {
         assert_eq!(refuse_late_start(Deadline::after(TIME_TO_CREATE)), Ok(()));
         let late = refuse_late_start(Deadline::after(Duration::from_secs(44))).unwrap_err();
         assert_eq!(late.code, HandlerErrorCode::NetworkFailure);

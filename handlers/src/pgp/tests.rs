@@ -334,7 +334,7 @@ fn open(key: &SignedSecretKey) -> (String, u8) {
 }
 
 #[test]
-fn version_2_of_integrity_protection_is_for_version_6_keys_that_announce_it() {
+fn integrity_protection_2_is_for_version_6_keys_that_announce_it() {
     for (version, announces, expected) in
         [(KeyVersion::V4, false, 3), (KeyVersion::V4, true, 3), (KeyVersion::V6, false, 3), (KeyVersion::V6, true, 6)]
     {
@@ -426,7 +426,7 @@ fn a_subkey_from_the_future_is_refused() {
 }
 
 #[test]
-fn the_subkey_that_comes_first_is_used_when_two_were_made_in_the_same_second() {
+fn the_first_of_two_subkeys_made_in_the_same_second_is_used() {
     let now = Timestamp::now();
     let key = secret_key(KeyVersion::V4, |parameters| {
         parameters.subkeys(vec![subkey(KeyVersion::V4, now), subkey(KeyVersion::V4, now)]);

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_named_after_stack_and_resource_or_else_after_account_and_region() {
+    fn a_stream_is_named_after_stack_and_resource_or_else_account_and_region() {
         let some = |text: &str| Some(text.to_owned());
         let name = |provider: &ProviderContext| LogStream::of(provider, "group").stream;
         let mut provider = ProviderContext {

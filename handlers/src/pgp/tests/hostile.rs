@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn an_armored_key_that_was_tampered_with_is_refused_or_is_still_the_same_key(at: Index, character: char) {
+    fn an_armored_key_that_was_tampered_with_is_refused_or_the_same_key(at: Index, character: char) {
         let mut armored: Vec<char> = ARMORED.chars().collect();
         let at = at.index(armored.len());
         armored[at] = character;
