@@ -20,8 +20,8 @@ use tracing::info;
 
 use crate::is_identifier;
 
-/// Logs each attempt of a call: service, operation, number of the attempt, duration, AWS's id of it, and outcome. Never
-/// what was sent or answered.
+/// Logs each attempt of a call: service, operation, number of the attempt, duration, AWS's id of the attempt, and outcome. It
+/// never logs the request or the answer.
 #[derive(Debug)]
 pub struct AwsCalls;
 

@@ -8,8 +8,8 @@ use serde_with::DeserializeAs;
 pub struct WholeNumber;
 
 impl WholeNumber {
-    /// The number that `value` spells: as a JSON number that may end in `.0`, or as a string, which may have blanks around
-    /// it and a `+` before it. CloudFormation takes neither `"1e3"` nor `"30.0"` for one (measured on AWS: cdkd 2699).
+    /// The number that `value` spells: as a JSON number that may end in `.0`, or as a string, which may have blanks around it and
+    /// a `+` before it. CloudFormation accepts neither `"1e3"` nor `"30.0"` as a number (measured on AWS: cdkd 2699).
     #[must_use]
     pub fn of(value: &Value) -> Option<i64> {
         match value {
