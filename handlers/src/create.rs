@@ -537,7 +537,7 @@ impl<'a> Create<'a> {
             }
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        // IAM fails to show the tags, and that passes.
+        // A failure to show the tags passes.
         let (Some(listed), Ok(description)) = (listed, described) else { return Ok(None) };
         let (own, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == *id);
         let doubtful = match context.doubt {

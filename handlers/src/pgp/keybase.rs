@@ -136,7 +136,7 @@ fn is_safe(base_url: &str) -> bool {
     }
 }
 
-/// The body of the answer. Reading stops when it is too large for memory.
+/// The body of the answer. Reading stops at [`MAX_ANSWER_BYTES`], which fit into memory.
 async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     match answer.status().as_u16() {
         200 => {}
