@@ -96,7 +96,7 @@ def test_generate_runs_the_schema_command_of_the_settings(project: Project) -> N
     assert project.cargo_calls() == [f"{project.root} run --bin write schema -- {TYPE_NAME}"]
 
 
-def test_a_type_that_only_amazon_can_register_is_documented_under_a_name_that_its_readers_can(project: Project) -> None:
+def test_a_type_under_aws_is_documented_under_a_name_that_readers_can_register(project: Project) -> None:
     own = "AWS::IAM::AccessKey"
     project.write_settings(type_name=own)
     (project.root / "aws-iam-accesskey.json").write_text(schema(own, description="An older model."))

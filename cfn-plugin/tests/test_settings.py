@@ -12,7 +12,7 @@ from cfn_project import Project
         ("binary", " ", '" "'),
     ],
 )
-def test_a_setting_that_is_no_string_or_empty_is_refused_with_its_name_its_value_and_an_example(
+def test_a_setting_that_is_no_string_or_empty_is_refused_with_an_example(
     project: Project, name: str, value: object, shown: str
 ) -> None:
     project.write_settings({name: value})

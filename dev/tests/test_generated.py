@@ -7,7 +7,7 @@ from inputs import input_sets
 TITLE = "# Acme::IAM::AccessKey"
 
 
-def test_the_committed_schema_type_reference_and_role_are_what_the_model_generates() -> None:
+def test_committed_schema_type_reference_and_role_are_what_the_model_makes() -> None:
     folder = stage("AWS::IAM::AccessKey")
     generated = ["aws-iam-accesskey.json", "resource-role.yaml"]
     generated += [f"docs/{page.name}" for page in (folder / "docs").iterdir()]
@@ -25,7 +25,7 @@ def test_what_a_reader_pastes_from_the_generated_files_is_not_amazons_own_type()
     assert (ROOT / "docs/README.md").read_text().startswith(f"{TITLE}\n")
 
 
-def test_the_page_of_contract_tests_names_every_scenario_as_passed_for_every_input_set() -> None:
+def test_the_contract_tests_page_has_every_scenario_passed_with_all_inputs() -> None:
     tests = [function_name(name) for names in {**PUBLISHED, **OURS}.values() for name in names]
     passed = {test: {"": "passed"} for test in tests}
     assert PAGE.read_text() == page(passed, [each.name for each in input_sets()]), "run `make contract` and commit"

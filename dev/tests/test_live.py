@@ -28,7 +28,7 @@ def permissions(recording: str) -> set[str]:
     return needed - {"sts:GetCallerIdentity"}
 
 
-def test_a_live_run_finds_no_disagreement_on_moto_needs_what_it_names_and_leaves_nothing_but_what_was_there(
+def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = tmp_path / "recording"
@@ -65,7 +65,7 @@ def test_a_live_run_finds_no_disagreement_on_moto_needs_what_it_names_and_leaves
         assert [secret["Name"] for secret in secrets.list_secrets()["SecretList"]] == ["alice"]
 
 
-def test_a_live_run_on_an_account_that_is_not_motos_touches_nothing_without_a_yes() -> None:
+def test_a_live_run_on_a_real_account_touches_nothing_without_a_yes() -> None:
     # An address that nobody knows for moto's.
     with aws("127.0.0.2") as port:
         endpoint = f"http://127.0.0.2:{port}"

@@ -21,13 +21,13 @@ def logged() -> set[tuple[str, str, str]]:
     return found
 
 
-def test_every_warning_and_error_of_the_code_is_in_the_page_on_operations_and_no_other() -> None:
+def test_the_page_on_operations_has_every_warning_and_error_and_no_other() -> None:
     page = (ROOT / "docs/operations.md").read_text()
     told = set(re.findall(r"^\| (WARN|ERROR) `([^`]+)` \|", page, re.MULTILINE))
     assert told == {(level, text) for level, text, _ in logged()}
 
 
-def test_the_alarm_about_orphans_counts_the_warnings_about_what_a_create_may_have_left_and_no_other() -> None:
+def test_the_alarm_about_orphans_counts_what_a_create_may_leave_and_no_other() -> None:
     resources = cfn_yaml.load(ROOT / "examples/operations.yml")["Resources"]
     pattern = resources["OrphanWarnings"]["Properties"]["FilterPattern"]
     found = re.fullmatch(r'\{ \$\.level = "WARN" && \$\.message = "([^"]+)" \}', pattern)

@@ -217,7 +217,7 @@ def test_registration_limits_the_execution_role_to_its_users_and_its_secrets(cal
         assert undecided(role, refused, "ImplicitlyDenied") == []
 
 
-def test_registration_lets_the_execution_role_touch_no_tag_but_a_keys_description() -> None:
+def test_registration_lets_the_role_touch_no_tag_but_a_keys_description() -> None:
     role = policy("registration.yml", "ExecutionRole")
     user = f"{ACCOUNT}user{PARAMETERS['IamUserPath']}alice"
     for keys, decision in [

@@ -77,7 +77,7 @@ def test_the_logging_role_may_write_only_to_the_types_own_group_and_metrics() ->
     ]
 
 
-def test_only_cloudformation_assumes_the_roles_and_the_execution_role_only_for_this_type_in_this_account() -> None:
+def test_only_cloudformation_assumes_a_role_the_execution_role_for_this_type() -> None:
     type_name = {"Name": {"Fn::Join": ["-", {"Fn::Split": ["::", {"Ref": "TypeName"}]}]}}
     versions = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:type/resource/${Name}/*"
     cloudformation = {

@@ -5,11 +5,11 @@ use std::{cmp::Reverse, sync::Arc};
 use access_key_schema::{AccessKey, CallerCredentials, Request, Secret};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The shortest text that is searched for, in bytes. Anything shorter stands in many a text by chance, and to take it out
-/// would destroy the text; no credential is so short.
+/// The shortest text that is searched for, in bytes. A shorter text occurs in many messages by chance, and hiding it would
+/// destroy them. No credential is so short.
 const MIN_LENGTH: usize = 8;
 
-/// What stands in the place of a name that IAM does not know.
+/// Replaces a name that IAM does not know.
 const HIDDEN_NAME: &str = "[UserName]";
 
 /// What a URL and a canonical request encode: all but the unreserved characters.
@@ -17,8 +17,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The secrets of an invocation, and the values of its request that name nothing in AWS. Cheap to clone.
 ///
-/// A service may quote what it was sent: the message of a refused signature is the whole request, that of a refused value
-/// is the value. So whatever a service says is searched for these texts where it becomes a part of a message.
+/// A service may quote what it was sent: the message about a refused signature is the whole request, the one about a refused
+/// value is the value. So each text of a service is searched for these before it becomes a part of a message.
 #[derive(Clone, Debug, Default)]
 pub struct Confidential(Arc<[Secret]>);
 
@@ -46,7 +46,7 @@ impl Confidential {
         let lines = texts.into_iter().flat_map(str::lines).map(str::trim).filter(|line| line.len() >= MIN_LENGTH);
         let spellings = lines.flat_map(|line| [line.to_owned(), utf8_percent_encode(line, ENCODED).to_string()]);
         let mut hidden: Vec<_> = spellings.map(Secret::new).collect();
-        // One may be a part of another.
+        // The longest first: one may be a part of another.
         hidden.sort_by_key(|text| Reverse(text.expose().len()));
         Self(hidden.into())
     }
@@ -57,9 +57,9 @@ impl Confidential {
     }
 }
 
-/// The text without the name, wherever it stands as a name of its own and not as a part of another.
+/// The text without the name, except where the name is a part of another one.
 ///
-/// What a template gives as a user's name may be a secret, as long as IAM does not know it.
+/// Until IAM knows the name, it may be a secret that a template gives by mistake.
 pub(crate) fn without_name(text: &str, name: &str) -> String {
     // Names may hold punctuation, but texts put it around them.
     let is_of_name = |character: char| character.is_ascii_alphanumeric();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_hidden_as_it_is_url_encoded_and_line_by_line_but_not_what_is_short() {
+    fn a_text_is_hidden_url_encoded_and_line_by_line_too_but_no_short_text() {
         let confidential =
             Confidential::new(["wJalr/XUtn+FEMI=", "-----BEGIN\r\n mQENBGY1\n", "BEGIN", "", "payments"]);
         for (text, redacted) in [

@@ -1,12 +1,12 @@
 //! CREATE: a new key, its secret kept, shown by IAM and by the store.
 //!
-//! Three rules. No `CreateAccessKey` without holding the record of an attempt. A key is deleted only if its id came in the answer to
-//! this invocation's own call, or stands in a record of this operation. And once the secret is stored and the record names the key,
-//! nothing is rolled back: the answer names the key, and CloudFormation's rollback deletes it.
+//! Three rules hold. `CreateAccessKey` is called only by an invocation that holds the record of an attempt. A key is deleted only
+//! if its id came in the answer to this invocation's own call, or stands in a record of this operation. Once the secret is stored
+//! and the record names the key, nothing is rolled back: the answer names the key, and CloudFormation's rollback deletes it.
 //!
-//! - `record.rs`: who may create, and what becomes of the attempts before
+//! - `record.rs`: who may create, and how earlier attempts are finished
 //! - `preconditions.rs`: whether there may be a new key
-//! - `rollback.rs`: the way back
+//! - `rollback.rs`: deleting a key whose CREATE failed
 //! - `doubt.rs`: keys that an attempt without an answer may have made
 //! - `failure.rs`: what failed, and what is left
 
@@ -47,7 +47,7 @@ use failure::{Kept, Left};
 use record::{Attempts, Step};
 use rollback::{Unfinished, Written};
 
-/// What a step of a CREATE comes to.
+/// The result of a step of a CREATE.
 type Outcome<T = Answer> = std::result::Result<T, Failure>;
 
 /// One CREATE: what every step of it needs.
@@ -59,7 +59,7 @@ struct Create<'a> {
     app_name: Option<String>,
 }
 
-/// What a CREATE answers that has not failed, and what it has to tell a person.
+/// The answer of a CREATE that has not failed, and what a person has to know.
 #[derive(Debug)]
 pub struct Answer {
     event: ProgressEvent,
@@ -104,7 +104,7 @@ pub(crate) async fn create(services: &Services, request: &Request) -> Outcome {
     }
 }
 
-/// Puts into words what a CREATE has come to.
+/// Puts the outcome of a CREATE into words.
 pub(crate) fn tell(services: &Services, request: &Request, outcome: Outcome) -> Result<ProgressEvent> {
     let (create, _) = Create::of(services, request)?;
     match outcome {
@@ -126,7 +126,7 @@ impl<'a> Create<'a> {
         Ok((Self { services, request, user: request.desired.required_user_name()?, app_name }, context))
     }
 
-    /// What a failed CREATE answers with of a key, by whose `Id` CloudFormation's rollback deletes it.
+    /// The model of a key in the answer of a failed CREATE. By its `Id`, CloudFormation's rollback deletes the key.
     fn model_of(&self, id: &str) -> AccessKey {
         AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
     }
@@ -156,14 +156,14 @@ impl<'a> Create<'a> {
         outcome
     }
 
-    /// Does what the attempts before this one leave to do.
+    /// Does what earlier attempts have left to do.
     async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
         let mut own =
             keys.iter().flatten().find(|key| key.was_made_by(self.request)).map(|key| key.metadata.id.clone());
         if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
             let doubt = attempts.doubt_beside(Some(&record));
             if record.note.access_key_id.is_none() {
-                // The key may be a later attempt's, whose record is not shown yet: then this name is taken.
+                // The key may be a later attempt's whose record is not shown yet: then the name of the next record is taken.
                 let next = self.take_over(attempts).await?;
                 attempts.hold(next);
             }
@@ -204,7 +204,7 @@ impl<'a> Create<'a> {
         }
     }
 
-    /// Creates a key, as the one invocation that may. Where nothing is created, the record is over.
+    /// Creates a key, as the only invocation that may. If it creates none, the record is over.
     async fn create_access_key(
         &self,
         keys: Result<Vec<UserKey>>,
@@ -214,7 +214,7 @@ impl<'a> Create<'a> {
         match self.try_to_create(keys, pgp_key).await {
             Ok((created, encryption_key)) => Box::pin(self.finish(record, created, encryption_key.as_ref())).await,
             Err(failure) => {
-                // Of a call without an answer, the record keeps the question.
+                // After a call without an answer, the record stays open.
                 if !failure.is_outcome_unknown() {
                     self.close(record.as_ref()).await;
                 }
@@ -255,7 +255,7 @@ impl<'a> Create<'a> {
                 Err(error) if preconditions::is_user_new(&error) => {
                     pause("waiting until IAM creates keys for the new user").await;
                 }
-                // Nor was anything here.
+                // Nothing was created here either.
                 Err(error)
                     if error.code == HandlerErrorCode::Throttling
                         && services.deadline.leaves(TIME_TO_CREATE + POLL_INTERVAL) =>
@@ -267,8 +267,8 @@ impl<'a> Create<'a> {
         }
     }
 
-    /// Everything after the key exists. Until its secret is stored and its record names it, whatever fails, a panic included, is
-    /// rolled back, here and nowhere else.
+    /// Does everything that follows once the key exists. Until the key's secret is stored and its record names it, each failure,
+    /// a panic included, is rolled back, here and nowhere else.
     async fn finish(
         &self,
         record: Option<Record>,
@@ -287,7 +287,7 @@ impl<'a> Create<'a> {
 
     /// Stores the secret, writes the key's id into the record, and sets the status and the description, side by side.
     ///
-    /// The calls run to their end: one given up halfway could still take effect behind the back of the rollback.
+    /// The calls run to their end: one that is given up halfway could still take effect after the rollback.
     async fn store(
         &self,
         record: Option<&Record>,
@@ -319,7 +319,7 @@ impl<'a> Create<'a> {
         Ok(())
     }
 
-    /// What the looks at a key begin with, and a callback goes on with.
+    /// The context with which the looks at a key begin, and a callback goes on.
     fn context(&self, id: &str, doubt: Option<u64>) -> CallbackContext {
         let app_name = doubt.and(self.app_name.clone());
         CallbackContext { doubt, app_name, ..CallbackContext::waiting_for(id, None) }
@@ -343,8 +343,7 @@ impl<'a> Create<'a> {
         tracing::warn!(record = name, why = failure.message, "record of a CREATE is left open");
     }
 
-    /// The value of the new key's secret. With an encryption key the secret access key ends here: what goes on is
-    /// encrypted.
+    /// The value of the new key's secret. With an encryption key, the secret access key ends here: only encrypted values go on.
     fn secret_value(
         &self,
         key: &KeyMetadata,
@@ -397,7 +396,7 @@ impl<'a> Create<'a> {
         }
     }
 
-    /// Deactivates the key. IAM may not know the user or the key yet: what passes is left to the looks that follow.
+    /// Deactivates the key. IAM may not know the user or the key yet: the looks that follow try a passing failure again.
     async fn deactivate(&self, id: &str) -> Result<()> {
         match self.services.iam.update_access_key(self.user, id, Status::Inactive).await {
             Err(error) if error.is_not_found() => Ok(()),
@@ -405,8 +404,8 @@ impl<'a> Create<'a> {
         }
     }
 
-    /// Sets the description. Returns whether IAM has taken it: what passes is left to the looks that follow, as when IAM does not
-    /// know the user yet.
+    /// Sets the description. Returns whether IAM has taken it: the looks that follow try a passing failure again, such as that
+    /// IAM does not know the user yet.
     async fn describe(&self, id: &str) -> std::result::Result<bool, Untagged> {
         let Some(description) = self.request.desired.wanted_description() else { return Ok(true) };
         let Err(Untagged { error, may_be_done }) = self.services.iam.tag_user(self.user, id, description).await else {
@@ -484,7 +483,7 @@ impl<'a> Create<'a> {
     async fn observe_and_correct(&self, context: &CallbackContext) -> Result<Option<Visible>> {
         let Ok(visible) = timeout(OPERATION_TIMEOUT, self.observe(context)).await else { return Ok(None) };
         let Some(visible) = visible? else { return Ok(None) };
-        // IAM creates keys Active. One that is Inactive, and is not to be, somebody has deactivated: it may have leaked.
+        // IAM creates keys Active. If the key is Inactive against the template, somebody has deactivated it: it may have leaked.
         let has_status = [visible.key.status, Status::Active].contains(&self.request.desired.wanted_status());
         let is_described = match &visible.description {
             UserTag::Shown(value) => value.as_deref() == self.request.desired.wanted_description(),
@@ -502,7 +501,7 @@ impl<'a> Create<'a> {
         let (deactivated, described) = join!(deactivate, describe);
         deactivated?;
         let described = described.map_err(|untagged| untagged.error)?;
-        // What the role may not see is there when IAM has taken it.
+        // If the role may not see a description, it counts as there once IAM has taken it.
         let is_done = has_status && described && visible.description == UserTag::Unseen;
         Ok(Some(visible).filter(|_| is_done))
     }
@@ -527,7 +526,7 @@ impl<'a> Create<'a> {
         let Some(stored) = unless_retriable(stored)?.flatten() else { return Ok(None) };
         match &stored.value {
             Value::Readable(value) if Ownership::of(value).is_by(request) => {}
-            // CloudFormation was told of this key, and sends a token of its own choice.
+            // CloudFormation was told of this key, and may send any token.
             Value::Readable(value)
                 if request.context.callback_context.is_some() && Ownership::of(value).is_of_same_resource(request) => {}
             Value::Readable(_) => {
@@ -538,7 +537,7 @@ impl<'a> Create<'a> {
             }
             Value::Unreadable { why, .. } => return Err(HandlerError::new(HandlerErrorCode::AccessDenied, why)),
         }
-        // Of the tags, IAM tells nothing but what passes.
+        // A failure to show the tags passes.
         let (Some(listed), Ok(description)) = (listed, described) else { return Ok(None) };
         let (own, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|key| key.id == *id);
         let doubtful = match context.doubt {

@@ -1,4 +1,4 @@
-//! DELETE: the key, and then its secret and its description. A key that is gone already leaves none of them behind either.
+//! DELETE: deletes the key, then its secret and its description. If the key is gone already, it still deletes these two.
 
 use std::time::SystemTime;
 
@@ -33,7 +33,7 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     };
     let delete = async {
         match &request.desired.user_name {
-            // The key was deleted before the first callback, and its owner came with it.
+            // The key was deleted before the first callback, whose model has the owner.
             Some(user) if context.is_some() => Ok(user.clone()),
             _ => delete_and_confirm(services, &user, id, None).await,
         }
@@ -71,8 +71,9 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
     if gone { Ok(ProgressEvent::deleted()) } else { call_again(request, &user, id, context.as_ref()) }
 }
 
-/// Deletes what is left of a key that is gone: its description, if this user has one, and then its secret, which says so to the
-/// next attempt. A description that cannot be removed fails no deletion: it is worth nothing, and a WARN line names it.
+/// Deletes what is left of a key that is gone: its description, if this user has one, and then its secret. The secret comes last,
+/// because it tells the next attempt of the description. A description that cannot be removed fails no deletion: it is worth
+/// nothing, and a WARN line names it.
 async fn delete_rest(services: &Services, id: &str, described: Option<&UserName>) -> Result<()> {
     if let Some(user) = described
         && let Err(failure) = description::remove(services, user, id, TIME_TO_DELETE).await
@@ -122,10 +123,10 @@ async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Resu
     .await
 }
 
-/// Deletes a key, of which IAM may not know yet. Returns the user who had it.
+/// Deletes a key that IAM may not know yet. Returns the user who had it.
 ///
-/// `created` is when this operation created the key. For any other key, what the store knows of it is the
-/// proof that it is this type's, and may be deleted under the name that its user has by now.
+/// `created` is when this operation created the key. For any other key, the store's entry is the proof that the key is this
+/// type's, and may be deleted under the name that its user has by now.
 ///
 /// # Errors
 /// - `NotFound`: IAM shows the key nowhere, and it is old enough to be shown.
@@ -151,7 +152,7 @@ pub(crate) async fn delete_and_confirm(
             services.deadline.bound(locate(services, &user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
-        // What the store does not tell is no reason to give up.
+        // A failure of the store is no reason to give up.
         let entry = entry.ok().flatten();
         let clock = &services.clock;
         let is_young = created.is_some_and(|created| clock.age(created) < PROPAGATION)

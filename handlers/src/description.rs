@@ -1,7 +1,7 @@
-//! What a key is for, as AWS's console keeps it: a tag of the user, whose key is the access key id ([manage access keys]).
+//! What a key is for, as AWS's console keeps it: in a tag of the user. The tag's key is the access key id ([manage access keys]).
 //!
-//! IAM has no field for it. The store keeps what the template declares, so that READ, which gets a key id alone, knows whether to
-//! ask for the user's tags, and DELETE whether to remove one. What holds is the tag: a person may change it in the console.
+//! IAM has no field for it. READ gets a key id alone, so the store keeps what the template declares: by that READ knows whether
+//! to ask for the user's tags, and DELETE whether to remove one. The tag decides, because a person may change it in the console.
 //!
 //! [manage access keys]: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 
@@ -17,7 +17,7 @@ use crate::{Services, time_budget::UNKNOWN_WAIT};
 pub(crate) enum UserTag {
     /// The value of the tag, if there is one.
     Shown(Option<String>),
-    /// The role may not see the user's tags, or need not: what the store keeps is the answer.
+    /// The role may not see the user's tags, or need not: the answer is what the store keeps.
     Unseen,
 }
 
@@ -25,7 +25,7 @@ impl UserTag {
     /// The user's tag for the key, as IAM shows it now.
     ///
     /// # Errors
-    /// `NotFound` when IAM knows no such user, and what passes: also a denial of a user who is seconds old.
+    /// `NotFound` when IAM knows no such user, or a failure that passes: also a denial of a user who is seconds old.
     pub(crate) async fn of(services: &Services, user: &UserName, id: &str) -> Result<Self> {
         let refusal = match services.iam.user_tag(user, id).await {
             Ok(value) => return Ok(Self::Shown(value.filter(|value| !value.is_empty()))),
@@ -49,11 +49,11 @@ impl UserTag {
     }
 }
 
-/// Removes the description of a key from its user. None there is fine, and so is no user. `reserve` is what must be left of the
-/// invocation to do more than the one call.
+/// Removes the description of a key from its user. Succeeds if there is no description, or no user. Unless `reserve` is left of
+/// the invocation, it makes one call alone.
 ///
 /// # Errors
-/// As IAM's. The key is gone: what is left is a tag, and the message says how to remove it.
+/// As IAM's. The key is gone and only the tag is left; the message says how to remove it.
 pub(crate) async fn remove(services: &Services, user: &UserName, id: &str, reserve: Duration) -> Result<()> {
     let untag = async || match services.iam.untag_user(user, id).await.map_err(|untagged| untagged.error) {
         Err(denial) if services.deadline.leaves(reserve) => {

@@ -52,7 +52,7 @@ pub(crate) struct KeyMetadata {
     pub(crate) created: Option<DateTime>,
 }
 
-/// What IAM tells of a key once.
+/// What IAM tells of a key only once.
 #[derive(Debug)]
 pub(crate) struct CreatedKey {
     pub(crate) metadata: KeyMetadata,
@@ -63,7 +63,7 @@ pub(crate) struct CreatedKey {
 #[derive(Debug)]
 pub(crate) struct Untagged {
     pub(crate) error: HandlerError,
-    /// Whether an attempt may have done it all the same: it got no answer, or one that does not say so.
+    /// Whether an attempt may have done it all the same: it got no answer, or one that does not rule that out.
     pub(crate) may_be_done: bool,
 }
 
@@ -88,8 +88,8 @@ impl Iam {
         Self { client, clock, confidential, known: Mutex::default() }
     }
 
-    /// The error without the name of a user whom IAM does not know, as far as it has said in this invocation: what a template
-    /// gives as `UserName` may be a secret.
+    /// The error without the user's name, unless IAM has shown in this invocation that it knows the user: a template may give a
+    /// secret as `UserName`.
     pub(crate) fn hide_unknown_user(&self, user: &UserName, error: HandlerError) -> HandlerError {
         if self.known().contains(user) {
             return error;
@@ -124,7 +124,7 @@ impl Iam {
         }
     }
 
-    /// The same, without asking whether a user exists whom the role does not reach: for LIST.
+    /// The user's keys for LIST: if the role does not reach the user, nobody asks whether the user exists.
     ///
     /// # Errors
     /// `AccessDenied` for every user whom the role does not reach.
@@ -139,11 +139,11 @@ impl Iam {
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
-    /// `NotFound` instead of `AccessDenied` where the user does not exist, and `ResourceConflict`, which passes, where the
-    /// user is seconds old.
+    /// Turns `AccessDenied` into `NotFound` if the user does not exist, and into `ResourceConflict`, which passes, if the user is
+    /// seconds old.
     ///
-    /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell: one who
-    /// does not exist, or is not known everywhere yet. `GetUser`, which such a role may call for everybody, tells these
+    /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell, because the
+    /// user does not exist, or is not known everywhere yet. Such a role may call `GetUser` for everybody, which tells these
     /// apart.
     pub(crate) async fn explain_denial(&self, user: &UserName, error: HandlerError) -> HandlerError {
         let is_denial =
@@ -261,7 +261,7 @@ impl Iam {
     /// Sets one tag of the user, and leaves the others as they are.
     ///
     /// # Errors
-    /// - `UnauthorizedTaggingOperation`: the role may not tag the user. What is behind it, [`Iam::explain_denial`] finds out.
+    /// - `UnauthorizedTaggingOperation`: the role may not tag the user; [`Iam::explain_denial`] finds out why.
     /// - `ServiceLimitExceeded`: the user has [`TAGS_PER_USER`] others.
     pub(crate) async fn tag_user(&self, user: &UserName, key: &str, value: &str) -> std::result::Result<(), Untagged> {
         let tries = Tries::default();
@@ -282,10 +282,10 @@ impl Iam {
         Err(Untagged { error, may_be_done: tries.may_have_taken_effect() })
     }
 
-    /// Removes one tag of the user, and leaves the others as they are. None there is fine.
+    /// Removes one tag of the user, and leaves the others as they are. Succeeds if there is no such tag.
     ///
     /// # Errors
-    /// - `UnauthorizedTaggingOperation`: the role may not untag the user. What is behind it, [`Iam::explain_denial`] finds out.
+    /// - `UnauthorizedTaggingOperation`: the role may not untag the user; [`Iam::explain_denial`] finds out why.
     /// - `NotFound` when IAM knows no such user.
     pub(crate) async fn untag_user(&self, user: &UserName, key: &str) -> std::result::Result<(), Untagged> {
         let tries = Tries::default();
@@ -295,18 +295,16 @@ impl Iam {
         Err(Untagged { error, may_be_done: tries.may_have_taken_effect() })
     }
 
-    /// The user that a key belongs to: the way from a bare key id to its user, for keys that the secret store does not
-    /// know.
+    /// The user that a key belongs to, found by the key's id alone, for keys that the secret store does not know.
     ///
     /// # Errors
-    /// `NotFound` when no user has the key. AWS answers `AccessDenied` for a key that is gone, or of another account, and
-    /// names no policy; of a role that lacks the permission it also says which policy is the reason ([access denied
-    /// messages]).
+    /// `NotFound` when no user has the key. AWS answers `AccessDenied` for a key that is gone, or of another account, and names
+    /// no policy. To a role that lacks the permission, it names the policy that is the reason ([access denied messages]).
     ///
     /// [access denied messages]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     pub(crate) async fn owner_of(&self, id: &str) -> Result<UserName> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await.map_err(|error| {
-            // As AWS said it: of what is redacted, nothing can be told.
+            // AWS's own words: a redacted text says nothing.
             let is_of_a_policy = error.message().is_some_and(names_a_policy);
             let error = self.failed("GetAccessKeyLastUsed", &format!("key {id}"), &error);
             if error.code != HandlerErrorCode::AccessDenied || is_of_a_policy {
@@ -348,7 +346,7 @@ impl KeyMetadata {
         self.created.and_then(|created| SystemTime::try_from(created).ok())
     }
 
-    /// Whether the key is younger than `time`. A key from the future, as IAM's clock may have it, is.
+    /// Whether the key is younger than `time`. A key from the future, which IAM's clock may show, counts as younger.
     pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
         self.created_at().is_some_and(|created| clock.age(created) < time)
     }
@@ -368,7 +366,7 @@ impl KeyMetadata {
     }
 }
 
-/// Whatever is not `Active` cannot be used.
+/// A key that is not `Active` cannot be used.
 fn status(status: &StatusType) -> Status {
     if *status == StatusType::Active { Status::Active } else { Status::Inactive }
 }
@@ -419,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_names_a_policy_or_is_what_iam_says_of_a_key_that_does_not_exist() {
+    fn a_denial_that_names_no_policy_is_what_iam_says_of_a_key_that_is_gone() {
         let who = "User: arn:aws:sts::123456789012:assumed-role/access-key-type/1 is not authorized to";
         let what = "iam:GetAccessKeyLastUsed on resource: access key AKIAIOSFODNN7EXAMPLE";
         for (denial, names) in [

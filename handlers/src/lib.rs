@@ -1,8 +1,7 @@
 //! What create, read, update, delete and list mean for an IAM access key.
 //!
-//! One file is one handler, and reads from top to bottom as the story of what happens to a key. What they
-//! stand on: [`Iam`], the few IAM calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate
-//! knows no Lambda.
+//! One file is one handler, and reads from top to bottom as the story of what happens to a key. They all use [`Iam`], the few IAM
+//! calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate knows no Lambda.
 
 mod confidential;
 mod create;
@@ -83,7 +82,7 @@ impl Services {
         create::create(self, request).await
     }
 
-    /// Puts into words, and into the log, what has come of a CREATE.
+    /// Puts the outcome of a CREATE into words, and into the log.
     ///
     /// # Errors
     /// What failed, in words.
@@ -91,8 +90,8 @@ impl Services {
         create::tell(self, request, outcome).map_err(|error| self.hide_unknown_user(request, error))
     }
 
-    /// What a template gives as a user's name may be a secret by mistake, as long as IAM does not know it. With an id, or called
-    /// again, IAM knew the user when the key was made.
+    /// The error without the user's name, if IAM does not know it: a template may give a secret by mistake. A request with an id,
+    /// or a callback, is about a key that was made, so IAM knew its user.
     fn hide_unknown_user(&self, request: &Request, error: HandlerError) -> HandlerError {
         match &request.desired {
             AccessKey { user_name: Some(user), id: None, .. } if request.context.callback_context.is_none() => {

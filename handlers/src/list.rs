@@ -1,9 +1,9 @@
-//! LIST: the account's keys page by page, or those of one user, and of these the one with the `Id` that the model names.
-//! Never a secret.
+//! LIST: the account's keys page by page, or one user's keys; only the key with the model's `Id`, if it names one. Never a
+//! secret.
 //!
-//! A role may be limited to the users under a path (`registration.yml` makes such a role), while `ListUsers` names them
-//! all. The keys of users whom the role does not reach are left out, and the event says so. A role that reaches nobody
-//! is told that it lacks the permission.
+//! `ListUsers` names all users, but a role may be limited to the users under a path (`registration.yml` makes such a role). The
+//! keys of users whom the role does not reach are left out, and the event says so. If it reaches nobody, the event says that the
+//! permission is missing.
 
 use std::collections::VecDeque;
 
@@ -24,8 +24,8 @@ use crate::{
 /// How many users' keys are asked for at the same time, unless IAM throttles.
 const CONCURRENT_CALLS: usize = 8;
 
-/// How many keys a page holds at most, whatever the request says: those of six full rounds of calls, which the 30
-/// seconds of a LIST leave time for even where IAM throttles.
+/// How many keys a page holds at most, whatever the request says: the keys of six full rounds of calls. The 30 seconds of a LIST
+/// are enough for these, even where IAM throttles.
 const MAX_RESULTS: usize = 6 * CONCURRENT_CALLS * KEYS_PER_USER;
 
 /// Where a page ended, as the `nextToken` carries it.
@@ -35,7 +35,7 @@ const MAX_RESULTS: usize = 6 * CONCURRENT_CALLS * KEYS_PER_USER;
 struct Position {
     /// IAM's marker of the page of users that the next page of keys comes from; none is the first.
     marker: Option<String>,
-    /// The last key of those users that was answered, when the page of keys was full before they were done.
+    /// The last key that was answered, if the page of keys was full before these users were done.
     after: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
         request.context.max_results.filter(|max| *max > 0).map_or(MAX_RESULTS, |max| max.min(MAX_RESULTS));
     let page = match &request.desired.user_name {
         Some(user) => UserPage { users: vec![user.clone()], next_marker: None },
-        // So many users that their keys fit into the page.
+        // Only as many users that their keys fit into the page.
         None => services.iam.list_users(position.marker.clone(), max_results / KEYS_PER_USER).await?,
     };
     let named = request.desired.user_name.is_some();
@@ -94,11 +94,11 @@ pub(crate) async fn list(services: &Services, request: &Request) -> Result<Progr
     })))
 }
 
-/// The keys of each of the users, in their order, or why the role gets none of that one's.
+/// The keys of each user, in their order, or why the role does not get them.
 ///
 /// Where IAM throttles, half as many calls run side by side, and after each answer one more again: additive increase,
-/// multiplicative decrease. A call that the SDK's own retries did not get through is made again while there is time:
-/// the account's other callers share IAM's limit, so that no fixed number of calls is right.
+/// multiplicative decrease. A call that fails after the SDK's own retries is made again while there is time: the account's other
+/// callers share IAM's limit, so no fixed number of calls is right.
 ///
 /// # Errors
 /// Whatever is not about one user alone.
@@ -139,8 +139,8 @@ async fn keys_of_each(services: &Services, users: Vec<UserName>, named: bool) ->
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// The keys of a user. Whether a user exists whom the role does not reach is only asked for one whom the request names:
-/// `ListUsers` has just shown the others.
+/// The keys of a user. If the role does not reach the user, IAM is asked whether the user exists, but only if the request names
+/// the user: `ListUsers` has just shown the others.
 async fn keys_of(services: &Services, user: &UserName, named: bool) -> Result<Vec<AccessKey>> {
     let keys = if named {
         services.iam.list_access_keys(user).await?

@@ -7,7 +7,7 @@ use crate::{Services, user_keys::delete_command};
 
 /// Where such a key is.
 pub(crate) enum Location {
-    /// IAM shows it all the same: it takes seconds until IAM says the same everywhere.
+    /// IAM shows it for this user all the same: IAM needs seconds until all its answers agree.
     Here,
     /// Another user has it: the user was renamed, or the key was never this user's.
     Elsewhere(UserName),

@@ -1,10 +1,10 @@
-//! What names an operation: in the records of CREATE, and in the user agent of its calls to IAM. `CloudTrail` keeps the user agent
-//! of each call, so a person can find out which operation created a key. No handler decides anything by that.
+//! The name of an operation, in the records of CREATE and in the user agent of its calls to IAM. `CloudTrail` keeps the user
+//! agent of each call, so a person can find out which operation created a key. No handler decides anything by the user agent.
 
 use access_key_schema::Request;
 use sha2::{Digest, Sha256};
 
-/// What every name begins with, whichever operation it is of.
+/// What every operation's name begins with.
 pub(crate) const PREFIX: &str = "access-key-";
 
 /// How many hexadecimal digits follow. The SDK warns of names of more than 50 characters.
@@ -16,9 +16,9 @@ pub fn app_name(request: &Request) -> Option<String> {
     Some(format!("{PREFIX}{}", &digest(request)?[..DIGITS]))
 }
 
-/// The operation that the request is part of, in hexadecimal digits: the same in all its invocations, and others in every other
-/// operation. Without a token nothing tells one operation from another. The token, by which CloudFormation speaks, cannot be told
-/// from it.
+/// The operation that the request is part of, in hexadecimal digits. They are the same in all its invocations, and differ in
+/// every other operation. Without a token, nothing tells one operation from another. The digits do not reveal the token, by which
+/// CloudFormation speaks.
 pub(crate) fn digest(request: &Request) -> Option<String> {
     let context = &request.context;
     let token = context.client_request_token.as_ref()?;

@@ -1,4 +1,4 @@
-//! READ: the key as IAM has it, with its secret, from the primary identifier alone.
+//! READ: answers with the key as IAM has it, and its secret, from the primary identifier alone.
 
 use access_key_schema::{HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT, poll};
@@ -35,7 +35,7 @@ struct Observed {
 }
 
 impl Observed {
-    /// Whether one of the two is missing that a key a few seconds old will have.
+    /// Whether the store or IAM may not show yet what a key that is a few seconds old will have.
     fn may_be_incomplete(&self, clock: &Clock) -> bool {
         match (&self.key, &self.stored) {
             (Ok((_, key)), None) => key.is_younger_than(PROPAGATION, clock),
@@ -75,7 +75,7 @@ async fn observe(services: &Services, named: Option<&UserName>, id: &str) -> Res
     }
 }
 
-/// The description of the key, which the store says that this user has.
+/// The description of the key, if the store says that this user has it.
 async fn describe(services: &Services, described: Option<&UserName>, id: &str) -> Result<UserTag> {
     let Some(user) = described else { return Ok(UserTag::Unseen) };
     match UserTag::of(services, user, id).await {

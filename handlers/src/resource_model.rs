@@ -1,4 +1,4 @@
-//! The resource model of a key: what IAM says of it, and what the secret store keeps of it.
+//! The resource model of a key, made of what IAM says and what the secret store keeps.
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName};
 
@@ -56,7 +56,7 @@ pub(crate) fn of_iam(user: &UserName, key: KeyMetadata) -> AccessKey {
     }
 }
 
-/// The model with what the store keeps. Where the account has forbidden secrets in answers, none is in it.
+/// The model with what the store keeps. It holds no secret if the account has forbidden secrets in answers.
 fn with_secret(request: &Request, known: AccessKey, value: SecretValue) -> Result<AccessKey> {
     let region = value.ses_smtp_region.as_deref().unwrap_or(&request.region);
     let secret_access_key = value.secret_access_key.filter(|_| request.type_configuration.returns_secrets());

@@ -1,4 +1,4 @@
-//! The one place that turns what an AWS service, or the way to it, says into a handler error.
+//! The one place that turns the error of an AWS service, or of the way to it, into a handler error.
 
 use access_key_schema::{HandlerError, HandlerErrorCode};
 use aws_sdk_iam::{
@@ -10,9 +10,9 @@ use cfn_resource_runtime::is_identifier;
 
 use crate::confidential::Confidential;
 
-/// What became of `operation`, called for `subject` ("user alice", "key AKIA… of user alice"). What the service says may
-/// quote what it was sent, so `confidential` is taken out of it. Of refused credentials only the code is told: the message
-/// of a signature that does not match is the request, session token and all.
+/// The error of `operation`, called for `subject` ("user alice", "key AKIA… of user alice"). The service's message may quote what
+/// it was sent, so `confidential` is taken out of it. When credentials are refused, only the code is told: the message about a
+/// signature that does not match is the request, session token and all.
 pub(crate) fn failed<E>(
     operation: &str,
     subject: &str,
@@ -56,7 +56,7 @@ where
     HandlerError::new(code, format!("{operation} for {subject} failed: {reason}{request_id}"))
 }
 
-/// What became of an `operation` that took too long.
+/// The error of an `operation` that took too long.
 pub(crate) fn timed_out(operation: &str, subject: &str) -> HandlerError {
     HandlerError::new(
         HandlerErrorCode::NetworkFailure,
@@ -64,8 +64,8 @@ pub(crate) fn timed_out(operation: &str, subject: &str) -> HandlerError {
     )
 }
 
-/// Whether it is tagging that was denied, which has a handler error code of its own. To create a secret with tags takes the
-/// permission to tag as well, and AWS's message names the permission that is missing.
+/// Whether tagging was denied, which has a handler error code of its own. Creating a secret with tags takes the permission to tag
+/// as well; AWS's message names the permission that is missing.
 fn is_tagging(operation: &str, message: Option<&str>) -> bool {
     let tags = ["TagResource", "UntagResource", "TagUser", "UntagUser"];
     tags.contains(&operation) || message.is_some_and(|message| message.contains("secretsmanager:TagResource"))
@@ -91,7 +91,7 @@ fn handler_error_code(service_code: &str, http_status: u16) -> HandlerErrorCode 
         "Throttling" | "TooManyRequests" | "RequestLimitExceeded" => HandlerErrorCode::Throttling,
         "EntityTemporarilyUnmodifiable" | "ConcurrentModification" => HandlerErrorCode::ResourceConflict,
         "ServiceFailure" | "InternalFailure" => HandlerErrorCode::ServiceInternalError,
-        // The answer to a success broke off.
+        // The service succeeded, and its answer broke off.
         _ if http_status < 300 => HandlerErrorCode::NetworkFailure,
         _ if http_status == 429 => HandlerErrorCode::Throttling,
         _ if http_status >= 500 => HandlerErrorCode::ServiceInternalError,
@@ -136,7 +136,7 @@ mod tests {
         Clock::starting_at(SystemTime::now())
     }
 
-    /// What becomes of an error of IAM's.
+    /// The handler error for an error of IAM's.
     async fn iam(status: u16, code: &str) -> HandlerError {
         let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>why</Message></Error></ErrorResponse>");
         let client = client!(aws_sdk_iam, status, body);
@@ -144,7 +144,7 @@ mod tests {
         Iam::new(client, now(), Confidential::default()).list_access_keys(&user).await.unwrap_err()
     }
 
-    /// What becomes of an error of Secrets Manager's.
+    /// The handler error for an error of Secrets Manager's.
     async fn secrets_manager(status: u16, code: &str) -> Result<()> {
         let body = format!(r#"{{"__type":"{code}","message":"why"}}"#);
         let client = client!(aws_sdk_secretsmanager, status, body);
@@ -192,7 +192,7 @@ mod tests {
         for (status, service_code, code) in rows {
             assert_eq!(iam(status, service_code).await.code, code, "IAM's {service_code}");
             let error = secrets_manager(status, service_code).await.err();
-            // To delete what is not there is no error.
+            // Deleting what is not there is no error.
             assert_eq!(error.map(|error| error.code), Some(code).filter(|code| *code != NotFound), "{service_code}");
         }
         assert!(secrets_manager(400, "ResourceNotFoundException").await.is_ok());
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_quotes_the_secret_it_refuses_does_not_get_it_into_the_message() {
+    async fn a_secret_that_a_service_refuses_and_quotes_is_not_in_the_message() {
         let body =
             r#"{"__type":"ValidationException","message":"'wJalrXUtnFEMI' or 'BMXhUYlu' or '9f1c2b7e' is no good"}"#
                 .to_owned();

@@ -1,4 +1,4 @@
-//! Where the secrets are kept that IAM reveals only once, and where READ finds them by the key id alone.
+//! The store of the secrets that IAM reveals only once. READ finds them there by the key id alone.
 //!
 //! The only place that knows a stored secret's name and layout.
 
@@ -60,19 +60,19 @@ struct Layout<'a> {
     value: &'a SecretValue,
 }
 
-/// The value of a stored secret: what IAM never says again, and whom the key was created for.
+/// The value of a stored secret: what IAM never shows again, and for whom the key was created.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SecretValue {
     pub(crate) access_key_id: String,
-    /// Absent where there is a `pgp_key`.
+    /// Absent if there is a `pgp_key`.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub(crate) secret_access_key: Option<Secret>,
-    /// For the secret's readers, where the account has forbidden secrets in answers. READ derives it anew.
+    /// Stored for the secret's readers, if the account has forbidden secrets in answers. READ derives it anew.
     #[serde(serialize_with = "Secret::serialize_some")]
     pub(crate) ses_smtp_password_v4: Option<Secret>,
-    /// Only where there is a `pgp_key`, as are the fingerprint and the encrypted password.
+    /// Only there with a `pgp_key`, as are the fingerprint and the encrypted password.
     pub(crate) encrypted_secret: Option<String>,
     pub(crate) encrypted_ses_smtp_password_v4: Option<String>,
     pub(crate) key_fingerprint: Option<String>,
@@ -85,7 +85,7 @@ pub(crate) struct SecretValue {
     /// The resource's own tags, as declared. The secret carries them together with the stack's. READ, which gets a key
     /// id and nothing of the stack, could not tell them apart there: a stack's tag would look like drift.
     pub(crate) tags: Option<Vec<Tag>>,
-    /// As the template has it. What holds is the tag of the user.
+    /// As the template has it. The tag of the user decides.
     pub(crate) description: Option<String>,
     pub(crate) create_date: Option<String>,
     pub(crate) stack_id: Option<String>,
@@ -125,7 +125,7 @@ pub(crate) enum Value {
     /// Its KMS key is disabled or out of the role's reach, or somebody changed the secret by hand.
     Unreadable {
         why: String,
-        /// As the description says, which can be read all the same.
+        /// From the description, which can be read all the same.
         ownership: Option<Box<Ownership>>,
     },
 }
@@ -134,14 +134,14 @@ pub(crate) enum Value {
 #[derive(Debug)]
 pub(crate) struct Unstored {
     pub(crate) error: HandlerError,
-    /// Whether a try may have stored it all the same: it got no answer, or one that does not say so.
+    /// Whether a try may have stored it all the same: it got no answer, or one that does not rule that out.
     pub(crate) may_be_stored: bool,
 }
 
 /// What the store knows of a key without decrypting its secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// `None` where neither the description nor the value tells: somebody changed both, or the secret has an older layout and
+    /// `None` if neither the description nor the value has it: somebody changed both, or the secret has an older layout and
     /// cannot be read.
     pub(crate) ownership: Option<Ownership>,
     /// When the secret was stored, which is when the key was created, give or take seconds.
@@ -191,7 +191,7 @@ impl StoredSecret {
         self.ownership().is_some_and(|ownership| ownership.is_described)
     }
 
-    /// Whom the key was created for, where the store tells.
+    /// For whom the key was created, if the store tells.
     fn ownership(&self) -> Option<Ownership> {
         match &self.value {
             Value::Readable(value) => Some(Ownership::of(value)),
@@ -299,8 +299,8 @@ impl SecretStore {
     /// What the store knows of a key, without decrypting where that can be avoided, or `None` as for
     /// [`SecretStore::get`].
     ///
-    /// `GetSecretValue` is asked as well where `DescribeSecret` does not show the secret yet, and for the owner of a secret
-    /// of the layout before this one, which stands in its value alone.
+    /// `GetSecretValue` is called as well if `DescribeSecret` does not show the secret yet. It is also called for a secret of the
+    /// previous layout, which has its owner in the value alone.
     pub(crate) async fn entry(&self, id: &str) -> Result<Option<Entry>> {
         let described = self.describe(id).await?;
         let description = described.as_ref().and_then(|described| described.description.as_deref());
@@ -314,7 +314,7 @@ impl SecretStore {
         }
         let value = stored.as_ref().and_then(StoredSecret::readable);
         let created = created.or_else(|| value.and_then(SecretValue::created));
-        // The description may show only now, beside a value that cannot be read.
+        // The description may only show now, with a value that cannot be read.
         Ok(Some(Entry { ownership: stored.as_ref().and_then(StoredSecret::ownership), created }))
     }
 
@@ -335,7 +335,7 @@ impl SecretStore {
         Ok(self.describe_any(id).await?.filter(|described| described.deleted_date.is_none()))
     }
 
-    /// The same of a secret that is scheduled for deletion, too.
+    /// Describes the secret also if it is scheduled for deletion.
     async fn describe_any(&self, id: &str) -> Result<Option<DescribeSecretOutput>> {
         let answer = self.client.describe_secret().secret_id(self.name(id)).send().await;
         match answer.map_err(|error| self.failed("DescribeSecret", id, &error)) {
@@ -344,7 +344,7 @@ impl SecretStore {
         }
     }
 
-    /// Writes a changed value, in the layout of today. Returns the id of its version, by which a read tells that it shows it.
+    /// Writes a changed value, in today's layout. Returns the id of its version, by which a read is known to show it.
     async fn replace(&self, value: &SecretValue) -> Result<Option<String>> {
         let id = &value.access_key_id;
         let json = value.to_json()?;
@@ -355,7 +355,7 @@ impl SecretStore {
         Ok(answer.map_err(|error| value.redact(self.failed("UpdateSecret", id, &error)))?.version_id)
     }
 
-    /// Deletes the stored secret of a key for good, its replicas in other regions too. Succeeds if there is no secret.
+    /// Deletes the stored secret of a key for good, and its replicas in other regions. Succeeds if there is no secret.
     ///
     /// Without a recovery window: a dead key's secret is worth nothing, and the name would stay taken.
     pub(crate) async fn delete(&self, id: &str) -> Result<()> {
@@ -404,7 +404,7 @@ impl SecretStore {
     }
 
     fn parse(&self, id: &str, json: &str) -> Value {
-        // What the parser has to say could quote the secret.
+        // The parser's own message could quote the secret.
         let value = serde_json::from_str::<SecretValue>(json).ok();
         let holds_the_secret = |value: &SecretValue| {
             value.access_key_id == id && (value.secret_access_key.is_some() || value.encrypted_secret.is_some())

@@ -1,4 +1,4 @@
-//! The password that a secret access key becomes at Amazon SES's SMTP endpoint.
+//! The password for Amazon SES's SMTP endpoint, derived from a secret access key.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// What every SMTP password is derived from, besides the secret access key and the region ([SES developer guide]).
+/// The date from which every SMTP password is derived, besides the secret access key and the region ([SES developer guide]).
 ///
 /// [SES developer guide]: https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html#smtp-credentials-convert
 const DATE: &str = "11111111";
@@ -18,8 +18,8 @@ const VERSION: u8 = 0x04;
 /// The SMTP password of a secret access key in `region`, such as `eu-central-1`: 44 characters of base64. The SMTP
 /// user name is the access key id.
 ///
-/// It is a Signature Version 4 signature with a fixed date, over a fixed message. IAM knows nothing of it: it works
-/// as long as the access key does, and only in its region.
+/// It is a Signature Version 4 signature with a fixed date, over a fixed message. IAM does not know the password. It works as
+/// long as the access key does, and only in its region.
 ///
 /// # Errors
 /// `InternalFailure`; cannot happen, as HMAC takes a key of any length.

@@ -1,6 +1,6 @@
-//! Being called again until IAM and the store agree with what they were told, for CREATE, UPDATE and DELETE alike.
+//! CREATE, UPDATE and DELETE are called again until IAM and the store show what was written.
 //!
-//! A handler answers `SUCCESS` only when READ by the id alone would agree; until then it answers `IN_PROGRESS`.
+//! A handler answers `SUCCESS` only when READ by the id alone would show it; until then it answers `IN_PROGRESS`.
 
 use access_key_schema::{
     AccessKey, HandlerError, HandlerErrorCode, ProgressEvent, Request, Result, UserName, WholeNumber,
@@ -12,7 +12,7 @@ use serde_with::serde_as;
 
 use crate::user_keys::list_command;
 
-/// What an invocation that waits for AWS leaves for the next one. No secret: CloudFormation keeps it.
+/// What an invocation that waits for AWS leaves for the next one. It holds no secret, because CloudFormation keeps it.
 #[serde_as]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -21,10 +21,10 @@ pub(crate) struct CallbackContext {
     /// How many invocations have waited. CloudFormation may bring it back as a string.
     #[serde_as(deserialize_as = "WholeNumber")]
     pub(crate) invocations: u32,
-    /// The version of the secret that UPDATE has written, and READ has to show.
+    /// The version of the secret that UPDATE has written and READ has to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret_version: Option<String>,
-    /// When the first attempt of this CREATE began of which nobody knows what came, in milliseconds since 1970.
+    /// When the first attempt of this CREATE with an unknown outcome began, in milliseconds since 1970.
     #[serde_as(deserialize_as = "Option<WholeNumber>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) doubt: Option<u64>,
@@ -34,8 +34,8 @@ pub(crate) struct CallbackContext {
 }
 
 impl CallbackContext {
-    /// What an operation's first invocation waits for: IAM, and the store to show this version of the secret, if one was
-    /// written.
+    /// The context of an operation's first invocation. It waits for IAM, and for the store to show this version of the secret, if
+    /// one was written.
     pub(crate) fn waiting_for(id: &str, secret_version: Option<String>) -> Self {
         Self { access_key_id: id.to_owned(), invocations: 0, secret_version, doubt: None, app_name: None }
     }
@@ -43,7 +43,7 @@ impl CallbackContext {
     /// The context that the request carries; none in an operation's first invocation.
     ///
     /// # Errors
-    /// `InvalidRequest`: the context is not one that a handler of this type has answered with for this key.
+    /// `InvalidRequest`: no handler of this type has answered with this context for this key.
     pub(crate) fn of(request: &Request) -> Result<Option<Self>> {
         let Some(context) = &request.context.callback_context else { return Ok(None) };
         let context = Self::deserialize(context).ok();
@@ -54,7 +54,7 @@ impl CallbackContext {
     }
 }
 
-/// The event that makes CloudFormation call again. What the next invocation gets as its properties is this event's model.
+/// The event that makes CloudFormation call again. Its model becomes the properties of the next invocation.
 ///
 /// # Errors
 /// `NotStabilized` after minutes of waiting.

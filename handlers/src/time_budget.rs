@@ -12,54 +12,52 @@ use cfn_resource_runtime::{ANSWER_TIME, LOOK_TIME, OPERATION_TIMEOUT, POLL_INTER
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long one invocation waits for AWS to agree with what was written. Longer waiting is CloudFormation's part: it
-/// calls again, at no cost.
+/// How long one invocation waits for AWS to show what was written. CloudFormation does the longer waiting: it calls again, at no
+/// cost.
 pub(crate) const STABILIZE_WAIT: Duration = Duration::from_secs(12);
 
 /// How long to wait for IAM to know a user: in a stack that creates both, the user may be seconds old.
 pub(crate) const NEW_USER_WAIT: Duration = Duration::from_secs(25);
 
-/// IAM and Secrets Manager are usually consistent within two seconds, at times after ten or more. What is older than
-/// this and not shown is not there.
+/// IAM and Secrets Manager are usually consistent within two seconds, at times after ten or more. A key or secret that is older
+/// than this and is not shown does not exist.
 pub(crate) const PROPAGATION: Duration = Duration::from_secs(30);
 
-/// How long IAM must show a key nowhere for the key to count as gone.
+/// If IAM shows a key nowhere for this long, the key counts as gone.
 pub(crate) const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 
-/// How long to wait for IAM to say the same of a key in two places.
+/// How long to wait until IAM says the same about a key in two places.
 pub(crate) const CONTRADICTION_WAIT: Duration = Duration::from_secs(10);
 
 /// How long READ looks for a young key that is not shown yet, or for its secret.
 pub(crate) const READ_WAIT: Duration = Duration::from_secs(12);
 
-/// A key younger than this without a stored secret may be what an attempt of a CREATE has left, when the attempt's record cannot
-/// be read.
+/// A key younger than this without a stored secret may come from an attempt of a CREATE, if the attempt's record cannot be read.
 pub(crate) const SUSPECT_AGE: Duration = Duration::from_mins(15);
 
 /// How long the record of an attempt may belong to an invocation that is at work: as long as an invocation may run, by two clocks
-/// that differ from IAM's. After that the invocation has ended. What it made, it made in its first seconds, so IAM and the store
-/// show that by then; a deletion of its last seconds they may not show yet.
+/// that differ from IAM's. After that the invocation has ended. IAM and the store then show what it made in its first seconds;
+/// they may not show yet what it deleted in its last seconds.
 pub(crate) const LEASE: Duration = WRITE_LIMIT.saturating_add(ANSWER_TIME).saturating_add(CLOCK_SKEW.saturating_mul(2));
 
 /// How far IAM's clock and ours may differ.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// After so many invocations that waited, IAM and the store show what was written before the first.
+/// After so many invocations that waited, IAM and the store show what was written before the first one.
 pub(crate) const SETTLED_AFTER_INVOCATIONS: u32 = 2;
 
-/// What deleting a key takes at most, and then its secret: on the way back, too.
+/// The longest time to delete a key and then its secret, also in a rollback.
 pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 
-/// What must be left of an invocation to start `CreateAccessKey`: the time for it, for storing the secret, for finding out why the
-/// status was refused, and for the rollback.
+/// The time that must be left to start `CreateAccessKey`: for this call, for storing the secret, for finding out why the status
+/// was refused, and for the rollback.
 pub(crate) const TIME_TO_CREATE: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(TIME_TO_DELETE);
 
-/// What must be left of an invocation to find out whether a key lives that another one created, and to go on with it: the time for
-/// a write to it, for asking whether its user is new, and for one look.
+/// The time that must be left to find out whether a key that another invocation created lives, and to go on with it: for a write
+/// to the key, for asking whether its user is new, and for one look.
 pub(crate) const TIME_TO_GO_ON: Duration = OPERATION_TIMEOUT.saturating_mul(2).saturating_add(LOOK_TIME);
 
-/// What must be left of an invocation to find out about a key that could not be deleted, to try once more, and to
-/// delete its secret.
+/// The time that must be left to find out about a key that could not be deleted, to try once more, and to delete its secret.
 pub(crate) const TIME_TO_DELETE_AGAIN: Duration = OPERATION_TIMEOUT.saturating_mul(3).saturating_add(POLL_INTERVAL);
 
 #[cfg(test)]
@@ -87,13 +85,13 @@ mod tests {
         assert!(WRITE_LIMIT + calls(2) + PROPAGATION <= LEASE + TIME_TO_CREATE);
         assert!(TIME_TO_CREATE <= WRITE_LIMIT, "{TIME_TO_CREATE:?}");
         assert!(list_keys_and_their_secrets <= WRITE_LIMIT);
-        // UPDATE looks at the clock before each of its writes, and gives up its reads at the deadline. As long as no call is
-        // slower than the attempt that it usually is, its longest way is done in one invocation: what the key was made with,
-        // the key beside its secret; its value, the tags (may it remove some, add, remove), the description, the status; one look.
+        // UPDATE looks at the clock before each of its writes, and gives up its reads at the deadline. If each call takes one
+        // attempt, even the longest UPDATE is done in one invocation: what the key was made with, and the key beside its secret;
+        // the secret's value; the tags (may it remove some, add, remove), the description, the status; one look.
         let update = ATTEMPT_TIMEOUT * (2 + 1 + 3 + 1 + 1 + 1);
         assert!(update <= WRITE_LIMIT, "{update:?}");
-        // DELETE: whose key, delete it, and only with enough time left find out more and try again; between key and secret, the
-        // description.
+        // DELETE: find the owner, delete the key, and only with enough time left find out more and try again; between key and
+        // secret, the description.
         let delete = calls(2) + TIME_TO_DELETE_AGAIN + calls(1);
         assert!(delete <= WRITE_LIMIT, "{delete:?}");
         // By the id alone: the store's entry, the last look that is begun for the owner, delete key, description and secret.

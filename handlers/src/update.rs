@@ -1,6 +1,6 @@
-//! UPDATE: the status, the tags and the description, in place. Everything else that can be declared needs a new key.
+//! UPDATE: changes the status, the tags and the description in place. A change of any other property needs a new key.
 //!
-//! CloudFormation rolls a failed update back by another UPDATE, with the properties exchanged. So what is refused changes
+//! CloudFormation rolls a failed update back by another UPDATE, with the properties exchanged. So a refused UPDATE changes
 //! nothing, and an UPDATE that has nothing to write succeeds, whatever it would not be allowed to write.
 //!
 //! - `refusals.rs`: what cannot be updated
@@ -36,21 +36,21 @@ struct Update<'a> {
     changes: Changes,
 }
 
-/// What the request says that changes.
+/// What changes, according to the request.
 struct Changes {
-    /// The status. Also where nothing says that it does not.
+    /// The status. Also `true` if nothing says that it stays.
     ///
-    /// Nothing but a change in the template activates a key: somebody may have deactivated it since, because it has leaked, and
-    /// a change of `Tags` shall not switch it on again. A key that the template wants inactive is deactivated in any case.
+    /// Only a change in the template activates a key: somebody may have deactivated it since, because it has leaked, and a change
+    /// of `Tags` must not activate it again. A key that the template wants inactive is deactivated in any case.
     status: bool,
-    /// The resource's own tags. `None` where nothing says what they were before.
+    /// The resource's own tags. `None` if nothing says what they were before.
     own_tags: Option<bool>,
     stack_tags: bool,
-    /// The description. `None` where nothing says what it was before.
+    /// The description. `None` if nothing says what it was before.
     description: Option<bool>,
 }
 
-/// The stored secret of the key, `None` where there is none, or why nothing can be said of it.
+/// The stored secret of the key, `None` if there is none, or why that is unknown.
 type Stored = Result<Option<StoredSecret>>;
 
 pub(crate) async fn update(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -99,7 +99,7 @@ impl Update<'_> {
             }
             return Err(refusal);
         }
-        // Last: what was refused so far has left it as it was.
+        // The status comes last: a refusal until here has left it as it was.
         let (status, is_undone) = (request.desired.wanted_status(), request.context.rollback == Some(true));
         if changes.status || status == Status::Inactive && (is_undone || key.status != status) {
             user = match self.set_status(status).await {
@@ -113,11 +113,11 @@ impl Update<'_> {
         self.answer(&user, stored, &CallbackContext::waiting_for(id, version)).await
     }
 
-    /// An UPDATE that changes the status alone does not fail for the secret: CloudFormation's rollback would set the previous
-    /// status, and so activate a key again that was deactivated because it has leaked.
+    /// Changes the status alone. It does not fail because of the secret: CloudFormation's rollback would set the previous status,
+    /// and so could activate a key that was deactivated because it has leaked.
     async fn set_status_alone(&self) -> Result<ProgressEvent> {
         let Self { services, request, id, .. } = self;
-        // Both run to their end: a status that is set counts, although the secret cannot be had.
+        // Both run to their end: a status that is set counts, even if the secret cannot be read.
         let set = self.set_status(request.desired.wanted_status());
         let (set, stored) = join!(set, services.secret_store.get(id));
         let user = set?;
@@ -161,8 +161,8 @@ impl Update<'_> {
         self.until_known(Purpose::Read, find).await
     }
 
-    /// What IAM answers to `ask` when it knows the key, which it may not do everywhere yet. The user may have been renamed: then
-    /// the store has the old name, which is the proof that the key may be written to under the new one.
+    /// IAM's answer to `ask`, once it knows the key; it may not know it everywhere yet. The user may have been renamed: then the
+    /// store has the old name, which proves that the key may be written to under the new name.
     ///
     /// # Errors
     /// - `NotFound`: IAM shows the key nowhere.
@@ -236,8 +236,8 @@ impl Update<'_> {
         })
     }
 
-    /// The stored secret of a key that the store does not show at once, or that it shows as an UPDATE before, which was refused,
-    /// had written it. Where IAM does not show the key either, it may be young.
+    /// The stored secret of a key that the store does not show at once, or that it shows as a refused UPDATE had written it. If
+    /// IAM does not show the key either, the key may be young.
     async fn find_late_secret(&self, user: &UserName) -> Stored {
         let Self { services, id, .. } = self;
         let look = async || {
@@ -262,11 +262,11 @@ impl Update<'_> {
         }
     }
 
-    /// Writes the tags, where there is a secret that they can be written to, and declares them and the description in it. Returns
-    /// the id of the version that READ has to show then.
+    /// Writes the tags, if there is a secret that takes them, and declares them and the description in it. Returns the id of the
+    /// version that READ has to show then.
     async fn retag(&self, stored: Stored) -> Result<(Stored, Option<String>)> {
         match stored {
-            // Of a secret that cannot be read, only the stack's tags can change.
+            // If the secret cannot be read, only the stack's tags can change.
             Ok(Some(mut stored)) if stored.readable().is_some() || self.changes.own_tags == Some(false) => {
                 let Self { services, request, .. } = self;
                 match services.secret_store.retag(&mut stored, request, services.deadline).await {
@@ -279,7 +279,7 @@ impl Update<'_> {
         }
     }
 
-    /// Whether the store describes no secret, for as long as one may be shown late.
+    /// Whether the store describes no secret, even after the time in which one may be shown late.
     async fn is_secret_gone(&self) -> bool {
         let Self { services, id, .. } = self;
         let look = async || services.deadline.bound(services.secret_store.is_described(id)).await;
@@ -289,7 +289,7 @@ impl Update<'_> {
         described == Ok(false)
     }
 
-    /// Puts back what was written before the rest was refused: the tags, and the description, if that may have been.
+    /// Puts back what was written before the rest was refused: the tags, and the description, if that may have been written.
     async fn put_back(&self, user: &UserName, stored: Stored, is_described: bool) {
         let Self { services, request, id, .. } = self;
         let was = Description::in_store(&stored);
@@ -364,8 +364,8 @@ impl Update<'_> {
         }
     }
 
-    /// The key, once READ would answer with what was written: its status, the version of its secret, and its description, if
-    /// one is kept.
+    /// The key, once READ would show what was written: the status, the version of the secret, and the description, if one is
+    /// kept.
     async fn wait_until_shown(
         &self,
         user: &UserName,
@@ -403,14 +403,14 @@ impl Update<'_> {
     }
 }
 
-/// A key that IAM shows as it was written, with its description, and its secret, if that was written too.
+/// A key that IAM shows as it was written, with its description; and its secret, if that was written too.
 struct Shown {
     key: KeyMetadata,
     stored: Option<StoredSecret>,
     description: UserTag,
 }
 
-/// What a key is looked for.
+/// The purpose for which a key is looked for.
 #[derive(Clone, Copy, PartialEq)]
 enum Purpose {
     Read,

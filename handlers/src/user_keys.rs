@@ -9,8 +9,8 @@ use crate::{
     secret_store::{Entry, Ownership},
 };
 
-/// A key of a user. Without an entry in the store, this type did not create it under this prefix in this region, or did
-/// not get to store its secret.
+/// A key of a user. If it has no entry in the store, this type did not create it under this prefix in this region, or could not
+/// store its secret.
 #[derive(Clone, Debug)]
 pub(crate) struct UserKey {
     pub(crate) metadata: KeyMetadata,
@@ -23,7 +23,7 @@ impl UserKey {
         self.entry.as_ref().and_then(|entry| entry.ownership.as_ref())
     }
 
-    /// Whether this very operation created the key, in another invocation. Without a token, nothing says so.
+    /// Whether this very operation created the key, in another invocation. Without a token, nothing shows that.
     pub(crate) fn was_made_by(&self, request: &Request) -> bool {
         request.context.client_request_token.is_some()
             && self.ownership().is_some_and(|ownership| ownership.is_by(request))

@@ -1,4 +1,4 @@
-//! The way to AWS: settings and connections, which all invocations share, and from credentials to a client's configuration.
+//! The way to AWS: settings and connections, which all invocations share, and the configuration of clients for given credentials.
 
 use std::{env, sync::LazyLock, time::Duration};
 
@@ -21,9 +21,9 @@ use aws_types::{
 
 use crate::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, CallerCredentials, OPERATION_TIMEOUT, ProviderCredentials, Secret};
 
-/// HTTPS, with one pool of connections, for whoever makes calls in this process.
+/// HTTPS, with one pool of connections for all calls of this process.
 ///
-/// One, because making it decodes the system's root certificates, which costs more than the rest of an invocation. The
+/// There is one, because making it decodes the system's root certificates, which costs more than the rest of an invocation. The
 /// SDK's own HTTP client makes one for each set of timeouts, and another each time that a service's client is built.
 static HTTPS: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
@@ -33,12 +33,12 @@ static HTTPS: LazyLock<SharedHttpConnector> = LazyLock::new(|| {
     SharedHttpConnector::new(pooled.build())
 });
 
-/// How long a connection that nothing goes over is kept. One that was kept while Lambda froze the process may be dead, which
-/// only the call that is lost on it shows.
+/// How long an idle connection is kept. A connection that was kept while Lambda froze the process may be dead, and only a call
+/// that is lost on it shows that.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
 
-/// How many such connections are kept to a service. Should all of them be dead, the third and last attempt of a call still gets
-/// a new one.
+/// How many idle connections are kept to a service. If all of them are dead, the third and last attempt of a call still gets a
+/// new one.
 const MAX_IDLE_PER_HOST: usize = 2;
 
 /// HTTPS for calls to others than AWS, over the connections that the calls to AWS share.
@@ -49,8 +49,8 @@ pub fn https() -> SharedHttpConnector {
 
 /// A retry quota for one client of one invocation.
 ///
-/// The SDK's own is one for all clients of a service and a region, as long as the process lives: what AWS throttles in one
-/// invocation would leave the next ones, of any stack, without a retry.
+/// The SDK's own quota is one for all clients of a service and a region, as long as the process lives. After throttling in one
+/// invocation, the next ones, of any stack, would get no retries.
 #[must_use]
 pub fn retry_quota() -> RetryPartition {
     RetryPartition::custom("invocation").build()
@@ -78,10 +78,10 @@ impl Connections {
         Self { function_region: env::var("AWS_REGION").ok(), ..connections }
     }
 
-    /// The same with an HTTP client of the caller's, such as one that plays AWS in a test.
+    /// Connections with an HTTP client of the caller's, such as one that plays AWS in a test.
     ///
-    /// Without the loader of `aws-config`: it brings the chain of default credentials, which no handler may use, and is a tenth
-    /// of the package.
+    /// It does not use the loader of `aws-config`, which brings the chain of default credentials, which no handler may use, and
+    /// is a tenth of the package.
     #[must_use]
     pub fn with_http_client(http_client: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()

@@ -20,8 +20,8 @@ use tracing::info;
 
 use crate::is_identifier;
 
-/// Logs each attempt of a call: service, operation, number of the attempt, duration, AWS's id of it, and outcome. Never
-/// what was sent or answered.
+/// Logs each attempt of a call: service, operation, number of the attempt, duration, AWS's id of the attempt, and outcome. It
+/// never logs the request or the answer.
 #[derive(Debug)]
 pub struct AwsCalls;
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_of_an_error_is_found_in_xml_and_in_json_and_nothing_else_is_taken_for_one() {
+    fn an_error_code_is_found_in_xml_and_json_and_no_other_text_counts_as_one() {
         for (body, code) in [
             (
                 "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>x</Message></Error></ErrorResponse>",

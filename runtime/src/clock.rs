@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The wall clock of one invocation. It runs on tokio's time, so that a test that pauses that time decides what time it
-/// is.
+/// The wall clock of one invocation. It runs on tokio's time, so a test that pauses that time also sets this clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: SystemTime,
@@ -13,7 +12,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The clock that shows `now` now.
+    /// The clock that starts at `now`.
     #[must_use]
     pub fn starting_at(now: SystemTime) -> Self {
         Self { start: now, started: Instant::now() }
@@ -25,7 +24,7 @@ impl Clock {
         self.start + self.started.elapsed()
     }
 
-    /// How long ago `time` was, zero when that clock is ahead of ours.
+    /// How long ago `time` was; zero if `time` comes from a clock that is ahead of ours.
     #[must_use]
     pub fn age(&self, time: SystemTime) -> Duration {
         self.now().duration_since(time).unwrap_or_default()

@@ -19,7 +19,7 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long one call to AWS takes at most, its retries included.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// How long a request and its answer are on their way between CloudFormation and the function at most.
+/// How long a request and its answer travel between CloudFormation and the function at most.
 const TRANSFER_TIME: Duration = Duration::from_secs(2);
 
 /// How long delivering an invocation's logs and metrics takes at most, after the handler and before its answer.
@@ -83,8 +83,8 @@ impl Deadline {
         })
     }
 
-    /// Refuses to begin a write of so many calls that might not end in time, and may not be given up. For work that can be done
-    /// again from its beginning.
+    /// Refuses to begin a write of so many calls if it might not end in time: a write may not be given up. For work that can be
+    /// done again from its beginning.
     ///
     /// # Errors
     /// `NetworkFailure`, which CloudFormation retries: less than the time of these calls is left.

@@ -1,6 +1,6 @@
-//! From the event of an invocation to what it asks for, whichever of the two shapes it has.
+//! Decodes the event of an invocation, in either of its two shapes.
 //!
-//! An error names the place, never the value: that may be a secret in the wrong place.
+//! An error names the place, never the value, which may be a secret in the wrong place.
 
 mod limited;
 
@@ -17,10 +17,10 @@ use serde_json::{Error, Map, Value};
 
 use crate::{HandlerError, ProviderContext, RequestContext, RequestPayload, WholeNumber};
 
-/// The most bytes that a compressed request may unpack to: what Lambda takes uncompressed (6 MB).
+/// The most bytes that a compressed request may unpack to: the limit of Lambda for an uncompressed one (6 MB).
 const MAX_DECOMPRESSED_BYTES: u64 = 6 * 1024 * 1024;
 
-/// The event of an invocation: JSON, or what it is instead.
+/// The event of an invocation: JSON, or words for what it is instead.
 ///
 /// Deserializing it never fails. The Lambda runtime would answer an event that is not JSON with an error of its own,
 /// which CloudFormation cannot read. It has no `Debug`, because it holds credentials.
@@ -32,16 +32,16 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// What was read of an event. It has no `Debug`, because it holds credentials.
+/// The decoded event. It has no `Debug`, because it holds credentials.
 pub struct Decoded<M> {
-    /// What the provider is told, and where. It is empty where the event is no request at all.
+    /// What the provider is told, and where. It is empty if the event is no request at all.
     pub provider: ProviderContext,
     /// What the invocation asks for, and what it says about itself; or `InvalidRequest`, which says what is wrong, and where.
     pub request: Result<(RequestPayload, RequestContext), HandlerError<M>>,
 }
 
-/// Reads the event. What the provider is told is read apart from the request, so that a request that cannot be read is told of
-/// too.
+/// Reads the event. The part for the provider is read apart from the request, so that the provider also hears of a request that
+/// cannot be read.
 #[must_use]
 pub fn decode<M>(event: Event) -> Decoded<M> {
     match fields(event) {
@@ -77,9 +77,8 @@ fn provider_context(fields: &Value) -> ProviderContext {
     }
 }
 
-/// The event if it is plain, else what it unpacks to: CloudFormation may send base64 of gzip of the JSON. What it calls
-/// that, in `__COMPRESSION_METHOD__`, does not matter, nor does which kind of base64 it is: in lines (MIME), safe for a URL,
-/// or without padding.
+/// The event if it is plain, else the unpacked event: CloudFormation may send base64 of gzip of the JSON. The name of the method
+/// in `__COMPRESSION_METHOD__` does not matter, nor does the kind of base64: in lines (MIME), safe for a URL, or without padding.
 fn decompress<M>(event: Value) -> Result<Value, HandlerError<M>> {
     let Some(compressed) = event.get("__COMPRESSED__") else { return Ok(event) };
     let broken = |what: &str| invalid(format!("The compressed request cannot be read: {what}"));
@@ -102,10 +101,9 @@ fn decompress<M>(event: Value) -> Result<Value, HandlerError<M>> {
     json.end().map(|()| event).map_err(|error| broken(&format!("it is not JSON: {error}")))
 }
 
-/// One object of the event's own fields and those in its `requestData` (registry) or `request` (test entry point), with
-/// names in lower case, without what is absent, and with numbers as strings. An inner field wins over an outer one: the test
-/// entry point can name the region in both. Nothing is delivered from the test entry point, so its provider's log group is
-/// left out.
+/// One object of the event's own fields and those in its `requestData` (registry) or `request` (test entry point), with names in
+/// lower case, without absent fields, and with numbers as strings. An inner field wins over an outer one: the test entry point
+/// can name the region in both. Nothing is delivered from the test entry point, so its provider's log group is left out.
 fn flatten<M>(mut event: Map<String, Value>) -> Result<Map<String, Value>, HandlerError<M>> {
     event.retain(|_, value| !value.is_null());
     let find = |name| event.keys().find(|field| field.eq_ignore_ascii_case(name)).cloned();
@@ -132,8 +130,8 @@ fn flatten<M>(mut event: Map<String, Value>) -> Result<Map<String, Value>, Handl
     Ok(fields.map(|(name, value)| (name, number_as_string(value))).collect())
 }
 
-/// A whole number as a string. Every field of a request that could be a number is declared as a string, such as the account's
-/// id, or may be one.
+/// A whole number as a string. Every field of a request that could be a number, such as the account's id, is declared as a
+/// string, or may be one.
 fn number_as_string(value: Value) -> Value {
     let number = if value.is_number() { WholeNumber::of(&value) } else { None };
     number.map_or(value, |number| number.to_string().into())
@@ -146,12 +144,12 @@ fn deserialize<'de, T: Deserialize<'de>, M>(fields: &'de Value) -> Result<T, Han
     })
 }
 
-/// The name of the field that an error is about: those further down can be the sender's own, such as tag keys.
+/// The name of the outermost field that an error is about: names further down can be the sender's own, such as tag keys.
 pub(crate) fn outermost(error: &serde_path_to_error::Error<Error>) -> Option<String> {
     error.path().iter().next().map(ToString::to_string)
 }
 
-/// What serde says is wrong, without the value that it quotes in front of what it expected.
+/// Serde's message, without the value that it quotes in front of what it expected.
 pub(crate) fn without_value(error: &Error) -> String {
     let reason = error.to_string();
     reason.rsplit_once(", expected ").map_or(reason.clone(), |(_, expected)| format!("expected {expected}"))
@@ -161,8 +159,8 @@ fn invalid<M>(message: impl Into<String>) -> HandlerError<M> {
     HandlerError::invalid_request(message)
 }
 
-/// A JSON value whose field names match those of a struct without regard to case, as in the official Java runtime.
-/// What is read as plain JSON, such as the resource's properties, is left as it is.
+/// A JSON value whose field names match those of a struct without regard to case, as in the official Java runtime. Parts that are
+/// read as plain JSON, such as the resource's properties, are left as they are.
 struct IgnoringCase<'de>(&'de Value);
 
 impl<'de> Deserializer<'de> for IgnoringCase<'de> {

@@ -1,4 +1,4 @@
-//! From a decoded request to the handler that it is for, and back to the progress event that answers it.
+//! Takes a decoded request to its handler, and answers with the handler's progress event.
 //!
 //! Whatever goes wrong on the way, a panic included, becomes a FAILED event: CloudFormation cannot read anything else.
 
@@ -33,7 +33,7 @@ pub trait ResourceType {
 /// What an invocation gives its handlers.
 #[derive(Debug)]
 pub struct Invocation<'a> {
-    /// When it has to have answered.
+    /// When the invocation must have answered.
     pub deadline: Deadline,
     connections: &'a Connections,
     caller: Option<&'a CallerCredentials>,
@@ -89,7 +89,7 @@ impl<R: ResourceType> Function<R> {
         Self { connections, validator: Validator::default() }
     }
 
-    /// The answer to an event, `time_left` before Lambda ends the invocation. What happened is delivered before it returns.
+    /// The answer to an event, `time_left` before Lambda ends the invocation. Logs and metrics are delivered before it returns.
     pub async fn answer(&self, event: Event, time_left: Duration) -> ProgressEvent<R::Model> {
         let decoded = contain_panics(async { Ok::<_, HandlerError<_>>(decode(event)) }).await;
         let (provider, request) = match decoded {

@@ -15,8 +15,9 @@ pub struct HandlerError<M> {
     pub code: HandlerErrorCode,
     /// Why, in words for a person.
     pub message: String,
-    /// The model of a resource that a failed CREATE leaves behind, or gives way to, or that a failed UPDATE was about. The
-    /// identifier of the first two lets CloudFormation's rollback delete it.
+    /// The model of a resource: one that a failed CREATE leaves behind, one of another invocation to which a failed CREATE gives
+    /// way, or the one that a failed UPDATE was about. By the identifier of the first two, CloudFormation's rollback deletes the
+    /// resource.
     pub resource_model: Option<Box<M>>,
 }
 
@@ -31,13 +32,13 @@ impl<M> HandlerError<M> {
         Self::new(HandlerErrorCode::InvalidRequest, message)
     }
 
-    /// The same error, whose message goes on with `sentence`.
+    /// The same error; its message goes on with `sentence`.
     #[must_use]
     pub fn followed_by(self, sentence: &str) -> Self {
         Self { message: format!("{}. {sentence}", self.message), ..self }
     }
 
-    /// The same error, which carries `model` unless it carries one already.
+    /// The same error with `model`, unless it carries a model already.
     #[must_use]
     pub fn about(mut self, model: Option<M>) -> Self {
         self.resource_model = self.resource_model.or(model.map(Box::new));

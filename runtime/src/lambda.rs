@@ -9,8 +9,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use crate::{Connections, Event, Function, ResourceType, memory, telemetry};
 
-/// Answers the invocations of the resource type's function, as long as Lambda keeps the process. `crates` are those whose log
-/// lines are told, beside this one's.
+/// Answers the invocations of the resource type's function, as long as Lambda keeps the process. `crates` are the crates whose
+/// log lines are written, beside this one's.
 ///
 /// # Errors
 /// The process was not started by Lambda, or Lambda cannot be reached.

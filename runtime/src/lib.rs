@@ -1,10 +1,10 @@
-//! A CloudFormation resource type, written in Rust: everything of it that says nothing about its resource.
+//! The part of a CloudFormation resource type in Rust that does not depend on the resource.
 //!
-//! A type gives its properties ([`ResourceModel`]) and what its five actions mean ([`Handlers`]). From the model come the
-//! [registry schema](registry_schema()), what a request may say, and the words in which it is refused. With the feature `lambda`,
-//! `run` is the whole Lambda function: it decodes a request, whichever entry point it came through, validates it, calls the
-//! handler within the time that CloudFormation gives it, answers whatever happens, a panic included, and delivers logs and
-//! metrics to the account that registered the type.
+//! A type gives its properties ([`ResourceModel`]) and what its five actions mean ([`Handlers`]). The model gives the
+//! [registry schema](registry_schema()), the rules for requests, and the words of refusals. With the feature `lambda`, `run` is the
+//! whole Lambda function. It decodes a request from either entry point, validates it, and calls the handler within the time that
+//! CloudFormation allows. It answers whatever happens, a panic included, and delivers logs and metrics to the account that
+//! registered the type.
 //!
 //! `examples/note` is a whole type.
 

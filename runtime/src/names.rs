@@ -7,7 +7,7 @@ const MAX_IDENTIFIER_LENGTH: usize = 100;
 #[cfg(feature = "lambda")]
 const MAX_TYPE_NAME: usize = 200;
 
-/// Whether this can be a service's error code or request id. Anything else in the place of one may be what must not be shown.
+/// Whether this can be a service's error code or request id. Any other text in its place may be something that must not be shown.
 #[must_use]
 pub fn is_identifier(text: &str) -> bool {
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');

@@ -1,4 +1,4 @@
-//! A handler that panics fails like any other: the process outlives it, and CloudFormation gets an answer.
+//! A handler that panics fails like any other: the process goes on, and CloudFormation gets an answer.
 
 use std::{future::Future, panic::AssertUnwindSafe};
 
@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use crate::{HandlerError, HandlerErrorCode};
 
-/// There was a panic, whose words may quote a secret. The panic hook logged where it happened.
+/// There was a panic. Its words may quote a secret, so the panic hook logged only where it happened.
 #[derive(Debug)]
 pub struct Panicked;
 
@@ -22,7 +22,7 @@ impl<M> From<Panicked> for HandlerError<M> {
 /// Turns a panic into an error.
 ///
 /// # Errors
-/// What `work` answers, or what it makes of [`Panicked`].
+/// The error of `work`, or the one that is made from [`Panicked`].
 pub async fn contain_panics<T, E: From<Panicked>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Panicked.into()))
 }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_handler_that_panics_is_an_internal_failure_without_the_words_of_the_panic() {
+    async fn a_panic_in_a_handler_is_an_internal_failure_without_its_words() {
         let work = async { panic!("wJalrXUtnFEMI") };
         let error: HandlerError<()> = contain_panics::<(), _>(work).await.unwrap_err();
         assert_eq!(error.code, HandlerErrorCode::InternalFailure);

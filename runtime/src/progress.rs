@@ -122,7 +122,7 @@ impl<M> From<HandlerError<M>> for ProgressEvent<M> {
     }
 }
 
-/// The message, without its middle where it is too long: it begins with what failed, and ends with what to do.
+/// The message, without its middle if it is too long: it begins with what failed, and ends with what to do.
 fn shortened(message: String) -> String {
     let characters = message.chars().count();
     if characters <= MAX_MESSAGE_CHARACTERS {

@@ -13,7 +13,7 @@ use crate::{ResourceModel, TypeConfiguration};
 /// How long CloudFormation goes on with one CREATE, UPDATE or DELETE, through all its invocations. READ and LIST are one
 /// invocation each.
 ///
-/// It is more than a handler waits for AWS before it answers `NotStabilized`, which says more than a timeout.
+/// It is longer than a handler waits for AWS before it answers `NotStabilized`, which says more than a timeout.
 pub const TIMEOUT_IN_MINUTES: u32 = 60;
 
 /// The registry schema of the resource type under the name `type_name`, as `cfn submit` sends it.
@@ -48,8 +48,8 @@ pub fn registry_schema<M: ResourceModel>(type_name: &str) -> Value {
     if let Some(schema) = schema.as_object_mut() {
         schema.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
     }
-    // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorted, they are
-    // always the same.
+    // Any crate of a build can switch on the feature of serde_json that keeps the order of objects. Sorting makes them always the
+    // same.
     schema.sort_all_objects();
     schema
 }
@@ -86,7 +86,8 @@ fn handlers<M: ResourceModel>(properties: &Value) -> Value {
     let write = |actions| json!({"permissions": actions, "timeoutInMinutes": TIMEOUT_IN_MINUTES});
     let mut list = json!({"permissions": M::PERMISSIONS.list});
     if !M::LIST_PROPERTIES.is_empty() {
-        // What a LIST can be narrowed by. No reference to the property: loaders resolve none out of a handler's schema.
+        // The properties by which a LIST can be narrowed. They are copied: loaders resolve no reference out of a handler's
+        // schema.
         let narrowing = M::LIST_PROPERTIES.iter().map(|name| ((*name).to_owned(), properties[*name].clone()));
         list["handlerSchema"] = json!({"properties": narrowing.collect::<Map<_, _>>()});
     }

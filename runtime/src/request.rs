@@ -49,7 +49,7 @@ pub struct CallerCredentials {
 
 /// Temporary credentials of the resource type's logging role, for the delivery of logs and metrics alone.
 ///
-/// A type of its own: the caller's credentials cannot be taken for it.
+/// A type of its own, so that nobody mistakes the caller's credentials for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 #[allow(missing_docs)]
@@ -70,14 +70,14 @@ pub enum LogLevel {
     Info,
 }
 
-/// What logs and metrics say of an invocation, and where the type's provider, the account that registered it, wants them.
+/// What logs and metrics say of an invocation, and where its provider, the account that registered the type, wants them.
 ///
-/// Its fields are those that tell an invocation from another. It is read apart from the rest of the request, so that a
-/// request that cannot be read is told of too. It has no `Debug`, because the type configuration is as it was sent.
+/// Its fields distinguish invocations. It is read apart from the rest of the request, so that the provider also hears of a
+/// request that cannot be read. It has no `Debug`, because the type configuration is as it was sent.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderContext {
-    /// What to do. It is absent only where the request could not be read at all.
+    /// What to do. It is absent only if the request could not be read at all.
     pub action: Option<Action>,
     /// The account of the stack.
     pub aws_account_id: Option<String>,
@@ -92,7 +92,7 @@ pub struct ProviderContext {
     /// The name of the resource in its template.
     #[serde(alias = "logicalResourceIdentifier")]
     pub logical_resource_id: Option<String>,
-    /// Identifies the operation. Whoever knows it can speak for the handler, so it is never shown whole.
+    /// Identifies the operation. Whoever knows the token can speak for the handler, so it is never shown whole.
     #[serde(alias = "clientRequestToken")]
     pub bearer_token: Option<Secret>,
     /// What the account set with `SetTypeConfiguration`.
@@ -176,8 +176,8 @@ pub struct RequestPayload {
 }
 
 impl RequestPayload {
-    /// The resource that UPDATE is about, by its identifier alone. A FAILED UPDATE carries it, because every model of an event
-    /// has to, and the resource is still there ([handler contract]).
+    /// The resource that UPDATE is about, by its identifier alone. A FAILED UPDATE carries the identifier, because every model of
+    /// an event has to, and the resource still exists ([handler contract]).
     ///
     /// [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
     #[must_use]
@@ -228,7 +228,7 @@ fn some_unless_empty<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value
     Ok(value.filter(|value| value.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
-/// Anything but a boolean, or the name of one, is none: no request fails for a hint.
+/// Anything but a boolean, or the name of one, counts as absent: no request fails because of a hint.
 fn boolean_or_none<'de, D: Deserializer<'de>>(value: D) -> Result<Option<bool>, D::Error> {
     Ok(match Value::deserialize(value)? {
         Value::Bool(boolean) => Some(boolean),

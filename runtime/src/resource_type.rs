@@ -1,4 +1,4 @@
-//! What a resource type says of itself: its model, its settings, its five handlers.
+//! What a resource type declares: its model, its settings, its five handlers.
 
 use std::fmt::Debug;
 
@@ -9,10 +9,10 @@ use crate::{Action, Deadline, HandlerError, ProgressEvent, Request};
 
 /// The properties of a resource, as a template declares them and as a handler answers them.
 ///
-/// Every property is optional in Rust: a request holds those that its action needs. `JsonSchema` says which are required, and
-/// what they may be; the doc comments of the fields are the descriptions in the registry schema.
+/// Every property is optional in Rust, because a request holds only those that its action needs. `JsonSchema` says which are
+/// required, and what they may be. The doc comments of the fields are the descriptions in the registry schema.
 pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned + JsonSchema + 'static {
-    /// What an account sets for all its resources of the type: [`NoTypeConfiguration`] where it sets nothing.
+    /// What an account sets for all its resources of the type; [`NoTypeConfiguration`] if there are no settings.
     type TypeConfiguration: TypeConfiguration;
 
     /// The name of the type, such as `Acme::Notes::Note`, unless it is registered under another one.
@@ -32,10 +32,10 @@ pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned 
     /// The properties that cannot be changed on an existing resource: CloudFormation replaces the resource instead.
     const CREATE_ONLY_PROPERTIES: &'static [&'static str];
 
-    /// The properties beside the primary identifier that READ, DELETE and LIST use where the request has them.
+    /// The properties beside the primary identifier that READ, DELETE and LIST use if the request has them.
     const LOOKUP_PROPERTIES: &'static [&'static str] = &[];
 
-    /// Those of them by which a LIST can be narrowed.
+    /// The lookup properties by which a LIST can be narrowed.
     const LIST_PROPERTIES: &'static [&'static str] = &[];
 
     /// The property that holds the tags, if the resource takes any.
@@ -47,17 +47,17 @@ pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned 
     /// The value of the primary identifier, once the resource has one.
     fn primary_identifier(&self) -> Option<&str>;
 
-    /// A resource of which only the primary identifier is known.
+    /// A resource with nothing but its primary identifier.
     #[must_use]
     fn identified_by(identifier: String) -> Self;
 
-    /// What an identifier must be, in words, if no resource can have this one. The refused identifier is not quoted.
+    /// If no resource can have this identifier: what an identifier must be, in words that do not quote this one.
     #[must_use]
     fn refuse_identifier(_identifier: &str) -> Option<&'static str> {
         None
     }
 
-    /// What a value must be that the registry schema refuses, in words for the person who wrote the template.
+    /// If the registry schema refuses a value: what the value must be, in words for the person who wrote the template.
     ///
     /// `property` is a property's name; `Tags[]` stands for an element of a list, `Tags[].Key` for a property of it. `keyword` is
     /// the keyword of the JSON schema that the value violates.
@@ -70,15 +70,15 @@ pub trait ResourceModel: Clone + Debug + Default + Serialize + DeserializeOwned 
         None
     }
 
-    /// What CREATE, READ and UPDATE answer: `Fn::GetAtt` fails for a read-only property without a value, and CloudFormation's
-    /// contract tests (v2) miss it.
+    /// The model as CREATE, READ and UPDATE answer it. A read-only property needs a value: `Fn::GetAtt` fails for one without,
+    /// and CloudFormation's contract tests (v2) miss it.
     #[must_use]
     fn answered(self) -> Self {
         self
     }
 }
 
-/// The actions of IAM policies that each handler calls, such as `iam:CreateAccessKey`, and those of them that tag.
+/// The actions of IAM policies that each handler calls, such as `iam:CreateAccessKey`, and which of these actions tag.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub struct Permissions {
@@ -97,12 +97,12 @@ impl Permissions {
 
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 ///
-/// Its settings are the fields; one called `LogLevel` of type [`LogLevel`](crate::LogLevel) is the least level of the log lines.
+/// The fields are the settings. A setting `LogLevel` of type [`LogLevel`](crate::LogLevel) is the least level of the log lines.
 pub trait TypeConfiguration: Clone + Debug + Default + DeserializeOwned + JsonSchema + 'static {
     /// What the settings are for, in a sentence.
     const DESCRIPTION: &'static str;
 
-    /// The first setting that cannot be used as it is, and what it must be. It is not quoted.
+    /// The first setting with a wrong value, and what the value must be. The value is not quoted.
     fn violation(&self) -> Option<(&'static str, &'static str)> {
         None
     }
@@ -118,7 +118,7 @@ impl TypeConfiguration for NoTypeConfiguration {
 
 /// What the five actions mean for a resource.
 ///
-/// What each has to answer says the [handler contract].
+/// The [handler contract] says what each has to answer.
 ///
 /// [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
 #[allow(missing_docs)]
@@ -133,14 +133,14 @@ pub trait Handlers {
     fn list(&self, request: &Request<Self::Model>) -> impl Future<Output = Answer<Self::Model>>;
 }
 
-/// What a handler comes to.
+/// The result of a handler.
 pub type Answer<M> = Result<ProgressEvent<M>, HandlerError<M>>;
 
 /// Does what `request` asks for.
 ///
 /// # Errors
-/// The handler's own. READ and LIST change nothing, so they are simply given up when the invocation's time is over; the others
-/// watch the deadline themselves.
+/// The handler's own. READ and LIST change nothing, so they are given up when the invocation's time is over; the others watch the
+/// deadline themselves.
 pub async fn handle<H: Handlers>(handlers: &H, request: &Request<H::Model>, deadline: Deadline) -> Answer<H::Model> {
     match request.action {
         Action::Create => handlers.create(request).await,

@@ -8,8 +8,8 @@ use serde_with::DeserializeAs;
 pub struct WholeNumber;
 
 impl WholeNumber {
-    /// The number that `value` spells: as a JSON number that may end in `.0`, or as a string, which may have blanks around
-    /// it and a `+` before it. CloudFormation takes neither `"1e3"` nor `"30.0"` for one (measured on AWS: cdkd 2699).
+    /// The number that `value` spells: as a JSON number that may end in `.0`, or as a string, which may have blanks around it and
+    /// a `+` before it. CloudFormation accepts neither `"1e3"` nor `"30.0"` as a number (measured on AWS: cdkd 2699).
     #[must_use]
     pub fn of(value: &Value) -> Option<i64> {
         match value {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_read_from_every_spelling_that_cloudformation_takes_and_from_no_other() {
+    fn a_number_is_read_from_each_spelling_of_cloudformations_and_no_other() {
         for spelling in [json!(5), json!(5.0), json!("5"), json!(" 5 "), json!("+5"), json!("05"), json!("\t5\n")] {
             assert_eq!(WholeNumber::of(&spelling), Some(5), "{spelling}");
         }

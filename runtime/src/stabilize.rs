@@ -1,6 +1,6 @@
-//! Waiting until AWS agrees with what it was told.
+//! Waits until AWS shows what was written.
 //!
-//! AWS is eventually consistent. A handler answers `SUCCESS` only when READ would agree; until then it answers
+//! AWS is eventually consistent. A handler answers `SUCCESS` only when READ would show the same; until then it answers
 //! `IN_PROGRESS`, and CloudFormation calls again.
 
 use std::time::Duration;
@@ -9,29 +9,29 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Deadline, HandlerError, OPERATION_TIMEOUT};
 
-/// How often to ask AWS again whether it has taken in what it was told.
+/// The pause before AWS is asked again whether it shows what was written.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What one look takes at most, with the pause before it: a call.
+/// How long one look takes at most: one call, and the pause before it.
 pub const LOOK_TIME: Duration = OPERATION_TIMEOUT.saturating_add(POLL_INTERVAL);
 
-/// Seconds until CloudFormation calls again while AWS does not agree.
+/// Seconds until CloudFormation calls again while AWS does not show what was written.
 pub const CALLBACK_DELAY_SECONDS: u32 = 5;
 
-/// How many invocations wait for AWS to agree. It takes seconds; after minutes something is wrong.
+/// How many invocations wait for AWS. Usually it takes seconds; after minutes something is wrong.
 pub const MAX_INVOCATIONS: u32 = 30;
 
-/// Waits a moment, and logs for what: "waiting until …".
+/// Waits a moment, and logs the reason: "waiting until …".
 pub async fn pause(reason: &str) {
     tracing::info!("{reason}");
     sleep(POLL_INTERVAL).await;
 }
 
-/// Looks until `is_enough`, which `reason` says in words, for `wait` at most, and only while `reserve` is left before the
-/// deadline beside one more look. Returns what was seen last.
+/// Looks until `is_enough` holds, for `wait` at most, and only while one more look and `reserve` fit before the deadline.
+/// `reason` says in words what is waited for. Returns what was seen last.
 ///
 /// # Errors
-/// What a look fails with.
+/// The error of a look.
 pub async fn poll<T, E>(
     deadline: Deadline,
     reason: &str,

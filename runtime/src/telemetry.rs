@@ -1,11 +1,11 @@
-//! What is told of an invocation: JSON lines on standard output, which Lambda collects, and the same lines and metrics to
+//! Logs and metrics of an invocation: JSON lines on standard output, which Lambda collects, and the same lines and metrics for
 //! the account that registered the type.
 //!
-//! It lies as a layer around dispatch, which knows nothing of it, as handlers do not: they emit `tracing` events.
+//! It is a layer around dispatch. Dispatch and the handlers do not know it: they emit `tracing` events.
 //!
 //! - `lines.rs`: which lines are an invocation's own
 //! - `delivery.rs`: sends logs and metrics, within a time limit, without failing the request
-//! - `provider_logs.rs`, `metrics.rs`: the two services that it goes to; `undelivered.rs`: why not
+//! - `provider_logs.rs`, `metrics.rs`: the two services that they go to; `undelivered.rs`: why something was not delivered
 
 mod delivery;
 mod lines;
@@ -33,7 +33,7 @@ use crate::{Connections, LogLevel, ProgressEvent, ProviderContext, contain_panic
 /// How many characters of a bearer token are shown: enough to tell operations apart.
 const SHOWN_OF_TOKEN: usize = 8;
 
-/// Starts logging, and logs where a panic happens. `crates` are those whose own lines are told, beside this one's.
+/// Starts logging, and logs where a panic happens. `crates` are the crates whose lines are written, beside this one's.
 ///
 /// The level is the type configuration's, or else `AWS_LAMBDA_LOG_LEVEL`, which Lambda's log settings set, or else `INFO`.
 pub fn start(crates: &[&str]) {
@@ -47,7 +47,7 @@ pub fn start(crates: &[&str]) {
     }));
 }
 
-/// Writes lines to `output`, and keeps them for the invocation that they are from.
+/// Writes lines to `output`, and keeps them for their invocation.
 ///
 /// Other crates never log below `WARN`: at finer levels the AWS SDK, hyper and the Lambda runtime write whole requests and
 /// responses, with their secrets and credentials.
@@ -63,7 +63,7 @@ pub fn subscriber<W: for<'a> MakeWriter<'a> + Send + Sync + 'static>(
     tracing_subscriber::registry().with(lines).with(targets).with(level)
 }
 
-/// Does the `work` of one invocation, `time_left` before Lambda ends it, and delivers what there is to tell of it.
+/// Does the `work` of one invocation, `time_left` before Lambda ends it, and delivers its logs and metrics.
 pub(crate) async fn observe<M>(
     connections: &Connections,
     provider: &ProviderContext,
@@ -71,7 +71,7 @@ pub(crate) async fn observe<M>(
     work: impl Future<Output = ProgressEvent<M>>,
 ) -> ProgressEvent<M> {
     let start = Instant::now();
-    // What each of its lines carries. The primary identifier is known later.
+    // Each line of the invocation carries these. The primary identifier is known later.
     let invocation = error_span!(
         "invocation",
         action = provider.action.map(tracing::field::display),
@@ -88,7 +88,7 @@ pub(crate) async fn observe<M>(
         }
         Ok::<_, Panicked>(())
     };
-    // Not even a bug in the delivery changes the answer. Where it panicked is logged.
+    // Not even a bug in the delivery changes the answer. The place of a panic is logged.
     let _ = contain_panics(deliver).await;
     event
 }

@@ -1,6 +1,6 @@
-//! What may be said in a request: from the payload as it was sent to the typed request that a handler gets.
+//! Validates requests: makes the typed request for a handler from the payload as it was sent.
 //!
-//! A refusal names the property, the place and the rule, never the value: that may be a secret that a dynamic reference or
+//! A refusal names the property, the place and the rule, never the value, which may be a secret that a dynamic reference or
 //! `Fn::GetAtt` brought into the wrong property.
 
 use std::{marker::PhantomData, sync::OnceLock};
@@ -22,14 +22,14 @@ use crate::{
     registry_schema,
 };
 
-/// What stands for the name of a property that does not look like one, and so may be a value.
+/// Replaces the name of a property that does not look like a name, and so may be a value.
 const HIDDEN_NAME: &str = "A name that is not shown here";
 
 /// The most violations that an error message names: its reader sees at most a few lines.
 const MAX_VIOLATIONS: usize = 10;
 
-/// Holds requests against the registry schema of a model, which it makes once, when an action asks for it: READ, DELETE and LIST
-/// do not.
+/// Checks requests by the registry schema of a model. It makes the schema once, when an action needs it: READ, DELETE and LIST do
+/// not.
 #[derive(Debug)]
 pub struct Validator<M> {
     schema: OnceLock<Value>,
@@ -131,10 +131,10 @@ impl<M: ResourceModel> Validator<M> {
         }
     }
 
-    /// The resource as it was before an UPDATE; none where the request does not say.
+    /// The resource as it was before an UPDATE; `None` if the request does not say.
     ///
-    /// It is never refused, because a rollback may send what a failed UPDATE asked for. A property that the schema refuses was
-    /// refused then too, and so never written: it counts as unchanged, and has the value that `desired` has.
+    /// It is never refused, because a rollback may send what a failed UPDATE asked for. If the schema refuses a property, it
+    /// refused the property then too, and nobody wrote it: it counts as unchanged, and has the value that `desired` has.
     fn previous(&self, properties: Option<Value>, desired: &M) -> Result<Option<M>, HandlerError<M>> {
         let Some(Value::Object(mut properties)) = properties else { return Ok(None) };
         let declared = &self.schema()["properties"];
@@ -162,7 +162,7 @@ impl<M: ResourceModel> Validator<M> {
     fn schema_violations(&self, properties: &Value, type_name: &str) -> Result<Vec<String>, HandlerError<M>> {
         let errors = self.compiled()?.iter_errors(properties);
         let mut violations: Vec<_> = errors.flat_map(|error| describe::<M>(&error, type_name)).collect();
-        // One value can violate two keywords, such as minLength and pattern, that the same words stand for.
+        // One value can violate two keywords, such as minLength and pattern, that have the same words.
         violations.dedup();
         Ok(violations)
     }
@@ -178,7 +178,7 @@ impl<M: ResourceModel> Validator<M> {
     }
 }
 
-/// Settings that this version does not have are ignored: after a rollback, an account has those of the newer version still.
+/// Settings that this version does not have are ignored: after a rollback, an account still has those of the newer version.
 fn warn_of_unknown(settings: &Map<String, Value>, declared: &Value) {
     let unknown = settings.keys().filter(|name| declared.get(name).is_none());
     let shown: Vec<_> = unknown.map(|name| if is_property_name(name) { name } else { "…" }).collect();
@@ -187,7 +187,7 @@ fn warn_of_unknown(settings: &Map<String, Value>, declared: &Value) {
     }
 }
 
-/// What a request may say of a resource, which depends on what it is for.
+/// The rules for the properties of a request, which depend on the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rules {
     /// CREATE: the schema holds, and read-only properties may not be set.
@@ -196,7 +196,7 @@ enum Rules {
     Update,
     /// A callback: the properties are those of this handler's own answer, and were validated before.
     Callback,
-    /// READ, DELETE and LIST: only the properties count by which a resource is found.
+    /// READ, DELETE and LIST: only the properties that find a resource count.
     Lookup,
 }
 
@@ -223,11 +223,10 @@ fn is_read_only<M: ResourceModel>(property: &str) -> bool {
 }
 
 /// Turns numbers and booleans back into what the schema declares the properties as: CloudFormation may send every primitive as a
-/// string, where an empty number is none. A string that is nothing of the kind stays, and is refused later. A `null` is an
-/// absent property.
+/// string, where an empty number is none. A string that is neither stays, and is refused later. A `null` is an absent property.
 fn recast<'a>(properties: &mut Map<String, Value>, declared: impl Fn() -> &'a Value) {
     properties.retain(|name, value| {
-        // Asked last: READ, DELETE and LIST, whose properties are strings, do not make the schema.
+        // The schema is asked last: READ, DELETE and LIST, whose properties are strings, do not make it.
         let is_declared_as = |kind: &str| declared()[name.as_str()]["type"] == kind;
         if let Some(number) = WholeNumber::of(value) {
             if is_declared_as("integer") {
@@ -267,7 +266,7 @@ fn describe<M: ResourceModel>(error: &ValidationError, type_name: &str) -> Vec<S
             let separator = if place.is_empty() { "" } else { "." };
             vec![format!("{place}{separator}{property} is required")]
         }
-        // The template's own names. Those in a tag can come with a value.
+        // These names are the template's own. Names in a tag can come with a value.
         ValidationErrorKind::AdditionalProperties { unexpected } if place.is_empty() => {
             let mut unexpected = unexpected.clone();
             unexpected.sort_unstable_by_key(|name| (!is_property_name(name), name.clone()));
@@ -290,7 +289,7 @@ fn place(path: &Location, index: impl Fn(usize) -> String) -> String {
     segments.collect::<String>().trim_start_matches('.').to_owned()
 }
 
-/// The properties as a model. Where the schema was not demanded, they can still be of a wrong type.
+/// The properties as a model. If the schema was not demanded, they can still be of a wrong type.
 fn typed<M: ResourceModel>(properties: &Value) -> Result<M, HandlerError<M>> {
     serde_path_to_error::deserialize(properties).map_err(|error| {
         let property = outermost(&error).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! The shared model of `AWS::IAM::AccessKey`.
 //!
-//! Everything that says what the resource type *is* lives here and nowhere else: its properties and what `Ref` and
-//! `Fn::GetAtt` answer ([`AccessKey`]), the permissions of its handlers, and an account's settings ([`TypeConfiguration`]). The
-//! registry schema is made from them. The protocol's own words, such as [`Request`] and [`ProgressEvent`], are
-//! `cfn-resource-runtime`'s, of this model. This crate knows no AWS SDK and no Lambda.
+//! Everything that says what the resource type *is* lives here and nowhere else: its properties and what `Ref` and `Fn::GetAtt`
+//! answer ([`AccessKey`]), the permissions of its handlers, and an account's settings ([`TypeConfiguration`]). The registry
+//! schema is made from them. The protocol's own words, such as [`Request`] and [`ProgressEvent`], are those of
+//! `cfn-resource-runtime`, for this model. This crate knows no AWS SDK and no Lambda.
 
 mod model;
 mod permissions;
@@ -22,8 +22,8 @@ pub type Request = cfn_resource_runtime::Request<AccessKey>;
 /// What a handler answers.
 pub type ProgressEvent = cfn_resource_runtime::ProgressEvent<AccessKey>;
 
-/// A failed operation. The model that it may carry is that of a key that a failed CREATE leaves behind, or gives way to, or that a
-/// failed UPDATE was about.
+/// A failed operation. It may carry the model of a key: one that a failed CREATE leaves behind, or gives way to, or the one that
+/// a failed UPDATE was about.
 pub type HandlerError = cfn_resource_runtime::HandlerError<AccessKey>;
 
 /// The result of a handler, or of one of its steps.
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_name_is_the_only_thing_that_a_registration_under_another_name_changes() {
+    fn a_registration_under_another_name_changes_nothing_but_the_type_name() {
         let mut other = registry_schema("Acme::IAM::AccessKey");
         assert_eq!(other["typeName"], "Acme::IAM::AccessKey");
         other["typeName"] = AccessKey::TYPE_NAME.into();

@@ -254,7 +254,7 @@ impl fmt::Display for Status {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Tag {
-    // Without a lookahead, which Go's regular expressions, and so Terraform and Pulumi, do not have.
+    // It has no lookahead: Go's regular expressions, and so Terraform and Pulumi, have none.
     #[schemars(
         length(min = 1, max = 128),
         regex(pattern = "^([^aA]|[aA]([^wW]|$)|[aA][wW]([^sS]|$)|[aA][wW][sS]([^:]|$)|$)")
@@ -267,8 +267,8 @@ pub struct Tag {
 /// The name of an IAM user: 1 to 128 ASCII letters, digits or any of `_+=,.@-` (`IAM` API reference, `CreateUser`
 /// and `CreateAccessKey`).
 ///
-/// An IAM call without a name, or with an empty one, acts on the **caller's own** keys. This type makes such a call
-/// impossible: it is never empty.
+/// An IAM call without a name, or with an empty one, acts on the **caller's own** keys. This type is never empty, which makes
+/// such a call impossible.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(inline)]
@@ -311,7 +311,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_name_can_be_neither_empty_nor_longer_than_128_nor_hold_other_characters() {
+    fn a_user_name_has_1_to_128_characters_and_only_those_that_iam_takes() {
         for name in ["", " ", "a b", "ünal", "a/b", "a\n", &"x".repeat(129)] {
             assert!(UserName::try_from(name.to_owned()).is_err(), "{name:?} was accepted");
         }

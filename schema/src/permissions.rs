@@ -1,4 +1,4 @@
-//! The actions of IAM policies that each handler calls: exactly those, and no other.
+//! The actions of IAM policies that each handler calls, and no others.
 
 use crate::Permissions;
 

@@ -8,11 +8,11 @@ use crate::LogLevel;
 
 /// What an account sets with `SetTypeConfiguration`, for every resource of the type.
 ///
-/// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry some, which a newer
-/// version took before the account went back to this one: they are ignored.
+/// The schema allows no other settings, so `SetTypeConfiguration` refuses them. A request may still carry settings of a newer
+/// version, from which the account went back to this one: they are ignored.
 ///
 /// The patterns let a dynamic reference (`{{resolve:ssm:…}}`) through: `SetTypeConfiguration` checks the settings before
-/// CloudFormation resolves them. What a request carries is resolved, and `violation` checks that.
+/// CloudFormation resolves them. A request carries resolved settings, which `violation` checks.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", expecting = "a JSON object")]

@@ -102,7 +102,7 @@ fn told(lines: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_lines_on_standard_output_are_delivered_in_order_to_the_stream_of_the_resource() {
+async fn the_lines_of_standard_output_go_in_order_to_the_stream_of_the_resource() {
     play(async |env| {
         let model = env.create(json!({"UserName": "alice"})).await;
         env.fail(&requests::read(&json!({"Id": "AKIAIOSFODNN7EXAMPLE"})), "NotFound", "").await;
@@ -141,7 +141,7 @@ async fn the_lines_on_standard_output_are_delivered_in_order_to_the_stream_of_th
 }
 
 #[tokio::test]
-async fn a_missing_group_or_stream_is_created_once_and_one_that_exists_is_not_looked_for() {
+async fn a_missing_group_or_stream_is_created_once_and_none_is_looked_for() {
     play(async |env| {
         let listed = registry("LIST", Value::Null);
         let cases = [
@@ -184,7 +184,7 @@ async fn a_missing_group_or_stream_is_created_once_and_one_that_exists_is_not_lo
 }
 
 #[tokio::test]
-async fn every_invocation_is_counted_and_timed_and_a_failure_is_counted_by_its_code() {
+async fn each_invocation_is_counted_and_timed_and_a_failure_counted_by_its_code() {
     play(async |env| {
         let model = env.create(json!({"UserName": "alice"})).await;
         let created = [
@@ -225,7 +225,7 @@ async fn a_request_that_cannot_be_read_is_told_of_too() {
 }
 
 #[tokio::test]
-async fn nothing_is_delivered_without_provider_credentials_or_group_nor_from_the_test_entry_point() {
+async fn no_credentials_no_group_or_the_test_entry_point_means_no_delivery() {
     play(async |env| {
         let listed = registry("LIST", Value::Null);
         let mut test = test_entrypoint("LIST", Value::Null);
@@ -263,7 +263,7 @@ async fn the_type_configuration_sets_the_level_over_that_of_the_environment() {
 }
 
 #[tokio::test]
-async fn no_delivery_that_fails_changes_an_outcome_and_each_is_a_line_and_a_metric() {
+async fn a_failed_delivery_changes_no_outcome_and_is_a_line_and_a_metric() {
     play(async |env| {
         let model = env.create(json!({"UserName": "alice"})).await;
         let expected = env.read(&model).await;

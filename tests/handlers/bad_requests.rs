@@ -24,7 +24,7 @@ fn create(properties: Value) -> String {
 }
 
 #[tokio::test]
-async fn every_bad_request_is_refused_with_its_code_and_reason_before_any_call_to_aws() {
+async fn every_bad_request_is_refused_with_code_and_reason_before_aws_is_called() {
     let env = TestEnvironment::start().await;
     let mut configured = requests::registry("CREATE", json!({"UserName": "alice"}));
     configured["requestData"]["typeConfiguration"] = json!({"KmsKeyId": 7});

@@ -29,7 +29,7 @@ async fn assert_described(env: &TestEnvironment, model: &Value, description: Opt
 }
 
 #[tokio::test]
-async fn a_description_is_a_tag_of_the_user_that_is_changed_in_place_and_goes_with_the_key() {
+async fn a_description_is_a_users_tag_changes_in_place_and_goes_with_its_key() {
     let (env, model) = with_described_key("payments").await;
     assert_eq!(model["Description"], "payments");
     assert_described(&env, &model, Some("payments")).await;
@@ -78,7 +78,7 @@ async fn where_the_role_may_not_see_tags_read_answers_what_was_declared() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_tag_is_refused_where_there_is_a_description_and_nothing_is_left() {
+async fn a_role_that_may_not_tag_is_refused_a_description_and_nothing_is_left() {
     let env = TestEnvironment::with_user("alice").await;
     env.proxy.make_everything_old();
     for operation in ["TagUser", "UntagUser", "ListUserTags"] {
@@ -102,7 +102,7 @@ async fn a_role_that_may_not_tag_is_refused_where_there_is_a_description_and_not
 }
 
 #[tokio::test]
-async fn an_update_whose_description_is_refused_changes_nothing_and_its_rollback_succeeds_although_the_denial_stands() {
+async fn an_update_whose_description_is_denied_changes_nothing_and_can_be_undone() {
     let (env, model) = with_described_key("payments").await;
     let tags = json!([{"Key": "stage", "Value": "test"}]);
     let wanted = with(&with(&with(&model, "Description", "orders"), "Tags", tags), "Status", "Inactive");
@@ -138,7 +138,7 @@ async fn a_create_that_fails_takes_its_description_back() {
 }
 
 #[tokio::test]
-async fn delete_by_the_id_alone_removes_the_description_and_one_that_cannot_be_removed_fails_nothing() {
+async fn delete_by_id_alone_removes_the_description_and_a_refusal_fails_nothing() {
     let (env, model) = with_described_key("payments").await;
     env.succeed(&requests::delete(&primary_identifier(&model))).await;
     assert_described(&env, &model, None).await;

@@ -46,7 +46,7 @@ async fn a_failing_step_leaves_neither_key_nor_secret_and_its_reason_is_told() {
 }
 
 #[tokio::test]
-async fn what_fails_after_the_secret_is_stored_rolls_nothing_back_and_names_the_key() {
+async fn a_failure_after_the_secret_is_stored_undoes_nothing_and_names_the_key() {
     let env = TestEnvironment::with_user("alice").await;
     env.proxy.make_everything_old();
     // The first ListAccessKeys looks at the user's keys.
@@ -63,7 +63,7 @@ async fn what_fails_after_the_secret_is_stored_rolls_nothing_back_and_names_the_
 }
 
 #[tokio::test]
-async fn a_step_that_fails_for_a_moment_after_the_secret_is_stored_is_waited_for_and_the_key_stays() {
+async fn a_passing_failure_after_the_secret_is_stored_costs_time_but_no_key() {
     let env = TestEnvironment::with_user("alice").await;
     for (operation, first, fault) in
         [("UpdateAccessKey", 0, Fault::CutBefore), ("ListAccessKeys", 1, Fault::Error(400, "Throttling"))]
@@ -80,7 +80,7 @@ async fn a_step_that_fails_for_a_moment_after_the_secret_is_stored_is_waited_for
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_deleted_again_is_in_the_event_and_the_rollback_deletes_it() {
+async fn a_key_that_cannot_be_deleted_is_in_the_event_for_the_rollback_to_delete() {
     let env = TestEnvironment::with_user("alice").await;
     env.proxy.make_everything_old();
     for operation in ["UpdateAccessKey", "DeleteAccessKey"] {
@@ -99,7 +99,7 @@ async fn a_key_that_cannot_be_deleted_again_is_in_the_event_and_the_rollback_del
 }
 
 #[tokio::test]
-async fn a_key_that_iam_does_not_know_yet_is_not_taken_for_one_that_was_taken_back() {
+async fn a_key_that_iam_does_not_know_yet_does_not_count_as_rolled_back() {
     let env = TestEnvironment::with_user("alice").await;
     for (times, left) in [(2, 0), (usize::MAX, 1)] {
         env.proxy.inject("CreateSecret", .., denied());
@@ -185,7 +185,7 @@ async fn waiting_for_the_key() -> (TestEnvironment, Value) {
 }
 
 #[tokio::test]
-async fn a_key_that_iam_does_not_show_yet_is_waited_for_without_a_secret_in_the_event() {
+async fn a_key_that_iam_shows_late_is_waited_for_without_a_secret_in_the_event() {
     let (env, waiting) = waiting_for_the_key().await;
     assert!(waiting["callbackDelaySeconds"].as_u64().unwrap() > 0);
     let model = &waiting["resourceModel"];
@@ -201,7 +201,7 @@ async fn a_key_that_iam_does_not_show_yet_is_waited_for_without_a_secret_in_the_
 }
 
 #[tokio::test]
-async fn a_key_that_iam_still_does_not_show_at_the_last_callback_is_left_to_the_rollback() {
+async fn a_key_that_iam_hides_until_the_last_callback_is_left_to_the_rollback() {
     let (env, waiting) = waiting_for_the_key().await;
     assert_eq!(waiting["callbackContext"]["Invocations"], 1, "{waiting}");
     let last = with(&callback(&create_inactive(), &waiting), "callbackContext.Invocations", 30);

@@ -77,7 +77,7 @@ async fn a_page_of_one_key_goes_on_in_the_middle_of_a_user() {
 }
 
 #[tokio::test]
-async fn listing_by_user_name_gives_only_that_users_keys_and_honours_max_results() {
+async fn listing_by_user_name_gives_only_that_users_keys_up_to_max_results() {
     let (env, _) = with_keys(&[("alice", 2), ("bob", 2)]).await;
     let bob = || json!({"UserName": "bob"});
     let event = page(&env, bob(), Value::Null, None).await;
@@ -141,7 +141,7 @@ async fn a_list_is_whole_although_iam_throttles_more_calls_than_the_sdk_retries(
 }
 
 #[tokio::test]
-async fn an_empty_account_and_a_missing_user_are_empty_lists_and_a_forged_token_is_refused() {
+async fn no_keys_and_no_such_user_are_empty_lists_and_a_forged_token_is_refused() {
     let env = TestEnvironment::start().await;
     for properties in [Value::Null, json!({"UserName": "nobody"})] {
         let event = page(&env, properties, Value::Null, None).await;

@@ -48,7 +48,7 @@ async fn deleting_a_key_that_somebody_deleted_leaves_no_secret_behind() {
 }
 
 #[tokio::test]
-async fn a_key_that_iam_knows_in_one_place_only_is_deleted_when_it_knows_it_in_both() {
+async fn a_key_that_iam_knows_in_one_place_is_deleted_once_both_places_know_it() {
     let (env, model) = with_key().await;
     let unknown = Fault::Error(404, "NoSuchEntity");
     env.proxy.inject("DeleteAccessKey", .., unknown.clone());
@@ -109,7 +109,7 @@ async fn a_user_that_iam_does_not_know_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_update_of_a_key_without_a_secret_outlasts_an_iam_that_hides_it_again() {
+async fn an_update_of_a_key_without_a_secret_waits_while_iam_hides_the_key() {
     let env = TestEnvironment::with_user("alice").await;
     let model = json!({"Id": env.aws.create_access_key("alice").await, "UserName": "alice", "Status": "Active"});
     env.proxy.inject("ListAccessKeys", ..2, Fault::Error(404, "NoSuchEntity"));
@@ -232,7 +232,7 @@ async fn an_update_without_a_status_makes_the_key_active() {
 }
 
 #[tokio::test]
-async fn the_type_configuration_names_the_prefix_and_the_stacks_tags_reach_the_secret() {
+async fn a_secret_has_the_type_configurations_prefix_and_the_stacks_tags() {
     let env = TestEnvironment::with_user("alice").await;
     let request = requests::create(json!({"UserName": "alice"}));
     let model = env.succeed(&requests::configured(&request, json!({"SecretNamePrefix": "acme/keys/"}))).await;

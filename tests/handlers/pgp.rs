@@ -198,7 +198,7 @@ async fn a_key_that_cannot_be_encrypted_to_is_refused_before_any_call_to_aws() {
 }
 
 #[tokio::test]
-async fn a_replay_goes_on_with_its_key_although_the_openpgp_key_has_expired_meanwhile() {
+async fn a_replay_goes_on_with_its_key_although_the_openpgp_key_has_expired() {
     let env = TestEnvironment::with_user("alice").await;
     let (gnupg, fingerprint) = gnupg_with_key();
     let request = create(base64(&gnupg, &fingerprint));
@@ -264,7 +264,7 @@ fn create_with_keybase(url: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_secrets_are_encrypted_to_the_key_of_a_keybase_user_who_is_asked_for_it_once() {
+async fn secrets_are_encrypted_to_a_keybase_users_key_which_is_asked_for_once() {
     let env = TestEnvironment::with_user("alice").await;
     let (gnupg, fingerprint) = gnupg_with_key();
     let bundle = armored(&gnupg, &fingerprint);

@@ -20,7 +20,7 @@ fn assert_nothing_created(env: &TestEnvironment) {
 }
 
 #[tokio::test]
-async fn the_same_request_again_answers_with_the_same_key_and_secret_and_creates_nothing() {
+async fn a_repeated_create_makes_nothing_and_answers_the_same_key_and_secret() {
     let env = TestEnvironment::with_user("alice").await;
     let properties = json!({"UserName": "alice", "Status": "Inactive", "Serial": "7"});
     let request = create_with_token("operation-1", properties);
@@ -107,7 +107,7 @@ async fn let_the_holder_be_gone(env: &TestEnvironment) {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_leaves_the_question_open_and_the_next_attempt_creates_a_key_and_names_the_other() {
+async fn after_a_lost_answer_the_next_attempt_creates_a_key_and_names_the_other() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
     env.proxy.inject("CreateAccessKey", ..1, Fault::CutAfter);
@@ -152,7 +152,7 @@ async fn nobody_creates_while_the_record_of_another_invocation_is_young() {
 }
 
 #[tokio::test]
-async fn the_key_of_an_invocation_that_ended_before_it_stored_the_secret_is_deleted_by_its_record() {
+async fn the_key_of_an_attempt_that_stored_no_secret_is_deleted_by_its_record() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
     // The key is made, its id is in the record, and nothing can be undone.
@@ -169,7 +169,7 @@ async fn the_key_of_an_invocation_that_ended_before_it_stored_the_secret_is_dele
 }
 
 #[tokio::test]
-async fn two_regions_make_keys_of_one_new_user_and_both_stay_although_one_call_fails() {
+async fn two_regions_make_a_new_users_keys_and_both_stay_although_a_call_fails() {
     let env = TestEnvironment::with_user("alice").await;
     let here = create_with_token("operation-1", alice());
     let there = with(&create_with_token("operation-2", alice()), "region", "eu-west-1");
@@ -196,7 +196,7 @@ async fn without_a_token_an_answer_that_is_lost_is_final() {
 }
 
 #[tokio::test]
-async fn a_repeated_create_whose_secret_shows_late_and_cannot_be_read_makes_no_second_key() {
+async fn a_repeated_create_with_a_late_unreadable_secret_makes_no_second_key() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
     let model = env.succeed(&request).await;
@@ -227,7 +227,7 @@ async fn cloudtrail_tells_which_operation_has_made_a_key_whose_answer_was_lost()
 }
 
 #[tokio::test]
-async fn a_callback_with_another_token_goes_on_with_the_key_that_cloudformation_was_told_of() {
+async fn a_callback_with_another_token_goes_on_with_the_key_that_it_names() {
     let env = TestEnvironment::with_user("alice").await;
     let request = create_with_token("operation-1", alice());
     let model = env.succeed(&request).await;

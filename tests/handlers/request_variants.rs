@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fields_are_ignored() {
+async fn a_compressed_request_is_served_with_unknown_fields_and_in_any_case() {
     let env = TestEnvironment::with_user("alice").await;
     let request = requests::registry("CREATE", json!({"UserName": "alice"})).to_string();
     let request = request.replace("\"action\"", "\"ACTION\"").replace("\"requestData\"", "\"RequestDATA\"");
@@ -22,7 +22,7 @@ async fn a_compressed_request_with_fields_in_any_case_is_served_and_unknown_fiel
 }
 
 #[tokio::test]
-async fn numbers_and_blanks_in_the_place_of_strings_are_taken_as_cloudformation_means_them() {
+async fn numbers_and_blanks_for_strings_are_taken_as_cloudformation_means_them() {
     let env = TestEnvironment::with_user("alice").await;
     for serial in [json!(5), json!(5.0), json!("+5"), json!(" 5 "), json!(""), json!("  ")] {
         let request = requests::create_with_token(&serial.to_string(), json!({"UserName": "alice", "Serial": serial}));

@@ -62,7 +62,7 @@ async fn state(env: &TestEnvironment, user: &str, model: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_rollback_of_an_update_that_was_denied_succeeds_although_the_denial_stands() {
+async fn the_rollback_of_a_denied_update_succeeds_although_the_denial_stands() {
     let env = TestEnvironment::start().await;
     let denied = ["TagResource", "UntagResource", "UpdateSecret", "UpdateAccessKey", "GetSecretValue"];
     let changes = [

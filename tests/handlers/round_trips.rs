@@ -59,7 +59,7 @@ async fn assert_operations(env: &TestEnvironment, request: &Value, expected: &[&
 }
 
 #[tokio::test]
-async fn the_registry_schema_grants_each_handler_exactly_what_it_calls_when_things_go_wrong_too() {
+async fn the_schema_grants_each_handler_exactly_what_it_calls_failures_included() {
     let env = TestEnvironment::with_user("alice").await;
     env.proxy.make_everything_old();
     let mut needed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

@@ -39,7 +39,7 @@ async fn no_log_line_of_a_whole_life_holds_a_secret_at_any_level() {
 }
 
 #[tokio::test]
-async fn an_account_that_forbids_plaintext_gets_none_in_an_answer_and_finds_it_in_the_stored_secret() {
+async fn an_account_that_forbids_plaintext_finds_it_in_the_stored_secret_alone() {
     let env = TestEnvironment::with_user("alice").await;
     let forbidden = |request: Value, value: Value| requests::configured(&request, json!({"ReturnSecrets": value}));
     let create = || requests::create(json!({"UserName": "alice", "SesSmtpRegion": "eu-central-1"}));

@@ -66,7 +66,7 @@ async fn a_stored_description_is_read_as_the_users_tag_says_it() {
 }
 
 #[tokio::test]
-async fn a_secret_of_layout_1_is_read_with_a_pgp_key_with_an_smtp_password_and_without() {
+async fn a_secret_of_layout_1_is_read_with_and_without_pgp_key_and_smtp_password() {
     for stored in [LAYOUT_1, LAYOUT_1_WITH_SMTP_PASSWORD, LAYOUT_1_WITH_PGP_KEY] {
         let (_env, model) = with_stored_secret(stored).await;
         let stored: Value = serde_json::from_str(stored).unwrap();
@@ -130,7 +130,7 @@ async fn what_a_person_added_to_a_stored_secret_survives_an_update_of_tags() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_decrypted_is_empty_in_what_read_answers_which_says_why() {
+async fn a_secret_that_cannot_be_decrypted_is_read_as_empty_with_the_reason() {
     let (env, model) = with_undecryptable_secret().await;
     let event = env.read(&model).await;
     assert_eq!(event["resourceModel"]["SecretAccessKey"], "", "{event}");
@@ -147,7 +147,7 @@ async fn a_secret_that_cannot_be_decrypted_is_empty_in_what_read_answers_which_s
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_decrypted_blocks_neither_deactivation_nor_rotation_nor_deletion() {
+async fn an_undecryptable_secret_blocks_no_deactivation_rotation_or_deletion() {
     let (env, model) = with_undecryptable_secret().await;
     let inactive = with(&model, "Status", "Inactive");
     let updated = env.update(&model, &inactive).await;
@@ -193,7 +193,7 @@ async fn a_key_is_deactivated_although_nothing_is_known_of_its_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_that_somebody_changed_is_told_of_without_its_content_and_blocks_nothing() {
+async fn a_secret_that_somebody_changed_is_named_not_quoted_and_blocks_nothing() {
     let env = TestEnvironment::with_user("alice").await;
     let model = env.create(json!({"UserName": "alice"})).await;
     let name = secret_name(&model);

@@ -39,7 +39,7 @@ fn update(model: &Value, own: [&Value; 2], stack: [&Value; 2]) -> Value {
 }
 
 #[tokio::test]
-async fn create_puts_the_resources_tags_over_the_stacks_and_read_returns_the_resources() {
+async fn the_resources_tags_override_the_stacks_and_read_returns_the_resources() {
     let own = tags(&[("team", "platform"), ("cost-center", "42")]);
     let (env, model) = with_tagged_key(&own).await;
     assert_eq!(model["Tags"], own);
@@ -79,7 +79,7 @@ async fn update_adds_changes_and_removes_tags_in_place() {
 }
 
 #[tokio::test]
-async fn a_tag_that_the_stack_changes_or_drops_follows_and_the_resources_own_stays() {
+async fn a_change_of_the_stacks_tags_is_followed_and_the_resources_own_stay() {
     let (own, none) = (tags(&[("team", "platform")]), json!([]));
     let (env, model) = with_tagged_key(&own).await;
     let (before, after) = (json!({"team": "payments"}), json!({"team": "orders", "env": "test"}));
@@ -147,7 +147,7 @@ async fn the_tags_of_a_deleted_secret_do_not_block_another_change() {
 }
 
 #[tokio::test]
-async fn a_change_of_tags_does_not_switch_on_a_key_that_somebody_has_deactivated() {
+async fn a_change_of_tags_does_not_activate_a_key_that_somebody_deactivated() {
     let (env, active) = with_tagged_key(&tags(&[("team", "platform")])).await;
     env.aws.deactivate_access_key("alice", id(&active)).await;
     let tagged = with(&active, "Tags", tags(&[("team", "payments")]));

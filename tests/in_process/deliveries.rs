@@ -38,7 +38,7 @@ fn messages(lines: &[String]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_becomes_of_a_delivery_no_outcome_changes_and_no_answer_is_more_than_a_second_late() {
+async fn no_delivery_changes_an_outcome_or_takes_more_than_a_second() {
     let _listening = listen();
     let without_delivery = |mut request: Value| {
         request["requestData"]["providerCredentials"] = Value::Null;
@@ -112,7 +112,7 @@ async fn a_callback_is_an_invocation_of_its_own_in_the_same_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invocation_gets_all_its_retries_however_much_aws_has_throttled_before() {
+async fn an_invocation_gets_all_its_retries_however_much_aws_throttled_before() {
     let aws = Aws::new(Account::default());
     let read = request("READ", "stack", json!({"UserName": "alice", "Id": "AKIAIOSFODNN7EXAMPLE"}));
     // The SDK's own quota is enough for some sixty of these.
@@ -126,7 +126,7 @@ async fn an_invocation_gets_all_its_retries_however_much_aws_has_throttled_befor
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_warning_of_a_key_that_may_be_left_is_delivered_at_every_level_but_error() {
+async fn the_warning_of_a_key_that_may_be_left_is_delivered_except_at_error() {
     let _listening = listen();
     let mut create = request("CREATE", "stack", json!({"UserName": "alice"}));
     let warning = "key of a CREATE without an answer may be left";

@@ -276,7 +276,7 @@ fn the_ses_smtp_region_must_look_like_a_region() {
 }
 
 #[test]
-fn update_takes_read_only_properties_along_and_keeps_only_the_primary_identifier() {
+fn update_accepts_read_only_properties_and_keeps_the_identifier_alone() {
     let properties = json!({"UserName": "alice", "Id": "AKIA", "SecretAccessKey": "s", "CreateDate": 7});
     let key = check(properties, Rules::Update).unwrap();
     assert_eq!((key.id.as_deref(), key.secret_access_key, key.create_date), (Some("AKIA"), None::<Secret>, None));
@@ -450,7 +450,7 @@ fn a_dynamic_reference_may_be_set_but_has_to_be_resolved_in_a_request() {
 }
 
 #[test]
-fn the_pattern_of_tag_keys_says_without_a_lookahead_what_one_with_it_would() {
+fn the_pattern_of_tag_keys_means_the_same_as_one_with_a_lookahead() {
     let pattern = SCHEMA["definitions"]["Tag"]["properties"]["Key"]["pattern"].as_str().unwrap();
     assert!(!pattern.contains("(?"), "{pattern}");
     let pattern = regex::Regex::new(pattern).unwrap();

@@ -49,7 +49,7 @@ def test_basic_gives_a_key_whose_credentials_are_in_its_secret(lab: Lab, name: s
     assert lab.secret_of(key) is None
 
 
-def test_rotation_points_the_application_at_the_new_secret_and_deletes_the_old_key(lab: Lab, name: str) -> None:
+def test_rotation_hands_on_the_new_secret_and_deletes_the_old_key(lab: Lab, name: str) -> None:
     template = EXAMPLES / "rotation.yml"
     first = lab.deploy(name, template)
     second = lab.deploy(name, template, Serial=2)
@@ -282,7 +282,7 @@ class Reader:
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["each step", "each step, after it has failed"])
-def test_overlap_hands_no_reader_a_key_that_stops_working_before_the_next_but_one_step(
+def test_overlap_hands_no_reader_a_key_that_ends_before_the_next_step_but_one(
     lab: Lab, name: str, tmp_path: Path, failing: bool
 ) -> None:
     template = EXAMPLES / "overlap.yml"
@@ -351,9 +351,7 @@ def test_overlap_out_of_turn_is_a_rotation_at_once_or_none(
     assert left(lab, name, {blue, green, next_green}) == []
 
 
-def test_overlap_with_another_resource_that_fails_takes_back_a_key_that_was_published(
-    lab: Lab, name: str, tmp_path: Path
-) -> None:
+def test_overlap_beside_a_resource_that_fails_deletes_a_published_key(lab: Lab, name: str, tmp_path: Path) -> None:
     template = EXAMPLES / "overlap.yml"
     broken = "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Credentials\nOutputs:\n"
     breaks = edited(template, tmp_path, "Outputs:\n", broken)

@@ -26,7 +26,7 @@ def play(text: str, lab: Lab, folder: Path = ROOT) -> str:
     return done.stdout
 
 
-def test_a_key_of_amazons_own_type_becomes_one_of_this_type_with_its_secret_and_is_rotated(tmp_path: Path) -> None:
+def test_a_key_of_amazons_type_moves_to_this_one_with_its_secret_and_rotates(tmp_path: Path) -> None:
     page = (ROOT / "docs/from-amazons-type.md").read_text()
     move, rest = page.split("**5. ")
     rotate = rest.split("## Without step 2")[0]

@@ -46,7 +46,7 @@ def flat(line: str) -> dict[str, Any]:
     return {name: re.sub(r"AKIA\w+|operation-\w+", "KEY", str(value)) for name, value in fields.items()}
 
 
-def test_the_excerpts_of_a_rotation_and_of_a_failed_create_are_what_the_handlers_log(lab: Lab, name: str) -> None:
+def test_the_excerpts_on_the_page_are_what_the_handlers_log(lab: Lab, name: str) -> None:
     template = EXAMPLES / "rotation.yml"
     lab.deploy(name, template)
     before = len(lab.lines(name))

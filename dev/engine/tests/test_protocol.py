@@ -163,9 +163,7 @@ def failure(code: str) -> Event:
     return {"status": "FAILED", "errorCode": code, "message": f"because of {code}"}
 
 
-def test_a_request_says_what_cloudformation_says_with_every_primitive_as_a_string(
-    stack: ThingStack, things: Things
-) -> None:
+def test_a_request_is_cloudformations_with_every_primitive_as_a_string(stack: ThingStack, things: Things) -> None:
     declared = thing(Name="a", Size=3, Flags={"On": True, "List": [1, False]})
     assert stack.apply({"Thing": declared}, tags={"team": "payments"}) == "CREATE_COMPLETE"
     [request] = things.asked("CREATE")
@@ -361,9 +359,7 @@ def test_what_read_does_not_find_after_create_is_rolled_back(stack: ThingStack, 
     assert things.things == {}
 
 
-def test_a_function_that_crashes_is_asked_again_and_is_an_internal_failure_in_the_end(
-    stack: ThingStack, things: Things
-) -> None:
+def test_a_function_that_crashes_is_asked_again_then_an_internal_failure(stack: ThingStack, things: Things) -> None:
     things.scripted["CREATE"] = [None] * 9
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
     assert len(things.asked("CREATE")) == 4
@@ -372,7 +368,7 @@ def test_a_function_that_crashes_is_asked_again_and_is_an_internal_failure_in_th
     assert "the handler did not answer" in reason and "HandlerErrorCode: InternalFailure" in reason
 
 
-def test_a_thing_named_in_progress_whose_callback_never_answers_is_deleted_by_the_rollback(
+def test_the_rollback_deletes_a_thing_in_progress_whose_callback_never_answers(
     stack: ThingStack, things: Things
 ) -> None:
     things.things["begun"] = {"Number": "begun"}
@@ -397,9 +393,7 @@ def test_a_create_that_succeeds_without_the_primary_identifier_fails(stack: Thin
     assert "answered CREATE without the primary identifier" in reason
 
 
-def test_a_create_only_change_creates_updates_dependents_and_deletes_in_this_order(
-    stack: ThingStack, things: Things
-) -> None:
+def test_a_replacement_creates_updates_dependents_and_deletes_in_this_order(stack: ThingStack, things: Things) -> None:
     dependent = thing(Name="b", Flags={"Of": {"Ref": "Thing"}})
     stack.apply({"Dependent": dependent, "Thing": thing(Name="a")})
     old, of = (stack.lab.resource(stack.name, name) for name in ("Thing", "Dependent"))
@@ -451,7 +445,7 @@ def test_a_failed_update_undoes_what_came_before_it_and_keeps_the_old(stack: Thi
 
 @pytest.mark.parametrize("failed_as_previous", [True, False])
 @pytest.mark.parametrize("marked", [True, False])
-def test_a_rollback_sends_as_previous_what_failed_or_what_it_goes_back_to_and_is_marked_only_if_told_to(
+def test_a_rollback_sends_the_failed_or_the_old_previous_and_a_mark_if_told(
     stack: ThingStack, things: Things, failed_as_previous: bool, marked: bool
 ) -> None:
     stack.apply({"Thing": thing(Name="a", Size=1)}, tags={"team": "a"})

@@ -113,7 +113,7 @@ def test_a_reference_is_resolved_again_only_when_its_resource_is_updated(
         ("{{resolve:vault:x}}", "Incorrect format"),
     ],
 )
-def test_a_reference_that_cannot_be_resolved_fails_the_update_and_quotes_no_value(
+def test_an_unresolved_reference_fails_the_update_and_quotes_no_value(
     lab: Lab, name: str, parameter: Parameter, secret: str, text: str, reason: str
 ) -> None:
     lab.secrets.create_secret(Name=f"text/{name}", SecretString=VALUE)

@@ -266,7 +266,7 @@ def test_every_settable_property_is_in_a_row() -> None:
     assert WRONG.keys() == schema["properties"].keys() - read_only
 
 
-def test_a_previous_property_of_a_wrong_shape_refuses_nothing_and_counts_as_unchanged(lab: Lab, name: str) -> None:
+def test_a_malformed_previous_property_is_accepted_and_counts_as_unchanged(lab: Lab, name: str) -> None:
     key = Key(lab, name)
     key.create(Row("", A, {}, None))
     before = key.state()

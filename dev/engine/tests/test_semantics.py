@@ -56,7 +56,7 @@ def operations(lab: Lab) -> list[str]:
 
 
 @pytest.mark.parametrize("template", ["AWS::IAM::AccessKey", "Acme::IAM::AccessKey"], indirect=True)
-def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_deleted(
+def test_a_higher_serial_gives_dependents_the_new_key_before_the_old_one_goes(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     first = lab.deploy(name, template, UserName=user)
@@ -79,7 +79,7 @@ def test_raising_serial_gives_dependents_the_new_key_before_the_old_one_is_delet
 
 
 @pytest.mark.parametrize("lowered", ["Serial: 1", ""], ids=["lowered", "removed"])
-def test_a_lower_serial_is_refused_with_nothing_created_and_a_higher_one_still_rotates(
+def test_a_refused_lower_serial_creates_nothing_and_a_higher_one_rotates(
     lab: Lab, name: str, template: Path, user: str, tmp_path: Path, lowered: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user, Serial=2)
@@ -146,7 +146,7 @@ def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
     assert lab.secret_of(old) is None
 
 
-def test_an_update_that_cannot_create_the_new_key_leaves_the_old_one_and_says_why(
+def test_an_update_that_cannot_create_a_key_leaves_the_old_one_and_says_why(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user)

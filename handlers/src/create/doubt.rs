@@ -1,8 +1,8 @@
-//! Keys that an attempt without an answer may have made: `CreateAccessKey` has no idempotency token, so a lost answer, or a process
-//! that ends before it has written down the id, leaves a live key that nobody knows of.
+//! Keys that an attempt without an answer may have made. `CreateAccessKey` has no idempotency token: if an answer is lost, or a
+//! process ends before it has written down the id, a live key is left that nobody knows of.
 //!
 //! Nothing distinguishes such a key from one that somebody else created in the same seconds: a person, another type, or this type
-//! in another region, whose store this one does not see. So it is not deleted, but named, with the command.
+//! in another region, whose store is not seen here. So the key is not deleted, but named, with the command.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,8 @@ use crate::{
     user_keys::{UserKey, with_entries},
 };
 
-/// Those of the keys that an attempt may have made which began at `since`, in milliseconds since 1970: they are no older, and no
-/// secret of them is stored here.
+/// The keys that an attempt which began at `since`, in milliseconds since 1970, may have made: they are no older, and no secret
+/// of theirs is stored here.
 pub(super) async fn among(services: &Services, keys: Vec<KeyMetadata>, since: u64) -> Result<Vec<KeyMetadata>> {
     Ok(unstored(with_entries(services, created_since(keys, since)).await?))
 }
@@ -32,7 +32,7 @@ fn created_since(mut keys: Vec<KeyMetadata>, since: u64) -> Vec<KeyMetadata> {
     keys
 }
 
-/// The failure, with the keys that an attempt before has made, or may have made, and that are not told of yet.
+/// The failure, with the keys that an earlier attempt has made or may have made, and that the failure does not name yet.
 pub(super) async fn with_doubtful_keys(create: &Create<'_>, failure: Failure) -> Failure {
     let Create { services, request, user, .. } = *create;
     let since = match failure.doubt() {
@@ -54,7 +54,7 @@ pub(super) async fn with_doubtful_keys(create: &Create<'_>, failure: Failure) ->
             let (own, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.was_made_by(request));
             (own, unstored(others))
         }
-        // Of which the store does not say whose they are, each may be one.
+        // The store does not say whose they are: each may be such a key.
         Err(_) => (vec![], keys),
     };
     let mut failure =

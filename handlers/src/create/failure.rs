@@ -1,5 +1,5 @@
-//! How a CREATE failed, as data: what failed, what may be left, and whether CloudFormation may call again. It is put into words,
-//! and into the log, once: when the invocation ends.
+//! How a CREATE failed, as data: what failed, what may be left, and whether CloudFormation may call again. The words and the log
+//! lines are made of it once, when the invocation ends.
 
 use std::fmt;
 
@@ -17,20 +17,20 @@ use crate::{
 pub struct Failure {
     /// Why, without what is left.
     error: HandlerError,
-    /// What it may have left, in the order in which it is told.
+    /// What the CREATE may have left, in the order in which a person reads it.
     left: Vec<Left>,
-    /// Whether CloudFormation may call again, where the code is one that it retries.
+    /// Whether CloudFormation may call again, if the code is one that it retries.
     may_be_retried: bool,
     /// Whether `error` tells how to list the user's keys.
     lists: bool,
     doubt: Doubt,
 }
 
-/// Whether attempts before this one may have made a key that nobody knows of.
+/// Whether earlier attempts may have made a key that nobody knows of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Doubt {
     None,
-    /// One that began then, in milliseconds since 1970.
+    /// An attempt that began then, in milliseconds since 1970, may have.
     Since(u64),
     /// Perhaps: the records cannot be read.
     Unread,
@@ -39,19 +39,19 @@ pub(super) enum Doubt {
 /// What a CREATE that failed may have left.
 #[derive(Debug)]
 pub(super) enum Left {
-    /// The key that it made is deleted again, and its secret.
+    /// Nothing: the key that it made is deleted again, and its secret.
     Nothing,
-    /// Its key, and why that is not deleted.
+    /// Its key, and why the key is not deleted.
     Key { id: String, why: Kept },
-    /// The secret of its key, which is gone, and why that could not be deleted.
+    /// The secret of its key, and why the secret could not be deleted. The key is gone.
     Secret { id: String, why: String },
-    /// The description of its key, which is gone, and why that could not be removed.
+    /// The description of its key, and why the description could not be removed. The key is gone.
     Description { id: String, why: String },
-    /// A key, perhaps: `CreateAccessKey` got no answer.
+    /// Perhaps a key: `CreateAccessKey` got no answer.
     Unknown,
-    /// One of these keys, perhaps, made by an attempt before.
+    /// Perhaps one of these keys, which an earlier attempt made.
     Doubtful(Vec<KeyMetadata>),
-    /// A key of an attempt before, perhaps, and IAM does not say.
+    /// Perhaps a key of an earlier attempt; IAM does not say.
     Unlisted,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Kept {
     /// Another invocation of this operation may yet roll it back, or answer with it.
     OfAnotherInvocation,
     TooLate,
-    /// With these words.
+    /// AWS refused it, with these words.
     Refused(String),
 }
 
@@ -97,8 +97,8 @@ impl Failure {
         Self { doubt: Doubt::Unread, ..error.into() }
     }
 
-    /// The same failure, beside an attempt of which nobody knows what came, if there was one: it began then, in milliseconds since
-    /// 1970.
+    /// The same failure, beside an attempt whose outcome nobody knows, if there was one. `doubt` is when it began, in
+    /// milliseconds since 1970.
     pub(super) fn doubting(self, doubt: Option<u64>) -> Self {
         match (self.doubt, doubt) {
             (Doubt::None, Some(since)) => Self { doubt: Doubt::Since(since), ..self },
@@ -110,7 +110,7 @@ impl Failure {
         self.doubt
     }
 
-    /// The same failure, whose error tells how to list the user's keys.
+    /// The same failure; its error tells how to list the user's keys.
     pub(super) fn listing(self) -> Self {
         Self { lists: true, ..self }
     }
@@ -121,13 +121,13 @@ impl Failure {
         self
     }
 
-    /// The same failure, after which CloudFormation is not to call again: its rollback is to delete what is left.
+    /// The same failure, but CloudFormation is not to call again: its rollback is to delete what is left.
     pub(super) fn for_good(self) -> Self {
         Self { may_be_retried: false, ..self }
     }
 
-    /// The same failure, after which CloudFormation is not to call again if nobody knows whether there is a key: without a record,
-    /// the next invocation would not know of this one.
+    /// The same failure, but if nobody knows whether there is a key, CloudFormation is not to call again: without a record, the
+    /// next invocation would not know of this one.
     pub(super) fn for_good_if_outcome_is_unknown(self) -> Self {
         if self.is_outcome_unknown() { self.for_good() } else { self }
     }
@@ -171,7 +171,7 @@ impl Failure {
         self.left.iter().filter_map(|left| if let Left::Description { id, .. } = left { Some(&**id) } else { None })
     }
 
-    /// Whether a key is left because too little of the invocation was.
+    /// Whether a key is left because too little time was left.
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.left.iter().any(|left| matches!(left, Left::Key { why: Kept::TooLate, .. }))
@@ -189,8 +189,8 @@ impl Failure {
         self.lists || self.left.iter().any(|left| matches!(left, Left::Unknown | Left::Unlisted))
     }
 
-    /// The error as CloudFormation gets it, with the `Id` of what is left, by which the stack's rollback deletes it. What needs
-    /// a look is a WARN line too.
+    /// The error for CloudFormation, with the `Id` of the key that is left, by which the stack's rollback deletes it. If a person
+    /// has to look, a WARN line says so too.
     pub(super) fn tell(self, create: &Create<'_>) -> HandlerError {
         let code = match self.error.code {
             code if code.is_retriable() && !self.may_be_retried => HandlerErrorCode::GeneralServiceException,
@@ -204,7 +204,7 @@ impl Failure {
     }
 }
 
-/// What to do about keys of which this type cannot tell whose they are, before the commands that delete them.
+/// How to find out whose the keys are, which stands before the commands that delete them.
 fn find_out(create: &Create<'_>) -> String {
     let is_left = match create.app_name.as_deref() {
         Some(name) => format!("that user agent has app/{name}, which stands for this operation"),
@@ -214,7 +214,7 @@ fn find_out(create: &Create<'_>) -> String {
 }
 
 impl Left {
-    /// A key that another invocation of this operation created: it may yet roll it back, or answer with it.
+    /// A key that another invocation of this operation created. That invocation may yet roll the key back, or answer with it.
     pub(super) fn of_another_invocation(id: String) -> Self {
         Self::Key { id, why: Kept::OfAnotherInvocation }
     }

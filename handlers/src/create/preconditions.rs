@@ -27,8 +27,8 @@ pub(super) fn explain_missing_user(error: HandlerError) -> HandlerError {
     )
 }
 
-/// CloudFormation replaces a key by CREATE with the new Serial while the old key is still there, and the secret store
-/// knows which resource of which stack each key belongs to. No Serial is lower than that of a key that lives.
+/// Refuses a Serial that is lower than that of a live key of the same resource. CloudFormation replaces a key by CREATE with the
+/// new Serial while the old key is still there, and the secret store knows which resource of which stack each key belongs to.
 ///
 /// A rollback is not in the way: it deletes the new key and keeps the old one, without a CREATE.
 ///
@@ -61,8 +61,7 @@ pub(super) fn refuse_lowered_serial(request: &Request, keys: &[UserKey]) -> std:
 }
 
 /// # Errors
-/// `NetworkFailure`, which CloudFormation retries, when too little time is left to finish or roll back what would be
-/// begun.
+/// `NetworkFailure`, which CloudFormation retries: too little time is left to create a key, and then to finish or roll back.
 pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
     if deadline.leaves(TIME_TO_CREATE) {
         return Ok(());
@@ -78,8 +77,8 @@ pub(super) fn refuse_late_start(deadline: Deadline) -> Result<()> {
     ))
 }
 
-/// IAM says that the user has two keys. It decides that, and has created nothing; the list may be stale either way. The failure
-/// names the keys in the way.
+/// The failure when IAM says that the user has two keys, with the keys in the way. IAM decides that and has created nothing; the
+/// list of keys may be stale.
 pub(super) async fn limit_exceeded(create: &Create<'_>) -> Failure {
     let Create { services, user, .. } = *create;
     match services.deadline.bound(user_keys(services, user)).await {
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_is_only_created_when_enough_of_the_invocation_is_left_to_be_sure_of_it() {
+    async fn a_key_is_created_only_when_enough_time_is_left_to_be_sure_of_it() {
         assert_eq!(refuse_late_start(Deadline::after(TIME_TO_CREATE)), Ok(()));
         let late = refuse_late_start(Deadline::after(Duration::from_secs(44))).unwrap_err();
         assert_eq!(late.code, HandlerErrorCode::NetworkFailure);

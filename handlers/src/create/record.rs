@@ -1,6 +1,7 @@
-//! Who may create. An operation keeps a record of each attempt, and only the invocation that has made the newest one creates a key.
-//! One that finds a record waits for what comes of it, goes on with the key that it names, or lets CloudFormation call again. It
-//! never creates after it has waited: meanwhile the operation may be over, and nobody would hear of the key.
+//! Who may create. An operation keeps a record of each attempt, and only the invocation that has made the newest record creates a
+//! key. An invocation that finds a record waits for the outcome of that attempt, goes on with the key that the record names, or
+//! lets CloudFormation call again. It never creates after it has waited: meanwhile the operation may be over, and nobody would
+//! hear of the key.
 
 use access_key_schema::{HandlerError, HandlerErrorCode, OperationStatus, Result};
 use cfn_resource_runtime::{Clock, poll};
@@ -23,17 +24,17 @@ use crate::{
 /// The attempts of an operation, by their records.
 #[derive(Default)]
 pub(super) struct Attempts {
-    /// Those of other invocations, from the first on.
+    /// The records of other invocations, from the first on.
     earlier: Vec<Record>,
-    /// The one of this invocation, if it has made one.
+    /// The record of this invocation, if it has made one.
     held: Option<Record>,
-    /// With what AWS refused to make the record of this invocation, unless it only said that there is one.
+    /// AWS's refusal to make this invocation's record, unless it only said that there is one.
     refusal: Option<HandlerError>,
     /// When this invocation began, in milliseconds since 1970.
     began: u64,
 }
 
-/// What is to be done about the attempts before this one.
+/// What to do about earlier attempts.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
     /// Another invocation may be at work under the record with this number.
@@ -42,7 +43,7 @@ pub(super) enum Step {
     Adopt(String),
     /// An invocation has created the key with this id, and ended before it was done.
     Settle(Record, String),
-    /// There is no key that is known: the record with this number may be made, and then a key.
+    /// No key is known: this invocation may make the record with this number, and then a key.
     Create(u32),
 }
 
@@ -64,14 +65,14 @@ impl Attempts {
             (None, Some(own)) if let Some(record) = self.unknown().last() => {
                 Step::Settle(record.clone(), own.to_owned())
             }
-            // Of an attempt whose record is gone, or of a release that kept none.
+            // The key is of an attempt whose record is gone, or of a release that kept no records.
             (None, Some(own)) if self.held.is_some() || self.doubt().is_some() => Step::Adopt(own.to_owned()),
-            // A key that is shown although it was rolled back is none.
+            // A key that is shown although it was rolled back does not count.
             (None, _) => Step::Create(self.next_number()),
         }
     }
 
-    /// When the first attempt began of which nobody knows what came, in milliseconds since 1970.
+    /// When the first attempt with an unknown outcome began, in milliseconds since 1970.
     pub(super) fn doubt(&self) -> Option<u64> {
         self.doubt_beside(None)
     }
@@ -118,7 +119,7 @@ impl Attempts {
         }
     }
 
-    /// The failure, with the key that the newest record names: its invocation may yet roll it back, or answer with it.
+    /// The failure, with the key that the newest record names. Its invocation may yet roll that key back, or answer with it.
     pub(super) fn named_in(&self, failure: Failure) -> Failure {
         match self.earlier.iter().rev().find_map(|record| record.note.access_key_id.clone()) {
             Some(id) => failure.leaving(Left::of_another_invocation(id)),
@@ -126,7 +127,7 @@ impl Attempts {
         }
     }
 
-    /// Those of other invocations that are not over.
+    /// The records of other invocations that are not over.
     pub(super) fn open(&self) -> impl Iterator<Item = &Record> {
         self.earlier.iter().filter(|record| !record.is_over)
     }
@@ -137,10 +138,10 @@ impl Attempts {
 }
 
 impl Create<'_> {
-    /// Makes the operation's first record, or finds what is there, to the end.
+    /// Makes the operation's first record, or reads all records that there are.
     ///
     /// # Errors
-    /// As Secrets Manager's. What attempts there were before is not known then.
+    /// As Secrets Manager's. Then the earlier attempts are unknown.
     pub(super) async fn attempts(&self) -> Outcome<Attempts> {
         let Self { services, request, .. } = *self;
         let store = &services.secret_store;
@@ -180,7 +181,7 @@ impl Create<'_> {
         })
     }
 
-    /// Makes the next record, which keeps the doubt of those before it, so that these can be over.
+    /// Makes the next record. It keeps the doubt of the records before it, so that they can be over.
     ///
     /// # Errors
     /// - `ResourceConflict`: another invocation has made it.
@@ -206,7 +207,7 @@ impl Create<'_> {
         Ok(record)
     }
 
-    /// Waits for what comes of another invocation's attempt.
+    /// Waits for the outcome of another invocation's attempt.
     ///
     /// # Errors
     /// `ResourceConflict`: it has created nothing, or does not say.
@@ -233,7 +234,7 @@ impl Create<'_> {
         }
     }
 
-    /// The failure of an invocation that has made no record. If a record that is over is not the reason, AWS's words are told.
+    /// The failure of an invocation that has made no record. It has AWS's words, unless the reason is a record that is over.
     fn not_made(&self, number: u32, attempts: &Attempts) -> Failure {
         match &attempts.refusal {
             Some(refusal) if !attempts.earlier.iter().any(|record| record.is_over) => {
@@ -272,8 +273,7 @@ impl Create<'_> {
         Ok(answer)
     }
 
-    /// The answer for a key whose secret is stored. The records that are open are over, unless CloudFormation calls again for what
-    /// they say.
+    /// The answer for a key whose secret is stored. It closes the open records, unless CloudFormation calls again and needs them.
     async fn go_on(&self, attempts: &mut Attempts, id: &str, doubt: Option<u64>) -> Outcome {
         let context = self.context(id, doubt);
         join!(self.close_with(attempts, id), self.answer(&context)).1
@@ -285,7 +285,8 @@ impl Create<'_> {
         attempts.earlier.iter_mut().for_each(|record| record.is_over = true);
     }
 
-    /// The same when this key is the operation's: the record of this invocation, which has found it, names it from now on.
+    /// Marks them as over when this key is the operation's. The record of this invocation, which has found the key, names it from
+    /// now on.
     async fn close_with(&self, attempts: &mut Attempts, id: &str) {
         self.close_all(attempts).await;
         let Some(record) = attempts.held.take().map(|held| held.naming(id)) else { return };
@@ -296,7 +297,7 @@ impl Create<'_> {
     }
 
     /// Goes on with the key of an attempt that has ended before it was done, if its secret is stored; deletes it otherwise. The
-    /// record, or the stored secret, is the proof that it is this operation's.
+    /// record, or the stored secret, proves that the key is this operation's.
     pub(super) async fn settle(
         &self,
         attempts: &mut Attempts,

@@ -1,5 +1,5 @@
-//! Rolling back a key whose CREATE cannot be finished: the key is deleted, then its secret and its description, so that no live
-//! key loses its secret. What is left all the same is told of, and the record stays open.
+//! Rolls back a key whose CREATE cannot be finished: deletes the key, then its secret and its description, so that no live key
+//! loses its secret. If something is left all the same, a person is told, and the record stays open.
 
 use std::time::SystemTime;
 
@@ -30,7 +30,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Whatever a CREATE writes.
+    /// Everything that a CREATE may write.
     pub(super) const ANYTHING: Self = Self { secret: true, description: true };
 }
 
@@ -46,8 +46,8 @@ impl Unfinished {
     }
 }
 
-/// Deletes the key, and then what was written of it. Where something is left, CloudFormation does not call again: its rollback
-/// deletes what the answer names.
+/// Deletes the key, and then its secret and description as far as they were written. If something is left, CloudFormation does
+/// not call again: its rollback deletes what the answer names.
 pub(super) async fn roll_back(
     create: &Create<'_>,
     record: Option<&Record>,
@@ -74,7 +74,7 @@ pub(super) async fn roll_back(
     failure.leaving(Left::Nothing)
 }
 
-/// Deletes a key that this operation has created, at this time, and then its secret and its description, side by side.
+/// Deletes a key that this operation created at this time, and then its secret and its description, side by side.
 ///
 /// # Errors
 /// What is left, and why.
@@ -105,8 +105,8 @@ pub(super) async fn delete(
     failures.pop().map_or(Ok(()), |failure| Err((left, failure)))
 }
 
-/// Marks the record as over whose key is gone. While it still names the key, it stays open: the next attempt finds out that the key
-/// is gone.
+/// Marks the record of a key that is gone as over. If the record still names the key, it stays open: the next attempt finds out
+/// that the key is gone.
 pub(super) async fn close(create: &Create<'_>, record: &Record) {
     let Create { services, request, .. } = *create;
     let record = record.clone().naming_none();
@@ -115,7 +115,7 @@ pub(super) async fn close(create: &Create<'_>, record: &Record) {
         late => late,
     };
     match cleared {
-        // Where it is refused for good, it was refused to name the key too.
+        // If this is refused for good, the record could not name the key either.
         Err(failure) if failure.code.is_retriable() => create.warn_of_open(&record, &failure),
         _ => create.close(Some(&record)).await,
     }

@@ -16,7 +16,7 @@ use pgp::{
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
 
-/// How a message is encrypted: what its recipient's key says that its owner's software can open.
+/// How a message is encrypted, according to what the key says that its owner's software can open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// Version 1 of integrity-protected data, which everything opens ([RFC 9580, section 5.13.1]).
@@ -30,8 +30,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format for a key with these features and preferences, the most preferred first. AES with 128 bits, and that
-    /// with OCB, are what every key implies ([RFC 9580, section 9.3], [section 9.6]).
+    /// The format for a key with these features and preferences, the most preferred first. Every key implies AES with 128 bits,
+    /// and AES with 128 bits in OCB ([RFC 9580, section 9.3], [section 9.6]).
     ///
     /// A version 4 key gets version 1 even if it announces more: its owner may open the message with GnuPG.
     ///

@@ -19,7 +19,7 @@ const DEFAULT_BASE_URL: &str = "https://keybase.io";
 /// What a `PgpKey` that names a Keybase user starts with.
 const PREFIX: &str = "keybase:";
 
-/// How large an answer may be: several copies of the largest key that is taken, and then some.
+/// How large an answer may be: more than several copies of the largest key that is accepted.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// The longest name that Keybase gives out ([checkers.go]).
@@ -81,15 +81,15 @@ impl Keybase {
         Self { connect, base_url }
     }
 
-    /// The ASCII-armored primary public key of the user `name`, as [`user_name`] gives it, from [`user/lookup`]. Asked
-    /// once, without retries: CloudFormation retries.
+    /// The ASCII-armored primary public key of the user `name`, which comes from [`user_name`]. It asks [`user/lookup`] once,
+    /// without retries: CloudFormation retries.
     ///
     /// [`user/lookup`]: https://keybase.io/docs/api/1.0/call/user/lookup
     ///
     /// # Errors
     /// - `InvalidRequest`: no user has this name, or the user has no PGP key.
-    /// - `InvalidTypeConfiguration`: the base URL is not a plain one of HTTPS. Whoever can change the answer on its way
-    ///   can have the secret encrypted to a key of their own, so plain HTTP goes no further than this machine.
+    /// - `InvalidTypeConfiguration`: the base URL is not a plain one of HTTPS. Whoever can change the answer on its way can have
+    ///   the secret encrypted to a key of their own, so plain HTTP is for this machine alone.
     /// - `NetworkFailure`: Keybase cannot be reached, or does not answer in time.
     /// - `Throttling`, `ServiceInternalError`: it answers with status 429, or 5xx.
     /// - `GeneralServiceException`: it answers with anything else.
@@ -136,7 +136,7 @@ fn is_safe(base_url: &str) -> bool {
     }
 }
 
-/// The body of the answer, which is held in memory only as long as it is small.
+/// The body of the answer. Reading stops at [`MAX_ANSWER_BYTES`], which fit into memory.
 async fn read(answer: HttpResponse) -> Result<Vec<u8>> {
     match answer.status().as_u16() {
         200 => {}

@@ -44,7 +44,7 @@ pub(super) fn refuse(text: &str) -> Result<()> {
     BEGINNINGS.iter().find(|(beginning, _)| text.starts_with(beginning)).map_or(Ok(()), |(_, what)| Err(mistaken(what)))
 }
 
-/// Refuses what base64 stands for and is known to be something else.
+/// Refuses decoded base64 that is known to be something else.
 ///
 /// # Errors
 /// `InvalidRequest`, saying what it is.

@@ -1,4 +1,4 @@
-//! The OpenPGP public key that `PgpKey` gives or names, and what is encrypted to it.
+//! The OpenPGP public key that `PgpKey` gives or names, and encryption to it.
 //!
 //! - `mod.rs`: reading a key
 //! - `mistaken.rs`: what people give in its place
@@ -28,8 +28,8 @@ use encrypt::Format;
 use packets::PublicKey;
 use select::{Judgement, Recipient};
 
-/// From this size on, in bytes, a `PgpKey` is refused unread. A key has a few kilobytes, one that hundreds of people
-/// signed a few hundred.
+/// From this size on, in bytes, a `PgpKey` is refused unread. A key has a few kilobytes. A key that hundreds of people signed has
+/// a few hundred kilobytes.
 const TOO_LARGE: usize = 1_000_000;
 
 /// How long the headers and the tail of an armor may be, in bytes.
@@ -39,16 +39,16 @@ const MAX_ARMOR_HEADER: usize = 16 * 1024;
 pub(crate) enum PgpKey {
     /// A key in the template itself.
     Inline(Box<EncryptionKey>),
-    /// One that has expired, and why it is refused.
+    /// A key that has expired, and why it is refused.
     Expired(HandlerError),
     /// `keybase:NAME`: the key that this Keybase user has published.
     Keybase(String),
 }
 
 impl PgpKey {
-    /// What `pgp_key` is. Calls nobody: an inline key is ready to be encrypted to, a Keybase user is only named.
+    /// Finds out what `pgp_key` is. It calls nobody: an inline key is ready for encryption, a Keybase user is only named.
     ///
-    /// A key that has expired is no error here: it was good when the key was created that a retry asks for.
+    /// An expired key is no error here: a retry may ask for an access key that was created before it expired.
     ///
     /// # Errors
     /// As [`keybase::user_name`] and [`EncryptionKey::parse`].
@@ -68,7 +68,7 @@ impl PgpKey {
         }
     }
 
-    /// The key to encrypt to. Asks `keybase` for it where it has to.
+    /// The key to encrypt to. Asks `keybase` for it if `PgpKey` names a Keybase user.
     ///
     /// # Errors
     /// As [`Keybase::public_key`], and as [`EncryptionKey::parse`] for the key that Keybase answers with, and for one
@@ -87,7 +87,7 @@ impl PgpKey {
     }
 }
 
-/// A public key that can be encrypted to, now.
+/// A public key that encryption works with now.
 #[derive(Debug)]
 pub struct EncryptionKey {
     fingerprint: String,
@@ -99,12 +99,12 @@ impl EncryptionKey {
     /// The key in `pgp_key`: base64 of a binary OpenPGP public key, with or without line breaks (`gpg --export KEY |
     /// base64`), or an ASCII-armored one (`gpg --armor --export KEY`).
     ///
-    /// It is ready to be encrypted to: everything that can be wrong with it shows here.
+    /// It is ready for encryption: everything that can be wrong with it shows here.
     ///
     /// # Errors
-    /// `InvalidRequest`, saying which of these it is: too large, neither base64 nor armored, damaged, not a public
-    /// key, a secret key, several keys, a key of a kind that is not supported, one that is revoked or expired or has no
-    /// valid self-signature, or one that has nothing in it to encrypt to, and why.
+    /// `InvalidRequest`, saying which of these it is: too large, neither base64 nor armored, damaged, not a public key, a secret
+    /// key, several keys, a key of a kind that is not supported, one that is revoked or expired or has no valid self-signature,
+    /// or a key in which nothing can encrypt, and why.
     pub fn parse(pgp_key: &str) -> Result<Self> {
         Self::of(&read(pgp_key)?, Judgement::at(Timestamp::now()))
     }
@@ -142,8 +142,8 @@ fn read(pgp_key: &str) -> Result<PublicKey> {
     packets::public_key(&binary(pgp_key)?)
 }
 
-/// The packets of a key, as bytes, out of base64 or an armor. Base64 of an armored key is one that people mistake for
-/// base64 of a binary key; there is no doubt about what they mean.
+/// The packets of a key, as bytes, out of base64 or an armor. Base64 of an armored key is accepted, too: people give it by
+/// mistake for base64 of a binary key, and there is no doubt about what they mean.
 fn binary(pgp_key: &str) -> Result<Vec<u8>> {
     if let Some(armored) = armored(pgp_key)? {
         return Ok(armored);
@@ -174,7 +174,7 @@ fn armored(text: &str) -> Result<Option<Vec<u8>>> {
     }
     let lines = without_space_in_lines(&text[start..]);
     let mut armor = Dearmor::with_options(
-        // A buffer of this size is all that is read in search of the headers' end.
+        // The search for the headers' end reads no more than this buffer.
         BufReader::with_capacity(MAX_ARMOR_HEADER, lines.as_bytes()),
         DearmorOptions::new().set_limit(MAX_ARMOR_HEADER),
     );

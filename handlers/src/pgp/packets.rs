@@ -12,14 +12,14 @@ use pgp::{
 
 use super::{invalid, secret_key};
 
-/// How many packets a key may have. Those of a real key are too long for as many in [`TOO_LARGE`](super::TOO_LARGE) bytes, but one of
-/// two bytes is a packet too, and takes several hundred in memory.
+/// How many packets a key may have. The packets of a real key are too long for so many in [`TOO_LARGE`](super::TOO_LARGE) bytes.
+/// But two bytes can be a packet, too, and it takes several hundred bytes of memory.
 const MAX_PACKETS: usize = 10_000;
 
 /// A public key as it was read.
 pub(super) struct PublicKey {
     pub(super) signed: SignedPublicKey,
-    /// The signatures that revoke the key, or pretend to.
+    /// The signatures that revoke the key, or claim to.
     pub(super) revocations: Vec<Signature>,
     /// The versions of the subkeys that are left out of `signed`: pgp does not know such subkeys.
     pub(super) other_versions: Vec<u8>,
@@ -48,7 +48,7 @@ struct Packets {
     other_versions: Vec<u8>,
     /// Whether the primary key signs with ECDSA on secp256k1.
     signs_on_secp256k1: bool,
-    /// Whether the part of the key that the next signatures are over was left out.
+    /// Whether the part of the key that the next signatures cover was left out.
     is_left_out: bool,
 }
 
@@ -80,8 +80,8 @@ impl Packets {
         Ok(())
     }
 
-    /// Adds a packet. What cannot be read is left out, with the signatures over it: it may be of a kind that is newer
-    /// than this code. Should it be damaged, the signatures that cover it do not verify.
+    /// Adds a packet. A packet that cannot be read is left out, with the signatures over it: it may be of a kind that is newer
+    /// than this code. If it is damaged, the signatures that cover it do not verify.
     fn add(&mut self, header: PacketHeader, body: &[u8]) -> Result<()> {
         if header.tag() == Tag::Signature {
             self.add_signature(header, body);
@@ -114,7 +114,7 @@ impl Packets {
         Ok(key)
     }
 
-    /// A subkey, unless it is of a version that pgp does not know, or that its primary key cannot have.
+    /// A subkey, unless pgp does not know its version, or its primary key cannot have a subkey of that version.
     fn subkey(&mut self, header: PacketHeader, body: &[u8]) -> Result<Option<PublicSubkey>> {
         let version = *body.first().ok_or_else(damaged)?;
         let primary = self.read.iter().find_map(|packet| match packet {
@@ -133,8 +133,8 @@ impl Packets {
         subkey.map(Some).map_err(|_| damaged())
     }
 
-    /// Adds a signature, unless what it is over was left out. The revocation of a key counts wherever it stands. A
-    /// revocation that cannot be read stays, as one that does not verify.
+    /// Adds a signature, unless the part that it covers was left out. The revocation of a key counts wherever it stands. A
+    /// revocation that cannot be read is kept as one that does not verify.
     fn add_signature(&mut self, header: PacketHeader, body: &[u8]) {
         let signature = match Packet::from_reader(header, body) {
             Ok(Packet::Signature(signature)) if signature.config().is_some() => Some(signature),
@@ -160,8 +160,8 @@ fn is_known(version: u8) -> bool {
     matches!(version, 4 | 6)
 }
 
-/// A key packet whose material pgp cannot read. Its fingerprint can be told, and the signatures over it be verified, all
-/// the same.
+/// A key packet with material that pgp cannot read. Its fingerprint is known all the same, and the signatures over it can be
+/// verified.
 fn opaque(body: &[u8]) -> Option<(KeyVersion, PublicKeyAlgorithm, Timestamp, PublicParams)> {
     let (&[version, created @ .., algorithm], material) = body.split_first_chunk::<6>()?;
     // A version 6 key says how long its material is.
@@ -170,7 +170,7 @@ fn opaque(body: &[u8]) -> Option<(KeyVersion, PublicKeyAlgorithm, Timestamp, Pub
     Some((version.into(), algorithm.into(), created, PublicParams::Unknown { data: material.to_vec().into() }))
 }
 
-/// A signature in the place of a revocation that cannot be read, so that it is not overlooked.
+/// A signature that stands for a revocation that cannot be read, so that nobody overlooks it.
 fn unreadable_revocation(header: PacketHeader, body: &[u8]) -> Option<Signature> {
     let typ = match body {
         [2 | 3, _, typ, ..] | [_, typ, ..] => SignatureType::from(*typ),
@@ -182,8 +182,8 @@ fn unreadable_revocation(header: PacketHeader, body: &[u8]) -> Option<Signature>
     is_revocation.then(|| Signature::v4(header, typ, algorithm, hash, [0; 2], nothing, vec![], vec![]))
 }
 
-/// The same signature with the lower of the two values of `s` that verify, or `None` if it has that. GnuPG writes
-/// either, and the library for secp256k1 refuses the higher.
+/// The same signature with the lower of the two values of `s` that verify, or `None` if it has the lower one already. GnuPG
+/// writes either, but the library for secp256k1 refuses the higher one.
 fn with_low_s(signature: &Signature) -> Option<Signature> {
     let SignatureBytes::Mpis(numbers) = signature.signature()? else { return None };
     let [r, s] = numbers.as_slice() else { return None };

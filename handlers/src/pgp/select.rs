@@ -1,8 +1,8 @@
 //! Which part of a public key to encrypt to.
 //!
-//! What a key's signatures mean is told by [RFC 9580, section 5.2], and where it leaves a choice, by what GnuPG does
-//! (`merge_selfsigs` and `finish_lookup` in its `g10/getkey.c`): the message must find the secret key that the owner's
-//! own software would have encrypted to.
+//! [RFC 9580, section 5.2] says what a key's signatures mean. Where it leaves a choice, the code does as GnuPG (`merge_selfsigs`
+//! and `finish_lookup` in its `g10/getkey.c`): the message must be for the part of the key to which the owner's own software
+//! would have encrypted.
 //!
 //! [RFC 9580, section 5.2]: https://www.rfc-editor.org/rfc/rfc9580#section-5.2
 
@@ -30,7 +30,7 @@ use super::{
 /// How many of a key's unusable subkeys an error message names.
 const MAX_NAMED: usize = 4;
 
-/// The part of a key that is encrypted to.
+/// The part of a key to encrypt to.
 #[derive(Debug)]
 pub(super) enum Recipient {
     Primary(packet::PublicKey),
@@ -50,7 +50,7 @@ impl Recipient {
 #[derive(Clone, Copy)]
 pub(super) struct Judgement {
     now: Timestamp,
-    /// Whether what has expired is in force no more.
+    /// Whether an expired key or signature is out of force.
     has_ends: bool,
 }
 
@@ -64,7 +64,8 @@ impl Judgement {
         Self { now, has_ends: false }
     }
 
-    /// What is wrong with something created at `created` that lives for `lifetime`; none, or zero, is for ever.
+    /// What is wrong with a key or signature that was created at `created` and lives for `lifetime`. No lifetime, or zero, means
+    /// for ever.
     fn lifetime_flaw(self, created: Timestamp, lifetime: Option<Duration>) -> Option<Flaw> {
         if created > self.now {
             return Some(Flaw::NotYetValid(created));
@@ -75,14 +76,14 @@ impl Judgement {
     }
 }
 
-/// Why a part of a key that is meant to be encrypted to cannot be.
+/// Why a part of a key that is meant for encryption cannot encrypt.
 enum Flaw {
     Unbound,
     Revoked,
     PerhapsRevoked,
     NotYetValid(Timestamp),
     Expired(i64),
-    /// What it uses that is not supported.
+    /// It uses this, which is not supported.
     Unsupported(String),
 }
 
@@ -99,8 +100,8 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What to encrypt to, and how: the newest subkey that is made for encryption and in force, or else the primary key, if
-/// it is made for encryption.
+/// The part of the key to encrypt to, and how: the newest subkey that is made for encryption and in force, or else the primary
+/// key, if that is made for encryption.
 ///
 /// # Errors
 /// `InvalidRequest`: the key is not in force, or nothing in it that is made for encryption is.
@@ -173,13 +174,13 @@ fn can_verify(material: &PublicParams) -> bool {
     }
 }
 
-/// What it is about `key` that is not supported: a curve or an algorithm.
+/// What `key` uses that is not supported: a curve or an algorithm.
 fn unsupported(key: &impl KeyDetails) -> Flaw {
     let curve = match key.public_params() {
         PublicParams::ECDH(material) => Some(material.curve()),
         PublicParams::ECDSA(material) => Some(material.curve()),
         PublicParams::EdDSALegacy(material) => Some(material.curve()),
-        // Material that could not be read. That of an elliptic curve begins with the curve, after its length.
+        // Material that could not be read. An elliptic curve's material begins with the curve, after the curve's length.
         PublicParams::Unknown { data } => match (key.algorithm(), data.split_first()) {
             (
                 PublicKeyAlgorithm::ECDH | PublicKeyAlgorithm::ECDSA | PublicKeyAlgorithm::EdDSALegacy,
@@ -217,11 +218,11 @@ fn algorithm_name(number: u8) -> String {
     format!("{name} (number {number})")
 }
 
-/// Whether one of these `revocations` revokes something of `key`, or may do so: it is the owner's, as far as it says, and
-/// cannot be verified.
+/// Whether one of these `revocations` revokes something of `key`, or may do so: it claims to be the owner's, and cannot be
+/// verified.
 ///
-/// No date matters: nothing undoes a revocation. One by somebody whom the owner appointed is not seen, for only their
-/// key could show that it is valid.
+/// No date matters: nothing undoes a revocation. A revocation by somebody whom the owner appointed does not count, because only
+/// that person's key could show that it is valid.
 fn revocation_flaw<'a>(
     revocations: impl IntoIterator<Item = &'a Signature> + Clone,
     key: &SignedPublicKey,
@@ -239,8 +240,8 @@ fn revocation_flaw<'a>(
     revocations.into_iter().any(is_by_owner).then_some(Flaw::PerhapsRevoked)
 }
 
-/// The signatures in force that say what their own primary key is good for, in the order in which they are asked: the
-/// newest over the key itself, and then the newest over each user ID, the newest of these first.
+/// The signatures in force that say what their own primary key is for, in the order in which they are asked: the newest over the
+/// key itself, then the newest over each user ID, the newest of these first.
 struct SelfSignatures<'a>(Vec<&'a Signature>);
 
 impl<'a> SelfSignatures<'a> {
@@ -310,12 +311,12 @@ fn subkey_flaw(
     if binding.is_none() {
         return Some(Err(Flaw::Unbound));
     }
-    // What fails only when it is encrypted to must fail now, before there is a secret to encrypt.
+    // A key that fails only at the encryption must fail now, before there is a secret to encrypt.
     Some(seal(&subkey.key, format, b"").map(drop).map_err(|_| unsupported(subkey)))
 }
 
-/// A key that does not say what it is for is for all that its algorithm can do. One that pgp does not know may encrypt,
-/// unless it is a post-quantum one that signs.
+/// Whether the key is made for encryption. If it does not say, it is for everything that its algorithm can do. An algorithm that
+/// pgp does not know may encrypt, unless it is a post-quantum one that signs.
 fn is_for_encryption(key: &impl KeyDetails, flags: Option<&KeyFlags>) -> bool {
     let algorithm = key.algorithm();
     let may_encrypt = algorithm.can_encrypt() || !algorithm.can_sign() && !matches!(algorithm.into(), 30_u8..=34);
@@ -329,8 +330,8 @@ fn key_flags(signature: &Signature) -> Option<&KeyFlags> {
     })
 }
 
-/// The newest of the `signatures` that is valid and in force; of several made in the same second, the one that comes last,
-/// but a revocation before a certification. They are verified only until one is valid.
+/// The newest of the `signatures` that is valid and in force. If several were made in the same second, it is the last of them,
+/// but a revocation goes before a certification. They are verified only until one is valid.
 fn newest_in_force<'a>(
     signatures: &'a [Signature],
     key_created: Timestamp,
@@ -343,8 +344,8 @@ fn newest_in_force<'a>(
     in_force.into_iter().rev().find(|signature| is_valid(signature))
 }
 
-/// Whether a signature says when it was made, which is neither before its key nor in the future, is not expired, does not
-/// rest on MD5, with which signatures can be forged, and says nothing critical that is unknown here.
+/// Whether a signature is in force: it says when it was made, neither before its key nor in the future; it is not expired; it
+/// does not rest on MD5, with which signatures can be forged; and it says nothing critical that is unknown here.
 fn is_in_force(signature: &Signature, key_created: Timestamp, judgement: Judgement) -> bool {
     let Some(created) = signature.created() else { return false };
     created >= key_created
@@ -353,8 +354,7 @@ fn is_in_force(signature: &Signature, key_created: Timestamp, judgement: Judgeme
         && !says_unknown(signature)
 }
 
-/// Whether a signature says something that its maker wants nobody to overlook, and of which nothing is known here: no
-/// notation is ([RFC 9580, section 5.2.3.7]).
+/// Whether a signature says something critical that is unknown here. No notation is known ([RFC 9580, section 5.2.3.7]).
 ///
 /// [RFC 9580, section 5.2.3.7]: https://www.rfc-editor.org/rfc/rfc9580#section-5.2.3.7
 fn says_unknown(signature: &Signature) -> bool {

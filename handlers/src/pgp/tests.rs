@@ -20,7 +20,7 @@ use rand::rngs::OsRng;
 
 use super::*;
 
-/// As odd as a secret access key can be, and odder.
+/// A text that is odder than any secret access key.
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\r\n\n ü";
 
 const ED25519: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign";
@@ -33,8 +33,8 @@ fn base64_lines(binary: &[u8]) -> String {
     base64.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\n").collect()
 }
 
-/// That GnuPG opens what is encrypted to its key to exactly what went in. Returns the fingerprint of the part that is
-/// encrypted to, in upper case.
+/// Asserts that GnuPG decrypts a message for its key to exactly the text that was encrypted. Returns the fingerprint of the part
+/// of the key that was used, in upper case.
 fn assert_opens(gnupg: &GnuPg, fingerprint: &str) -> String {
     let key = EncryptionKey::parse(&base64_lines(&gnupg.export(fingerprint))).unwrap();
     assert_eq!(key.fingerprint(), fingerprint.to_lowercase());
@@ -322,7 +322,7 @@ fn base64(key: &SignedPublicKey) -> String {
     BASE64_STANDARD.encode(key.to_bytes().unwrap())
 }
 
-/// What pgp opens the message for `key` to, and the version of its integrity protection.
+/// The text to which pgp decrypts the message for `key`, and the version of its integrity protection.
 fn open(key: &SignedSecretKey) -> (String, u8) {
     let encrypted =
         EncryptionKey::parse(&base64(&key.to_public_key())).unwrap().encrypt(&Secret::new(SECRET.to_owned()));
@@ -334,7 +334,7 @@ fn open(key: &SignedSecretKey) -> (String, u8) {
 }
 
 #[test]
-fn version_2_of_integrity_protection_is_for_version_6_keys_that_announce_it() {
+fn integrity_protection_2_is_for_version_6_keys_that_announce_it() {
     for (version, announces, expected) in
         [(KeyVersion::V4, false, 3), (KeyVersion::V4, true, 3), (KeyVersion::V6, false, 3), (KeyVersion::V6, true, 6)]
     {
@@ -426,7 +426,7 @@ fn a_subkey_from_the_future_is_refused() {
 }
 
 #[test]
-fn the_subkey_that_comes_first_is_used_when_two_were_made_in_the_same_second() {
+fn the_first_of_two_subkeys_made_in_the_same_second_is_used() {
     let now = Timestamp::now();
     let key = secret_key(KeyVersion::V4, |parameters| {
         parameters.subkeys(vec![subkey(KeyVersion::V4, now), subkey(KeyVersion::V4, now)]);

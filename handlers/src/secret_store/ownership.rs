@@ -1,8 +1,8 @@
 //! Who owns a stored key: readable without decrypting anything.
 //!
-//! It stands in the secret's `Description`, which takes 2,048 characters of anything ([CreateSecret]), where a tag's
-//! value would not take every IAM user name. Whoever may not use the secret's KMS key can still be told whose key it is,
-//! so a key whose secret cannot be decrypted is still deactivated, rotated and deleted.
+//! The owner stands in the secret's `Description`, which takes 2,048 characters of anything ([CreateSecret]); a tag's value would
+//! not take every IAM user name. It can be read without the secret's KMS key, so a key whose secret cannot be decrypted can still
+//! be deactivated, rotated and deleted.
 //!
 //! [CreateSecret]: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 
@@ -22,8 +22,8 @@ pub(crate) struct Ownership {
     pub(crate) stack_id: Option<String>,
     pub(crate) logical_resource_id: Option<String>,
     pub(crate) serial: Option<i64>,
-    /// SHA-256, in hexadecimal, of the operation's token. The token itself is CloudFormation's, and stays out of what is
-    /// readable without decrypting.
+    /// SHA-256, in hexadecimal, of the operation's token. The token itself is CloudFormation's, so nothing that is readable
+    /// without decrypting holds it.
     pub(crate) client_request_token_sha256: Option<String>,
     /// Whether a tag of the user is the key's description.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -60,7 +60,7 @@ impl Ownership {
         self.stack_id == context.stack_id && self.logical_resource_id == context.logical_resource_id
     }
 
-    /// The same, where the request says which resource that is.
+    /// The same, if the request says which resource that is.
     pub(crate) fn is_of_same_resource(&self, request: &Request) -> bool {
         self.stack_id.is_some() && self.logical_resource_id.is_some() && self.is_of(request)
     }

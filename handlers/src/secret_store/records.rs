@@ -1,12 +1,12 @@
-//! The records of CREATE: each is one attempt of an operation to create a key, written down before it is made.
+//! The records of CREATE. Each is one attempt of an operation to create a key, written down before the key is made.
 //!
 //! A record is a secret without a value, named after the operation. Secrets Manager makes a name once ([CreateSecret]), which is
-//! the atomic step that IAM lacks: whoever has made the record may create the key, and nobody else. What is noted stands in its
-//! description, which `DescribeSecret` tells without decrypting anything.
+//! the atomic step that IAM lacks: whoever has made the record may create the key, and nobody else. The note stands in the
+//! record's description, which `DescribeSecret` shows without decrypting anything.
 //!
-//! A record that is *open* says that somebody is at work, or that nobody knows what came of it. One that is *over* is scheduled
-//! for deletion: it still tells the key's id, its name stays taken, it costs nothing ([marked for deletion]), and in a week it
-//! goes by itself.
+//! An *open* record means that somebody is at work, or that nobody knows the outcome. A record that is *over* is scheduled for
+//! deletion: it still tells the key's id, its name stays taken, it costs nothing ([marked for deletion]), and in a week it goes
+//! by itself.
 //!
 //! [CreateSecret]: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 //! [marked for deletion]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_delete-secret.html
@@ -23,7 +23,7 @@ use serde_with::skip_serializing_none;
 use super::{SecretStore, Unstored, tags, tries::Tries};
 use crate::operation_name::digest;
 
-/// What the name of every record begins with, after the prefix. No access key id does: it has no hyphen.
+/// The beginning of every record's name, after the prefix. No access key id begins so: it has no hyphen.
 const PREFIX: &str = "operation-";
 
 /// The shortest recovery window that Secrets Manager takes ([DeleteSecret]).
@@ -44,19 +44,19 @@ pub(crate) struct Record {
     pub(crate) is_over: bool,
 }
 
-/// What a record says. The name of the user is not in it: it is made before IAM has said that it knows such a user, and what a
-/// template gives as `UserName` may be a secret.
+/// What a record says. It does not hold the user's name: the record is made before IAM has said that it knows such a user, and a
+/// template may give a secret as `UserName`.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Note {
     #[serde(rename = "Record")]
     layout_version: u32,
-    /// Drawn at random. It tells an invocation its own record, when the answer to the call that made it was lost.
+    /// Drawn at random. By it an invocation knows its own record when the answer to the call that made it was lost.
     attempt: String,
     /// When the attempt began, in milliseconds since 1970.
     since: u64,
-    /// When the first attempt began of which nobody knows what came, in milliseconds since 1970.
+    /// When the first attempt with an unknown outcome began, in milliseconds since 1970.
     pub(crate) doubt: Option<u64>,
     /// The key that the attempt has created.
     pub(crate) access_key_id: Option<String>,
@@ -145,14 +145,14 @@ impl Record {
     }
 }
 
-/// What comes of the call that makes a record.
+/// The outcome of the call that makes a record.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Made {
     Now,
-    /// The name is taken: another invocation has made the record, or a try of this call without an answer.
+    /// The name is taken: another invocation has made the record, or a try of this call that got no answer.
     Before,
-    /// AWS refused the call as it does where the name is taken by a record that is over, and as it does for other reasons: which
-    /// one it was, only a look at the record tells.
+    /// AWS refused the call. It may mean that a record that is over has taken the name, or something else: only a look at the
+    /// record tells.
     Refused(HandlerError),
 }
 
@@ -166,8 +166,8 @@ impl Made {
 }
 
 impl SecretStore {
-    /// The name of the record of the operation's attempt with this number. The same in all invocations of the operation, and
-    /// another one in every other operation.
+    /// The name of the record of the operation's attempt with this number. It is the same in all invocations of the operation,
+    /// and differs in every other operation.
     pub(crate) fn record_name(&self, request: &Request, number: u32) -> String {
         self.name(&record_id(request, number))
     }

@@ -1,4 +1,4 @@
-//! The tags of a stored secret: the resource's own over its stack's. An access key itself takes none.
+//! The tags of a stored secret: those of the stack, which the resource's own override. An access key itself takes none.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use crate::time_budget::STABILIZE_WAIT;
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const MAX_TAGS: usize = 50;
 
-/// The key of a tag that no secret carries. To take off what is not there is no error ([UntagResource]).
+/// The key of a tag that no secret carries. Removing a tag that is not there is no error ([UntagResource]).
 ///
 /// [UntagResource]: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UntagResource.html
 const NO_TAG: &str = "not-a-tag-of-this-secret";
 
-/// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager
-/// quotas]), and the rest of it takes a few thousand, when an RSA key of 16,384 bits encrypts it.
+/// How much `PgpKey` and `Tags` may take together, in bytes of JSON: a stored secret has 65,536 bytes ([Secrets Manager quotas]),
+/// and the rest of it takes a few thousand if an RSA key of 16,384 bits encrypts it.
 ///
 /// [Secrets Manager quotas]: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const MAX_DECLARED_BYTES: usize = 56_000;
 
-/// What a template declares that an UPDATE changes, and a stored secret keeps.
+/// The declarations of a template that an UPDATE changes and a stored secret keeps.
 struct Declared {
     tags: Option<Vec<Tag>>,
     description: Option<String>,
@@ -39,7 +39,7 @@ impl Declared {
 }
 
 impl SecretValue {
-    /// Declares this instead of what is returned.
+    /// Declares this, and returns what was declared before.
     fn declare(&mut self, declared: Declared) -> Declared {
         let Declared { tags, description } = declared;
         Declared {
@@ -53,11 +53,11 @@ impl SecretValue {
 struct Retagging {
     /// What the secret is to carry.
     wanted: BTreeMap<String, String>,
-    /// What it carried before, as far as the request and its value tell.
+    /// What it carried before, as far as the request and the secret's value tell.
     before: BTreeMap<String, String>,
-    /// Whether tags have to be written. A read may be late: what the request changes is written, whatever is read.
+    /// Whether tags have to be written. A read may be late, so what the request changes is written, whatever is read.
     changes: bool,
-    /// Whether the value, as it was read, declares the resource's own tags, and the description, as the template does.
+    /// Whether the value that was read declares the resource's own tags and the description as the template does.
     is_declared: bool,
     /// Whether the value has to be written.
     changes_value: bool,
@@ -73,7 +73,7 @@ impl Retagging {
         };
         let wanted = merged(&request.context.stack_tags, own);
         let requested = merged(&request.context.previous_stack_tags, previous);
-        // An UPDATE that failed halfway may have left what the request does not know of.
+        // An UPDATE that failed halfway may have left tags that the request does not know of.
         let mut before = requested.clone();
         before.extend(merged(&BTreeMap::new(), declared.flatten()));
         let are_tags_declared = declared.is_none_or(|declared| are_same(declared, own));
@@ -82,7 +82,7 @@ impl Retagging {
         let is_declared = are_tags_declared && is_description_declared;
         let says_so =
             |previous: &AccessKey| previous.description != *description || !are_same(previous.tags.as_deref(), own);
-        // Whatever the previous properties say: they may be those from before the update that is undone.
+        // Even if the previous properties say otherwise: they may be those from before the update that is undone.
         let is_undone = request.context.rollback == Some(true);
         Self {
             changes: is_undone || !are_tags_declared || requested != wanted || before != wanted,
@@ -96,16 +96,16 @@ impl Retagging {
 }
 
 impl SecretStore {
-    /// Sets the tags of a stored secret to those of `request`, and declares the resource's own in its value, and its
-    /// description. Returns the id of the version that declares them, if one was written. Whether the resource's own may change at
-    /// all is UPDATE's to refuse before.
+    /// Sets the tags of a stored secret to those of `request`, and declares the resource's own tags and its description in the
+    /// secret's value. Returns the id of the version that declares them, if one was written. Before that, UPDATE has to refuse
+    /// changes of the resource's own tags that are not allowed.
     ///
-    /// What is refused changes nothing, and it is no refusal where nothing had to change, as when CloudFormation rolls back an
-    /// update that was refused.
+    /// A refusal changes nothing. It is no failure if nothing had to change, as when CloudFormation rolls back an update that was
+    /// refused.
     ///
     /// # Errors
     /// - `UnauthorizedTaggingOperation`: the role may not tag or untag the secret.
-    /// - `NetworkFailure`: the `deadline` comes before everything is written. The whole can be done again.
+    /// - `NetworkFailure`: the `deadline` comes before everything is written. All of it can be done again.
     pub(crate) async fn retag(
         &self,
         stored: &mut StoredSecret,
@@ -113,7 +113,7 @@ impl SecretStore {
         deadline: Deadline,
     ) -> Result<Option<String>> {
         let retagging = Retagging::of(request, stored);
-        // The value first: whatever comes between, the next UPDATE finds in it what this one was about to write.
+        // The value first: if this UPDATE is interrupted, the next one finds in the value what was about to be written.
         let mut replaced = None;
         let mut version = None;
         if let Value::Readable(value) = &mut stored.value
@@ -136,7 +136,7 @@ impl SecretStore {
         match self.write_tags(&stored.id, &retagging, deadline).await {
             Err(refusal) if self.stands(&stored.id, &retagging, &refusal, deadline).await => Ok(version),
             Err(refusal) => {
-                // What passes is tried again with the same tags.
+                // After a failure that passes, the same tags are tried again.
                 if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !refusal.code.is_retriable()) {
                     self.declare_again(stored, declared, deadline).await;
                 }
@@ -146,12 +146,12 @@ impl SecretStore {
         }
     }
 
-    /// Whether the secret carries the tags that the request wants, and none that it takes away, as `DescribeSecret` shows it.
+    /// Whether the secret, as `DescribeSecret` shows it, carries the tags that the request wants, and none that it takes away.
     pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request, deadline: Deadline) -> bool {
         self.carries(&stored.id, &Retagging::of(request, stored), deadline).await
     }
 
-    /// Whether it does, so that a write that was refused for good had nothing to write.
+    /// Whether the tags are as wanted already, so that a write that was refused for good had nothing to write.
     async fn stands(&self, id: &str, retagging: &Retagging, refusal: &HandlerError, deadline: Deadline) -> bool {
         !refusal.code.is_retriable() && self.carries(id, retagging, deadline).await
     }
@@ -173,14 +173,14 @@ impl SecretStore {
             && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
     }
 
-    /// Writes the tags. A refusal halfway could not be undone, so where both permissions are needed, a call that changes nothing
-    /// shows first whether the second one is there.
+    /// Writes the tags. A refusal halfway could not be undone. So if both permissions are needed, a call that changes nothing
+    /// first shows whether the second one is there.
     async fn write_tags(&self, id: &str, retagging: &Retagging, deadline: Deadline) -> Result<()> {
         let Retagging { wanted, before, .. } = retagging;
         let is_gone = |key: &&String| !wanted.contains_key(*key);
         let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
         if wanted.len() + gone.len() > MAX_TAGS {
-            // There is no room for the new ones beside the old ones.
+            // There is no room for the new tags beside the old ones.
             let one = deadline.bound(self.tags(id)).await?.into_iter().take(1).collect();
             self.tag(id, &one, deadline).await?;
             self.untag(id, gone, deadline).await?;
@@ -240,13 +240,14 @@ fn tags_of(described: DescribeSecretOutput) -> BTreeMap<String, String> {
     tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }
 
-/// Whether two declarations of tags are the same, in whatever order. None is not an empty one: READ answers what is declared.
+/// Whether two declarations of tags are the same, in any order. No declaration is not an empty one: READ answers what is
+/// declared.
 pub(crate) fn are_same(one: Option<&[Tag]>, other: Option<&[Tag]>) -> bool {
     let sorted = |tags| merged(&BTreeMap::new(), tags);
     one.is_some() == other.is_some() && sorted(one) == sorted(other)
 }
 
-/// Refuses what Secrets Manager would refuse when the key exists already.
+/// Refuses what Secrets Manager would refuse only when the key exists.
 ///
 /// # Errors
 /// `InvalidRequest`: there are too many tags, or `PgpKey` and `Tags` are too long.
@@ -272,8 +273,8 @@ pub(crate) fn refuse_what_cannot_be_stored(desired: &AccessKey, stack_tags: &BTr
     Err(HandlerError::new(HandlerErrorCode::InvalidRequest, message))
 }
 
-/// The resource's own tags over its stack's. Those of the stack that start with `aws:` are AWS's own, and Secrets
-/// Manager would refuse them.
+/// The stack's tags, which the resource's own override. The stack's tags that start with `aws:` are AWS's own: they are left out,
+/// because Secrets Manager would refuse them.
 pub(super) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>) -> BTreeMap<String, String> {
     let is_reserved = |key: &str| key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
     let stack_tags = stack_tags.iter().filter(|(key, _)| !is_reserved(key));

@@ -1,4 +1,4 @@
-//! What became of the tries of one call. The SDK tells of the last one alone, and the one before may have been carried out.
+//! The outcome of the tries of one call. The SDK tells of the last try alone, but an earlier one may have been carried out.
 
 use std::sync::{
     Arc,
@@ -35,7 +35,7 @@ impl Intercept for Tries {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Only an answer that refuses says that nothing was done.
+        // Only a refusal says that nothing was done.
         let is_refused = context.response().is_some_and(|response| response.status().is_client_error());
         if !is_refused {
             self.0.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! UPDATE of the description: a tag of the user, and what the stored secret declares of it.
+//! UPDATE of the description: a tag of the user, which the stored secret declares.
 
 use access_key_schema::{HandlerErrorCode, Request, Result, UserName};
 use cfn_resource_runtime::{OPERATION_TIMEOUT, poll};
@@ -25,16 +25,16 @@ impl Description {
 }
 
 impl Update<'_> {
-    /// Sets or removes the description, where the request or the store says that it changes. One that a key without a stored
-    /// secret cannot keep is not set: READ would never look for it.
+    /// Sets or removes the description, if the request or the store says that it changes. A key without a stored secret gets no
+    /// description: READ would never look for it.
     ///
-    /// What is refused changes nothing, and it is no refusal where nothing had to change.
+    /// A refusal changes nothing. It is no failure if nothing had to change.
     ///
     /// # Errors
-    /// - `UnauthorizedTaggingOperation`: the role may not.
+    /// - `UnauthorizedTaggingOperation`: the role may not tag or untag the user.
     /// - `ServiceLimitExceeded`: the user has no room for a tag.
-    /// - `NetworkFailure` and `ResourceConflict`: there is no time to write it, or IAM does not know the user everywhere. The whole
-    ///   can be done again.
+    /// - `NetworkFailure` and `ResourceConflict`: there is no time to write it, or IAM does not know the user everywhere. All of
+    ///   it can be done again.
     pub(super) async fn describe(
         &self,
         user: &UserName,
@@ -67,7 +67,7 @@ impl Update<'_> {
         }
     }
 
-    /// Whether the description has to be written. A read may be late: what the request changes is written, whatever is read.
+    /// Whether the description has to be written. A read may be late, so what the request changes is written, whatever is read.
     fn changes_description(&self, was: &Description) -> bool {
         let wanted = self.request.desired.wanted_description();
         let is_undone = self.request.context.rollback == Some(true);
@@ -84,9 +84,9 @@ impl Update<'_> {
         previous.as_ref().is_some_and(|previous| previous.wanted_description() != desired.wanted_description())
     }
 
-    /// Whether the description is as the request wants it, so that a write that was refused for good had nothing to write. Where
-    /// the role may not look either, the request tells whether there is one. To go without a description takes no permission. What
-    /// the store declares is no proof: an attempt before may have declared it, and not have written it.
+    /// Whether the description is as the request wants it, so that a write that was refused for good had nothing to write. If the
+    /// role may not look either, the request tells whether there is one. Having no description takes no permission. The store's
+    /// declaration is no proof: an earlier attempt may have declared the description without writing it.
     pub(super) async fn is_described(&self, user: &UserName) -> bool {
         let wanted = self.request.desired.wanted_description();
         match self.services.deadline.bound(UserTag::of(self.services, user, self.id)).await {
@@ -98,7 +98,7 @@ impl Update<'_> {
         }
     }
 
-    /// The description, once IAM shows what was written, and the store says that there is one, which DELETE asks. `None`: not yet.
+    /// The description, once IAM shows what was written and the store says that there is one, as DELETE asks. `None`: not yet.
     pub(super) async fn observe_description(&self, user: &UserName, is_kept: bool) -> Result<Option<UserTag>> {
         let Self { services, request, id, changes } = self;
         let Some(wanted) = request.desired.wanted_description().filter(|_| is_kept) else {
@@ -118,7 +118,7 @@ impl Update<'_> {
             UserTag::Shown(value) => value.as_deref() == Some(wanted),
             UserTag::Unseen => true,
         };
-        // Of the tags, IAM tells nothing else but what passes.
+        // IAM's other failures to show the tags pass.
         Ok(tag.ok().filter(|tag| is_noted && is_shown(tag)))
     }
 }

@@ -6,9 +6,9 @@ use super::{Stored, Update};
 use crate::secret_store::{StoredSecret, Value};
 
 impl Update<'_> {
-    /// CloudFormation replaces a key whose create-only property changed, and never updates it. Whoever calls UPDATE with such a
-    /// change is told so before anything is written. What the key was made with is no change, whatever the request says of
-    /// before: so an UPDATE that was refused is rolled back, and one that says nothing of before is not refused.
+    /// Refuses a change of a create-only property. CloudFormation replaces such a key and never updates it, but others may call
+    /// UPDATE. A value that the key was made with is no change, whatever the previous properties say. So an UPDATE that was
+    /// refused can be rolled back, and one without previous properties is not refused.
     ///
     /// # Errors
     /// `NotUpdatable` that names the property.
@@ -33,12 +33,12 @@ impl Update<'_> {
         Err(HandlerError::new(HandlerErrorCode::NotUpdatable, message))
     }
 
-    /// The tags are those of the stored secret. They and the description are declared in its value, so a key whose secret cannot be
-    /// read takes no new ones. Those of a key without a secret are kept nowhere, and none are refused: when something else in the
-    /// stack fails, the way back from none to some would be refused too.
+    /// Refuses new tags, and a new description, for a key whose secret cannot be read: the secret carries the tags, and its value
+    /// declares both. If a key has no secret, they are kept nowhere, and none are refused: otherwise, when something else in the
+    /// stack fails, a rollback from no tags to some would be refused too.
     ///
     /// # Errors
-    /// `AccessDenied`: the secret cannot be read, and does not carry the tags, or the user not the description.
+    /// `AccessDenied`: the secret cannot be read, and it does not carry the tags, or the user does not carry the description.
     pub(super) async fn refuse_undeclarable(&self, user: &UserName, stored: &Stored) -> Result<()> {
         let Self { services, request, id, changes } = self;
         let is_undone = request.context.rollback == Some(true);
@@ -73,7 +73,7 @@ impl Update<'_> {
         }
     }
 
-    /// What is said of tags, and of a description, that the template changed and that are kept nowhere.
+    /// The message about tags and a description that the template changed and that are kept nowhere.
     pub(super) fn explain_unkept(&self, user: &UserName) -> Option<String> {
         let Self { request, id, changes, .. } = self;
         let unkept = [
@@ -100,8 +100,8 @@ fn has_tags(key: &AccessKey) -> bool {
     key.tags.as_ref().is_some_and(|tags| !tags.is_empty())
 }
 
-/// The create-only properties that the key was made with, as far as the store tells. What it does not tell is as the request
-/// says that it was before. Nor does it tell whether the user was renamed since.
+/// The create-only properties that the key was made with, as far as the store tells. The others are taken from the request's
+/// previous properties. The store does not tell whether the user was renamed since.
 fn made_with(stored: &StoredSecret, request: &Request) -> Option<AccessKey> {
     let said = request.previous.as_ref().unwrap_or(&request.desired);
     let user_name = |stored: &UserName| match request.previous {
@@ -127,7 +127,7 @@ fn made_with(stored: &StoredSecret, request: &Request) -> Option<AccessKey> {
     }
 }
 
-/// Why `desired` cannot be made of a key that is as `before`, or `None`: no create-only property differs.
+/// Why `desired` cannot be made of a key that is as `before`; `None` if no create-only property differs.
 fn create_only_change(before: &AccessKey, desired: &AccessKey) -> Option<&'static str> {
     if before.user_name != desired.user_name {
         Some(

@@ -447,7 +447,7 @@ fn iam_does_not_tell_whose_a_key_is() {
 }
 
 #[test]
-fn a_key_that_could_not_be_deleted_is_deleted_while_iam_may_not_tell_whose_it_is() {
+fn a_key_that_could_not_be_deleted_is_deleted_while_iam_hides_its_owner() {
     let refused = |operation, to| between(operation, 0, to, Fault::Refuse);
     let troubles =
         vec![refused("CreateSecret", 30), refused("DeleteAccessKey", 1), refused("GetAccessKeyLastUsed", 600)];
@@ -471,7 +471,7 @@ fn the_secret_is_stored_at_the_first_attempt_and_refused_at_the_second() {
 }
 
 #[test]
-fn an_answer_is_lost_while_another_region_makes_a_key_of_the_same_new_user() {
+fn an_answer_is_lost_while_another_region_makes_a_key_of_the_new_user() {
     for milliseconds in (0..2_500).step_by(250) {
         let starts = Duration::from_millis(1_000 + milliseconds);
         let beside = StackPlan { starts, region: OTHER_REGION, makes_user: false, ..stack_with_user(&[]) };
@@ -554,7 +554,7 @@ fn the_quota_is_full_with_the_key_of_a_process_that_ended() {
 }
 
 #[test]
-fn one_look_shows_the_key_of_an_abandoned_invocation_and_the_next_one_does_not() {
+fn one_look_shows_the_key_of_an_abandoned_invocation_and_the_next_does_not() {
     goes_well_while_replicas_flap(120, How::Abandoned, 440);
 }
 
@@ -566,7 +566,7 @@ fn the_key_of_an_ended_process_is_shown_before_it_can_be_deleted() {
 }
 
 #[test]
-fn a_sibling_stores_its_secret_while_the_key_of_a_lost_answer_is_looked_for() {
+fn a_sibling_stores_its_secret_while_the_key_of_a_lost_answer_is_sought() {
     let (third, second) = (When::Nth(3), When::Nth(2));
     goes_well_as_rolled(Plan {
         dice: 12_689_861_305_590_464_060,
@@ -592,7 +592,7 @@ fn a_role_limited_to_a_path_is_denied_a_user_who_is_seconds_old() {
 }
 
 #[test]
-fn neither_the_secret_nor_the_key_is_shown_once_when_the_status_is_updated() {
+fn neither_secret_nor_key_is_shown_once_when_the_status_is_updated() {
     let not_shown = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::NotShown };
     let troubles = vec![not_shown("GetSecretValue", 2), not_shown("GetSecretValue", 3), not_shown("ListAccessKeys", 3)];
     goes_well(&Plan { stacks: vec![stack(&[Step::Status(Status::Inactive)])], troubles, ..Plan::default() });
@@ -659,14 +659,14 @@ fn the_user_is_deleted_by_another_stack_right_after_the_key() {
 }
 
 #[test]
-fn an_abandoned_invocation_deletes_the_key_of_the_next_one_before_that_one_answers() {
+fn an_abandoned_invocation_deletes_the_key_of_the_next_before_that_answers() {
     for (dice, milliseconds) in [(30_987, 599), (2_865, 1_085)] {
         goes_well_while_replicas_flap(dice, How::Abandoned, milliseconds);
     }
 }
 
 #[test]
-fn an_abandoned_invocation_of_an_update_writes_its_version_over_that_of_the_next_one() {
+fn an_abandoned_invocation_of_an_update_overwrites_the_version_of_the_next() {
     let wait = Step::Wait(Duration::from_secs(30));
     for milliseconds in (0..60).step_by(10) {
         let interruptions = vec![Interruption { invocation: 2, ..interrupted(How::Abandoned, milliseconds)[0] }];

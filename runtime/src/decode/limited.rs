@@ -1,4 +1,4 @@
-//! JSON that may hold so many values and no more. Two bytes of text, as `0,` in a list, can take a hundred of memory.
+//! JSON with a limited number of values. Two bytes of text, such as `0,` in a list, can take a hundred bytes of memory.
 
 use std::{cell::Cell, fmt};
 
@@ -14,7 +14,7 @@ pub(super) const MAX_VALUES: usize = 10_000;
 /// The JSON value that `deserializer` gives. It stops at the first value too many.
 ///
 /// # Errors
-/// What it is instead, without a word of it: "is not JSON: …".
+/// What the text is instead, without quoting it: "is not JSON: …".
 pub(super) fn json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, String> {
     let left = Cell::new(Some(MAX_VALUES));
     Limited(&left).deserialize(deserializer).map_err(|error| match left.get() {
@@ -23,7 +23,7 @@ pub(super) fn json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, 
     })
 }
 
-/// Reads a value, and counts it. How many may follow; none when there was one too many.
+/// Reads a value, and counts it. It holds how many values may follow, or `None` after one too many.
 #[derive(Clone, Copy)]
 struct Limited<'a>(&'a Cell<Option<usize>>);
 
@@ -110,7 +110,7 @@ mod tests {
             list(MAX_VALUES),
             format!(r#"{{"x":{}}}"#, list(3_000_000)),
             format!("[{}0]", r#"{"a":[""]},"#.repeat(MAX_VALUES / 3)),
-            // As it ends where it is too long, what follows does not matter.
+            // Reading ends where there are too many values, so what follows does not matter.
             format!("{} no JSON", list(MAX_VALUES)),
         ] {
             assert_eq!(read(&text).unwrap_err(), "has more than 10,000 values");

@@ -1,7 +1,7 @@
-//! The delivery of what one invocation logged and how it went, to the account that registered the type.
+//! The delivery of one invocation's logs and metrics to the account that registered the type.
 //!
-//! Lambda freezes the process after the answer, so it is done before it: for a second at most, which the handlers leave of
-//! their time. Nothing that goes wrong here changes an answer.
+//! Lambda freezes the process after the answer, so the delivery comes before it. It takes a second at most, which the handlers
+//! leave of their time. No failure here changes an answer.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// `None` where the type was registered without logging, or the request does not say enough of itself.
+    /// `None` if the type was registered without logging, or the request does not say enough.
     pub(crate) fn of(connections: &Connections, provider: &ProviderContext) -> Option<Self> {
         let (credentials, group) =
             (provider.provider_credentials.as_ref()?, provider.provider_log_group_name.as_ref()?);
@@ -61,8 +61,8 @@ impl Delivery {
         })
     }
 
-    /// Sends logs and metrics side by side, `time_left` before Lambda ends the invocation. What fails is a line on standard
-    /// output; the logs' failure is a metric as well.
+    /// Sends logs and metrics side by side, `time_left` before Lambda ends the invocation. A failure is a line on standard
+    /// output; a failure to deliver logs is a metric as well.
     pub(crate) async fn send(&self, logged: &Kept, outcome: &Outcome, time_left: Duration) {
         let (start, time) = (Instant::now(), time_left.saturating_sub(ANSWER_TIME).min(DELIVERY_TIME));
         let end = start + time;

@@ -30,11 +30,11 @@ struct Invocation {
     kept: RefCell<Kept>,
 }
 
-/// As many lines of an invocation as one delivery takes, the first first.
+/// As many lines of an invocation as one delivery takes, from the first on.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(crate) lines: Vec<Line>,
-    /// How many lines there were beside them.
+    /// How many more lines there were.
     pub(crate) omitted: usize,
     bytes: usize,
 }
@@ -63,7 +63,7 @@ impl Kept {
     }
 }
 
-/// Does `work`, whose lines are of `level` or above, and keeps them.
+/// Does `work` and keeps its lines, those of `level` or above.
 pub(crate) async fn keep<T>(level: Option<Level>, work: impl Future<Output = T>) -> (T, Kept) {
     let invocation = Invocation { level, kept: RefCell::default() };
     let kept = async {
@@ -73,19 +73,19 @@ pub(crate) async fn keep<T>(level: Option<Level>, work: impl Future<Output = T>)
     INVOCATION.scope(invocation, kept).await
 }
 
-/// The level that the invocation at hand asks for.
+/// The level that the current invocation asks for.
 pub(crate) fn level() -> Option<Level> {
     INVOCATION.try_with(|invocation| invocation.level).ok().flatten()
 }
 
-/// Keeps each line that is written to it with those of the invocation at hand, if there is one.
+/// Keeps each line that is written to it for the current invocation, if there is one.
 #[derive(Debug)]
 pub(crate) struct Keeper;
 
 impl io::Write for Keeper {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let json = String::from_utf8_lossy(line);
-        // Outside of an invocation there is nothing to keep it for.
+        // Outside of an invocation, the line is not kept.
         let _ = INVOCATION.try_with(|invocation| invocation.kept.borrow_mut().keep(json.trim_end()));
         Ok(line.len())
     }

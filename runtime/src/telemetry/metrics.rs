@@ -1,7 +1,7 @@
-//! The metrics of an invocation, by the names, units and dimensions of the official [Java runtime].
+//! The metrics of an invocation, with the names, units and dimensions of the official [Java runtime].
 //!
-//! Every series of a metric is billed. The Java runtime writes zeros for each error code in every invocation; here a
-//! failure is counted where there is one.
+//! Every series of a metric is billed. The Java runtime writes zeros for each error code in every invocation; here only actual
+//! failures are counted.
 //!
 //! [Java runtime]: https://github.com/aws-cloudformation/cloudformation-cli-java-plugin
 
@@ -15,7 +15,7 @@ use aws_sdk_cloudwatch::{
 use super::undelivered::Undelivered;
 use crate::{Action, HandlerErrorCode};
 
-/// What the runtimes count an invocation's own failure under, where Java has the class of an exception.
+/// The name under which an invocation's failure is counted. Java has the class of an exception here.
 const EXCEPTION_TYPE: &str = "HandlerError";
 
 /// The metrics of a resource type.
@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
 }
 
 impl Metrics<'_> {
-    /// Sends what one invocation adds, in one call.
+    /// Sends the metrics of one invocation, in one call.
     ///
     /// # Errors
     /// What AWS answers, or how the way to it failed.
@@ -62,7 +62,7 @@ impl Metrics<'_> {
         self.put(data).await
     }
 
-    /// Sends that the logs of one invocation could not be delivered.
+    /// Counts that the logs of one invocation could not be delivered.
     ///
     /// # Errors
     /// What AWS answers, or how the way to it failed.

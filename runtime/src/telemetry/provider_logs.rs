@@ -18,8 +18,8 @@ pub(crate) struct LogStream {
 }
 
 impl LogStream {
-    /// The stream of the resource in its stack, or that of the account and region where there is no stack, as the official
-    /// runtimes name them.
+    /// The stream of the resource in its stack, or of the account and region if there is no stack. The official runtimes use the
+    /// same names.
     pub(crate) fn of(provider: &ProviderContext, group: &str) -> Self {
         let stream = match (&provider.stack_id, &provider.logical_resource_id) {
             (Some(stack), Some(resource)) => format!("{stack}/{resource}"),
@@ -34,7 +34,7 @@ impl LogStream {
         Self { group: group.to_owned(), stream }
     }
 
-    /// Sends the lines. A stream or group that exists is not looked for first: it is created, once, when AWS misses it.
+    /// Sends the lines. It does not look for the stream or group first, but creates it, once, when AWS misses it.
     ///
     /// # Errors
     /// What AWS answers, or how the way to it failed.
@@ -76,7 +76,7 @@ impl LogStream {
         self.create_stream(client).await.map(|_| ())
     }
 
-    /// Creates the stream, and returns whether it is there: `false` where its group is missing.
+    /// Creates the stream, and returns whether it exists: `false` if its group is missing.
     async fn create_stream(&self, client: &Client) -> Result<bool, Undelivered> {
         let call = client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.stream);
         match call.send().await {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_named_after_stack_and_resource_or_else_after_account_and_region() {
+    fn a_stream_is_named_after_stack_and_resource_or_else_account_and_region() {
         let some = |text: &str| Some(text.to_owned());
         let name = |provider: &ProviderContext| LogStream::of(provider, "group").stream;
         let mut provider = ProviderContext {

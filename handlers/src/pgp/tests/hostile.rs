@@ -1,4 +1,4 @@
-//! What is no key, and keys that somebody has tampered with.
+//! Texts that are no key, and keys that somebody has tampered with.
 
 use pgp::composed::ArmorOptions;
 use proptest::{prelude::*, sample::Index};
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn an_armored_key_that_was_tampered_with_is_refused_or_is_still_the_same_key(at: Index, character: char) {
+    fn an_armored_key_that_was_tampered_with_is_refused_or_the_same_key(at: Index, character: char) {
         let mut armored: Vec<char> = ARMORED.chars().collect();
         let at = at.index(armored.len());
         armored[at] = character;
@@ -136,7 +136,7 @@ proptest! {
         prop_assert!(EncryptionKey::parse(&text).is_err());
     }
 
-    /// As the key of a subkey is, whoever binds it: what it is encrypted with must not panic either.
+    /// As a subkey's own key is, whoever binds the subkey: encryption to it must not panic either.
     #[test]
     fn public_keys_that_nobody_checked_are_encrypted_to_without_a_panic(
         algorithm in prop::sample::select(vec![1_u8, 2, 16, 18, 20, 25, 26]),

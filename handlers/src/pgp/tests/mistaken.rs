@@ -1,4 +1,4 @@
-//! What people give in place of an OpenPGP key is said, and not quoted.
+//! A refusal says what was given in place of an OpenPGP key, and does not quote it.
 
 use super::*;
 

@@ -8,7 +8,7 @@ use pgp::{
 
 use super::*;
 
-/// How old the key of these tests is, in seconds. The signature over its user ID is new, and says nothing of an end.
+/// How old the key of these tests is, in seconds. The signature over its user ID is new, and names no end.
 const AGE: u32 = 1000;
 
 /// What a signature says, besides when it was made.
@@ -169,7 +169,7 @@ fn what_somebody_else_signed_over_a_key_does_not_count() {
     assert_eq!(outcome(&key), Ok(()));
 }
 
-/// The same signature, altered in one way each: what it says of its maker stays, and none of them verifies.
+/// Copies of the signature, each altered in one way: each names the same maker, and none verifies.
 fn that_cannot_be_verified(signature: &Signature) -> Vec<Signature> {
     let (config, bytes) = (signature.config().unwrap(), signature.signature().unwrap());
     let hash = signature.signed_hash_value().unwrap();

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_without_a_value_is_made_once_and_keeps_its_name_until_its_recovery_window_is_over() {
+    fn a_secret_without_a_value_is_made_once_until_its_recovery_window_ends() {
         let mut store = SecretsManager::new("us-east-1");
         let mut dice = Rng::with_seed(0);
         let mut ask = |day: u64, operation: &str, more: Value| {

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_touched_by_its_own_operation_alone_and_holds_what_can_be_read_and_no_value() {
+    fn a_record_is_its_operations_alone_can_be_read_and_holds_no_value() {
         let life = Life::new();
         assert!(life.create(0, &json!({})).is_empty());
         let (describe, secret) = (json!({"SecretId": name()}), json!({"SecretId": name(), "SecretString": "value"}));
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_names_what_is_in_doubt_and_leaves_no_record_open_unless_somebody_is_told() {
+    fn a_success_names_what_is_in_doubt_and_leaves_no_record_open_untold() {
         let life = Life::new();
         let id = life.key();
         assert_eq!(life.succeed(&[]), (vec![], vec![]));
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_accounted_for_by_its_own_operations_words_or_by_an_open_record() {
+    fn a_key_is_accounted_for_by_its_operations_words_or_by_an_open_record() {
         let life = Life::new();
         let id = life.key();
         let is_accounted_for = || {

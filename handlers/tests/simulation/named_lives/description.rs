@@ -60,7 +60,7 @@ fn iam_does_not_know_the_user_or_is_throttled_when_a_key_is_described() {
 }
 
 #[test]
-fn a_description_is_declared_and_then_refused_by_a_role_that_may_not_see_it() {
+fn a_description_is_declared_then_refused_by_a_role_that_may_not_see_it() {
     let wait = Step::Wait(Duration::from_mins(1));
     let troubles = vec![between("TagUser", 0, 64, Fault::Fail), between("TagUser", 64, 300, Fault::Refuse)];
     let stacks = vec![stack(&[wait, Step::Describe("orders"), wait])];
@@ -170,7 +170,7 @@ fn iam_refuses_once_to_show_the_tags_of_a_new_user() {
 }
 
 #[test]
-fn an_update_of_the_description_is_denied_and_undone_while_the_denial_stands() {
+fn an_update_of_a_description_is_denied_and_undone_while_the_denial_stands() {
     let wait = Step::Wait(Duration::from_secs(30));
     let all = Step::StatusTagAndDescription(Status::Inactive, "blue", "invoices");
     let steps = [wait, Step::Describe("orders"), wait, all, wait, Step::Describe(""), Step::Delete];

@@ -276,7 +276,7 @@ fn the_record_is_made_and_then_refused() {
 }
 
 #[test]
-fn the_user_is_known_late_and_the_store_is_slow_to_tell_whose_their_key_is() {
+fn the_user_is_known_late_and_the_store_tells_late_whose_their_key_is() {
     let hang = |operation, number| nth(operation, number, Fault::Hang);
     for from in [23, 24] {
         let troubles = vec![
@@ -303,7 +303,7 @@ fn a_newer_record_is_not_shown_when_a_key_of_the_operation_is() {
 }
 
 #[test]
-fn an_invocation_that_was_given_up_early_creates_no_key_after_the_next_one_has_ended() {
+fn an_invocation_that_was_given_up_creates_no_key_after_the_next_has_ended() {
     let troubles = [first("CreateSecret of a record", Fault::Hang), vec![nth("ListAccessKeys", 2, Fault::Refuse)]];
     let interruptions = interrupted(How::Abandoned, 183);
     goes_well(&Plan { stacks: vec![stack(&[])], troubles: troubles.concat(), interruptions, ..Plan::default() });

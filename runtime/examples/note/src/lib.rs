@@ -1,4 +1,4 @@
-//! A note, as a resource of CloudFormation: a file of the function's own, so that nothing is needed to try it.
+//! A note, as a resource of CloudFormation. It is a file of the function's own, so that nothing is needed to try it.
 //!
 //! Put your own resource in its place: its properties, and what the five actions mean.
 
@@ -80,7 +80,7 @@ impl ResourceType for NoteType {
     type Model = Note;
     type Handlers = Notes;
 
-    // A type that calls AWS makes its clients here, of `invocation.aws()?`: the caller's credentials, and the stack's region.
+    // A type that calls AWS makes its clients here, from `invocation.aws()?`: the caller's credentials, and the stack's region.
     fn handlers(_invocation: &Invocation<'_>, _request: &Request) -> Result<Notes> {
         let folder = env::temp_dir().join("notes");
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -98,7 +98,7 @@ pub struct Notes {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     text: String,
-    /// The operation that made it: CloudFormation sends CREATE again where the answer was lost.
+    /// The operation that made it: CloudFormation sends CREATE again if the answer was lost.
     token: Option<String>,
 }
 
