@@ -91,8 +91,8 @@ simulate: ## when what happens to a key changes: lives full of faults, on simula
 		--nocapture nothing_is_lost
 
 mutations: LIVES := 3000
-mutations: setup ## when the simulation changes: does it notice a rule that is switched off; writes docs/simulation.md
-	LIVES=$(LIVES) python dev/mutations.py
+mutations: setup ## when the simulation changes: does it notice a rule that is switched off; writes its page; RULE=050 tries one
+	LIVES=$(LIVES) RULE=$(RULE) python dev/mutations.py
 
 FUZZ_RUNS := 100000
 FUZZ := RUSTC_BOOTSTRAP=1 PATH=$(CURDIR)/target/tools/bin:$$PATH cargo fuzz run --sanitizer none

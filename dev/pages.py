@@ -1,4 +1,4 @@
-"""What a reader of README.md and docs/ copies: commands and templates."""
+"""What a reader of the pages copies: commands and templates."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,8 @@ COMMAND = re.compile(r"(\(?(aws|bash|cargo|cd|docker|for|git|gpg|make|pip|sha256
 def pages() -> list[Path]:
     """Return the pages that are written by hand."""
     generated = {"README.md", "tag.md"}
-    return sorted(ROOT.glob("*.md")) + [
-        page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in generated
-    ]
+    docs = [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in generated]
+    return [*sorted(ROOT.glob("*.md")), *docs, ROOT / "handlers/tests/simulation/mutations/README.md"]
 
 
 def commands(text: str) -> list[str]:

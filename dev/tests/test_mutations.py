@@ -1,17 +1,21 @@
+import re
+from pathlib import Path
+
 import mutations
+import pytest
 from surroundings import ROOT
 
 
-def test_the_text_of_every_rule_that_is_switched_off_is_found_once() -> None:
-    missing = {file: mutations.switched(file)[1] for file in {rule.file for rule in mutations.RULES}}
-    assert {file: rules for file, rules in missing.items() if rules} == {}
+@pytest.mark.parametrize("patch", mutations.patches(), ids=lambda patch: patch.name)
+def test_every_patch_applies_and_in_one_place_only(patch: Path) -> None:
+    mutations.apply(patch, "--check")
+    text = patch.read_text()
+    [file] = re.findall(r"^\+\+\+ b/(.+)$", text, flags=re.MULTILINE)
+    source = (ROOT / file).read_text()
+    for hunk in re.split(r"^@@ .*\n", text, flags=re.MULTILINE)[1:]:
+        before = [line[1:] for line in hunk.splitlines(keepends=True) if line[0] in " -"]
+        assert source.count("".join(before)) == 1, f"{patch.name}: more context is needed"
 
 
 def test_the_page_has_a_row_for_every_rule() -> None:
-    page = mutations.PAGE.read_text()
-    assert [rule.text for rule in mutations.RULES if f"| {rule.text} |" not in page] == [], "run `make mutations`"
-
-
-def test_what_a_life_misses_is_looked_up_once() -> None:
-    life = ROOT / "handlers/tests/simulation/life.rs"
-    assert life.read_text().count(mutations.MISSED) == 1
+    assert list(mutations.rows()) == [mutations.rule(patch) for patch in mutations.patches()], "run `make mutations`"

@@ -78,8 +78,7 @@ async fn delete_rest(services: &Services, id: &str, described: Option<&UserName>
     if let Some(user) = described
         && let Err(failure) = description::remove(services, user, id, TIME_TO_DELETE).await
     {
-        let (user, why) = (user.as_str(), failure.message);
-        tracing::warn!(access_key_id = id, user, why, "description of a deleted key was not removed");
+        description::warn_of(user, id, &failure);
     }
     services.secret_store.delete(id).await.map_err(|failure| secret_left_behind(services, failure, id))
 }

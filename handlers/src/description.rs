@@ -49,8 +49,8 @@ impl UserTag {
     }
 }
 
-/// Removes the description of a key from its user. Succeeds if there is no description, or no user. Unless `reserve` is left of
-/// the invocation, it makes one call alone.
+/// Removes the description of a key from its user. Succeeds if there is no description. A user whom IAM does not know was deleted
+/// with their tags, or renamed: a WARN line tells. Unless `reserve` is left of the invocation, it makes one call alone.
 ///
 /// # Errors
 /// As IAM's. The key is gone and only the tag is left; the message says how to remove it.
@@ -65,12 +65,22 @@ pub(crate) async fn remove(services: &Services, user: &UserName, id: &str, reser
     let is_enough = |outcome: &Result<()>| !matches!(outcome, Err(error) if error.is_not_found());
     let reason = "waiting until IAM removes a tag of the user";
     match poll(services.deadline, reason, UNKNOWN_WAIT, reserve, is_enough, untag).await? {
-        Err(error) if !error.is_not_found() => Err(HandlerError {
+        Err(missing) if missing.is_not_found() => {
+            warn_of(user, id, &missing);
+            Ok(())
+        }
+        Err(error) => Err(HandlerError {
             message: format!("{}. Remove the tag with: {}", error.message, remove_command(user, id)),
             ..error
         }),
-        _ => Ok(()),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Tells in the log of a description that may outlive its key.
+pub(crate) fn warn_of(user: &UserName, id: &str, failure: &HandlerError) {
+    let (user, why) = (user.as_str(), &failure.message);
+    tracing::warn!(access_key_id = id, user, why, "description of a deleted key was not removed");
 }
 
 /// The command with which a person removes the description of a key.

@@ -546,7 +546,7 @@ pub(crate) fn judge_life(world: &World) {
 }
 
 /// A description never outlives its key, unless a person is told or has deleted its secret, and no other tag is touched. While
-/// replicas flap, DELETE by the id alone may not learn that there is one; and what an UPDATE answers that may see neither tag nor
+/// replicas flap, DELETE may not learn that there is one; and what an UPDATE answers that may see neither tag nor
 /// secret does not say so.
 fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
     let is_unseen = plan.tagging == Tagging::Unseen && plan.deeds.iter().any(|deed| deed.act == Act::LoseKmsKey);
