@@ -12,7 +12,7 @@ use crate::{
     resource_model::not_found,
     stabilize::{CallbackContext, call_again},
     time_budget::{
-        CONTRADICTION_WAIT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT,
+        CONTRADICTION_WAIT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT, is_new,
     },
 };
 
@@ -114,9 +114,9 @@ async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Resu
         STABILIZE_WAIT,
         OPERATION_TIMEOUT,
         |gone| *gone,
-        async || match services.iam.find_access_key(user, id).await {
-            Err(error) if error.is_not_found() => Ok(true),
-            shown => Ok(unless_retriable(shown)?.is_some_and(|shown| shown.is_none())),
+        async || {
+            let shown = unless_retriable(services.iam.find_access_key(user, id).await)?;
+            Ok(shown.is_some_and(|shown| shown.is_none()))
         },
     )
     .await
@@ -154,8 +154,7 @@ pub(crate) async fn delete_and_confirm(
         // A failure of the store is no reason to give up.
         let entry = entry.ok().flatten();
         let clock = &services.clock;
-        let is_young = created.is_some_and(|created| clock.age(created) < PROPAGATION)
-            || entry.as_ref().is_some_and(|entry| entry.is_younger_than(PROPAGATION, clock));
+        let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry| entry.created), clock);
         match place? {
             Location::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
             Location::Elsewhere(owner) => {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Status, UserName};
@@ -20,7 +20,7 @@ use crate::{
     confidential::{Confidential, without_name},
     sdk_error::{failed, timed_out},
     secret_store::Tries,
-    time_budget::PROPAGATION,
+    time_budget::is_new,
 };
 
 /// IAM allows this many access keys per user, and no request raises it ([IAM quotas]).
@@ -153,7 +153,7 @@ impl Iam {
         }
         match self.user_created(user).await {
             Err(missing) if missing.is_not_found() => missing,
-            Ok(Some(created)) if self.clock.age(created) < PROPAGATION => HandlerError {
+            Ok(created) if is_new(created, &self.clock) => HandlerError {
                 code: HandlerErrorCode::ResourceConflict,
                 ..error.followed_by(
                     "The user is seconds old, and IAM may not know everywhere what the role may do with them",
@@ -174,9 +174,12 @@ impl Iam {
         Ok(answer.user.and_then(|user| SystemTime::try_from(whole_seconds(&user.create_date)).ok()))
     }
 
-    /// The user's key with this id, if IAM shows it.
+    /// The user's key with this id, if IAM shows it. A user whom IAM does not know, or does not know yet, has none.
     pub(crate) async fn find_access_key(&self, user: &UserName, id: &str) -> Result<Option<KeyMetadata>> {
-        Ok(self.list_access_keys(user).await?.into_iter().find(|key| key.id == id))
+        match self.list_access_keys(user).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            keys => Ok(keys?.into_iter().find(|key| key.id == id)),
+        }
     }
 
     /// Creates a key. Sent exactly once: IAM has no idempotency token for it, so a retry after a lost answer
@@ -344,11 +347,6 @@ impl KeyMetadata {
     /// When the key was created, by IAM's clock.
     pub(crate) fn created_at(&self) -> Option<SystemTime> {
         self.created.and_then(|created| SystemTime::try_from(created).ok())
-    }
-
-    /// Whether the key is younger than `time`. A key from the future, which IAM's clock may show, counts as younger.
-    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
-        self.created_at().is_some_and(|created| clock.age(created) < time)
     }
 
     /// When the key was created, as RFC 3339.

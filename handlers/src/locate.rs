@@ -18,13 +18,9 @@ pub(crate) enum Location {
 /// Looks for the key in both places where IAM may show it.
 pub(crate) async fn locate(services: &Services, user: &UserName, id: &str) -> Result<Location> {
     let (shown, owner) = join!(services.iam.find_access_key(user, id), services.iam.owner_of(id));
-    let is_shown = match shown {
-        Ok(key) => key.is_some(),
-        Err(error) if error.is_not_found() => false,
-        Err(error) => return Err(error),
-    };
+    let shown = shown?;
     match owner {
-        _ if is_shown => Ok(Location::Here),
+        _ if shown.is_some() => Ok(Location::Here),
         Ok(owner) if owner == *user => Ok(Location::Here),
         Ok(owner) => Ok(Location::Elsewhere(owner)),
         Err(error) if error.is_not_found() => Ok(Location::Nowhere),

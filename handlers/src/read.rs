@@ -10,7 +10,7 @@ use crate::{
     iam::KeyMetadata,
     resource_model::{not_found, success},
     secret_store::StoredSecret,
-    time_budget::{PROPAGATION, READ_WAIT},
+    time_budget::{READ_WAIT, is_new},
 };
 
 pub(crate) async fn read(services: &Services, request: &Request) -> Result<ProgressEvent> {
@@ -38,8 +38,8 @@ impl Observed {
     /// Whether the store or IAM may not show yet what a key that is a few seconds old will have.
     fn may_be_incomplete(&self, clock: &Clock) -> bool {
         match (&self.key, &self.stored) {
-            (Ok((_, key)), None) => key.is_younger_than(PROPAGATION, clock),
-            (Err(_), Some(stored)) => stored.is_younger_than(PROPAGATION, clock),
+            (Ok((_, key)), None) => is_new(key.created_at(), clock),
+            (Err(_), Some(stored)) => is_new(stored.created(), clock),
             _ => false,
         }
     }
@@ -107,9 +107,5 @@ async fn find_anywhere(
 
 /// The key, if this user has it.
 async fn find_of_user(services: &Services, user: &UserName, id: &str) -> Result<Option<(UserName, KeyMetadata)>> {
-    match services.iam.find_access_key(user, id).await {
-        Ok(key) => Ok(key.map(|key| (user.clone(), key))),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(services.iam.find_access_key(user, id).await?.map(|key| (user.clone(), key)))
 }

@@ -10,7 +10,7 @@ mod tries;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use access_key_schema::{HandlerError, HandlerErrorCode, Result, Secret, Tag, TypeConfiguration, UserName};
@@ -21,7 +21,6 @@ use aws_sdk_secretsmanager::{
     operation::describe_secret::DescribeSecretOutput,
 };
 use aws_smithy_types::{DateTime, date_time::Format};
-use cfn_resource_runtime::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use serde_with::skip_serializing_none;
@@ -145,7 +144,7 @@ pub(crate) struct Entry {
     /// cannot be read.
     pub(crate) ownership: Option<Ownership>,
     /// When the secret was stored, which is when the key was created, give or take seconds.
-    created: Option<SystemTime>,
+    pub(crate) created: Option<SystemTime>,
 }
 
 impl SecretValue {
@@ -173,9 +172,9 @@ impl SecretValue {
 }
 
 impl StoredSecret {
-    /// Whether the key was created less than `time` ago, as far as the secret can be read.
-    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
-        self.readable().and_then(SecretValue::created).is_some_and(|created| clock.age(created) < time)
+    /// When the key was created, as far as the secret can be read.
+    pub(crate) fn created(&self) -> Option<SystemTime> {
+        self.readable().and_then(SecretValue::created)
     }
 
     /// The value, where it can be read.
@@ -205,13 +204,6 @@ impl StoredSecret {
             Value::Readable(value) => Some(&value.user_name),
             Value::Unreadable { ownership, .. } => ownership.as_ref().map(|ownership| &ownership.user_name),
         }
-    }
-}
-
-impl Entry {
-    /// Whether the secret was stored less than `time` ago.
-    pub(crate) fn is_younger_than(&self, time: Duration, clock: &Clock) -> bool {
-        self.created.is_some_and(|created| clock.age(created) < time)
     }
 }
 

@@ -5,9 +5,9 @@
 //!
 //! [handler contract]: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use cfn_resource_runtime::{ANSWER_TIME, LOOK_TIME, OPERATION_TIMEOUT, POLL_INTERVAL, WRITE_LIMIT};
+use cfn_resource_runtime::{ANSWER_TIME, Clock, LOOK_TIME, OPERATION_TIMEOUT, POLL_INTERVAL, WRITE_LIMIT};
 
 /// How long Keybase may take for its whole answer.
 pub(crate) const KEYBASE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,6 +22,12 @@ pub(crate) const NEW_USER_WAIT: Duration = Duration::from_secs(25);
 /// IAM and Secrets Manager are usually consistent within two seconds, at times after ten or more. A key or secret that is older
 /// than this and is not shown does not exist.
 pub(crate) const PROPAGATION: Duration = Duration::from_secs(30);
+
+/// Whether AWS made something so recently that it may not show it everywhere yet. What comes from the future, by AWS's clock, is
+/// new; what has no date is not.
+pub(crate) fn is_new(created: Option<SystemTime>, clock: &Clock) -> bool {
+    created.is_some_and(|created| clock.age(created) < PROPAGATION)
+}
 
 /// If IAM shows a key nowhere for this long, the key counts as gone.
 pub(crate) const UNKNOWN_WAIT: Duration = Duration::from_secs(5);

@@ -23,7 +23,7 @@ use crate::{
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
     stabilize::{CallbackContext, call_again},
-    time_budget::{PROPAGATION, SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT},
+    time_budget::{SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT, is_new},
 };
 
 use describe::Description;
@@ -211,13 +211,13 @@ impl Update<'_> {
     async fn is_young(&self) -> bool {
         let Self { services, id, .. } = self;
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.ok().flatten();
-        entry.is_some_and(|entry| entry.is_younger_than(PROPAGATION, &services.clock))
+        is_new(entry.and_then(|entry| entry.created), &services.clock)
     }
 
     /// The stored secret of the key. The store may show it late if the key is young.
     async fn wait_for_secret(&self, key: &KeyMetadata, stored: Stored) -> Stored {
         let Self { services, id, .. } = self;
-        if !matches!(stored, Ok(None)) || !key.is_younger_than(PROPAGATION, &services.clock) {
+        if !matches!(stored, Ok(None)) || !is_new(key.created_at(), &services.clock) {
             return stored;
         }
         let reason = "waiting until the store shows the secret of the key, which is seconds old";
@@ -241,9 +241,9 @@ impl Update<'_> {
     async fn find_late_secret(&self, user: &UserName) -> Stored {
         let Self { services, id, .. } = self;
         let look = async || {
-            let seen = async { try_join!(services.secret_store.get(id), self.observe_status(user)) };
+            let seen = async { try_join!(services.secret_store.get(id), services.iam.find_access_key(user, id)) };
             let (stored, key) = services.deadline.bound(seen).await?;
-            let is_old = key.is_some_and(|key| !key.is_younger_than(PROPAGATION, &services.clock));
+            let is_old = key.is_some_and(|key| !is_new(key.created_at(), &services.clock));
             Ok::<_, HandlerError>((stored, is_old))
         };
         let is_enough = |(stored, is_old): &(Option<StoredSecret>, bool)| {
@@ -252,14 +252,6 @@ impl Update<'_> {
         let reason = "waiting until the store shows the secret as it is declared, or IAM that the key is old";
         let (stored, _) = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, is_enough, look).await?;
         Ok(stored)
-    }
-
-    /// The key, if IAM shows it now: it was known a moment ago.
-    async fn observe_status(&self, user: &UserName) -> Result<Option<KeyMetadata>> {
-        match self.services.iam.find_access_key(user, self.id).await {
-            Err(error) if error.is_not_found() => Ok(None),
-            shown => shown,
-        }
     }
 
     /// Writes the tags, if there is a secret that takes them, and declares them and the description in it. Returns the id of the
@@ -384,8 +376,9 @@ impl Update<'_> {
                     None => Ok(None),
                 }
             };
-            let key =
-                async { Ok(unless_retriable(services.deadline.bound(self.observe_status(user)).await)?.flatten()) };
+            let key = async {
+                Ok(unless_retriable(services.deadline.bound(services.iam.find_access_key(user, id)).await)?.flatten())
+            };
             let description = async { self.observe_description(user, is_kept).await };
             let (key, stored, description) = try_join!(key, stored, description)?;
             let status = request.desired.wanted_status();
