@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from cfn_engine.aws import isolate
+from checkout import ROOT, SCHEMA, SECRETS
 from lab import EXAMPLES, Failed, Lab, laboratory
+from processes import stop_on_signals
 from schema_rules import read
-from surroundings import ROOT, SCHEMA, SECRETS, isolate, stop_on_signals
 
 STACK, OVERLAP = "demo", "demo-overlap"
 SECRET = "SecretAccessKey"
@@ -189,7 +191,7 @@ class Story:
 
 
 def main() -> None:
-    """Tells the story in surroundings of its own, which end with it."""
+    """Tells the story on an engine of its own, which ends with it."""
     isolate()
     stop_on_signals()
     say("== starting the CloudFormation engine, the Lambda API and the handlers on free ports of this machine")

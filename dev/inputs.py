@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from surroundings import REGION, ROOT
+from cfn_engine.aws import REGION, client
+from checkout import ROOT
 
 INPUTS = ROOT / "inputs"
 FILE_NAME = re.compile(r"(inputs_\d+)_(create|update|invalid)\.json")
@@ -58,12 +58,6 @@ def input_sets(folder: Path = INPUTS) -> list[InputSet]:
 
 def create_users(endpoint: str) -> None:
     """Create the users that the inputs name, as contract-test-users.yml does in a real account."""
-    iam = boto3.client(
-        "iam",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    iam = client("iam", endpoint)
     for each in input_sets():
         iam.create_user(UserName=each.user)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
+from cfn_engine.aws import client
+from checkout import ROOT
 from contract_v2.resource_type import ResourceType
 from schema_rules import RELEASED
-from surroundings import REGION, ROOT
 
 from inputs import InputSet, create_users, input_files, input_sets
 
@@ -49,11 +49,7 @@ class Project:
 
 def add_keys_of_others(endpoint: str, handlers: ResourceType) -> None:
     """Add keys of others: ones that this type has not made, and ones of other stacks, with a secret and without."""
-    credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    iam, secrets = (
-        boto3.client(service, endpoint_url=endpoint, region_name=REGION, **credentials)
-        for service in ("iam", "secretsmanager")
-    )
+    iam, secrets = client("iam", endpoint), client("secretsmanager", endpoint)
     for user in ("somebody+else@example.com", "nobody"):
         iam.create_user(UserName=user)
     for status in ("Active", "Inactive"):

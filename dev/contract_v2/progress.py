@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from surroundings import SECRETS
+from checkout import SECRETS
 
 Model = dict[str, Any]
 

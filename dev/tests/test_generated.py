@@ -1,6 +1,6 @@
+from checkout import ROOT
 from contract_v2.page import OURS, PAGE, PUBLISHED, function_name, page
 from package import stage
-from surroundings import ROOT
 
 from inputs import input_sets
 

@@ -7,12 +7,12 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import boto3
 import live
 import pytest
 import yaml
-from ports import HOST
-from surroundings import ROOT, aws
+from cfn_engine.aws import client
+from checkout import ROOT
+from local_aws import aws
 
 
 def permissions(recording: str) -> set[str]:
@@ -33,9 +33,8 @@ def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
 ) -> None:
     recording = tmp_path / "recording"
     monkeypatch.setenv("MOTO_RECORDER_FILEPATH", str(recording))
-    with aws() as port:
-        endpoint = f"http://{HOST}:{port}"
-        iam, secrets = (boto3.client(name, endpoint_url=endpoint) for name in ("iam", "secretsmanager"))
+    with aws() as endpoint:
+        iam, secrets = client("iam", endpoint), client("secretsmanager", endpoint)
         # What an aborted run left, and what is somebody else's.
         iam.create_user(UserName="iam-access-key-live-0", Path="/iam-access-key-live/")
         iam.create_access_key(UserName="iam-access-key-live-0")
@@ -67,8 +66,7 @@ def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
 
 def test_a_live_run_on_a_real_account_touches_nothing_without_a_yes() -> None:
     # An address that nobody knows for moto's.
-    with aws("127.0.0.2") as port:
-        endpoint = f"http://127.0.0.2:{port}"
+    with aws("127.0.0.2") as endpoint:
         environment = os.environ | {"AWS_ENDPOINT_URL": endpoint}
         environment.pop("YES", None)
         done = subprocess.run(

@@ -2,8 +2,8 @@ import json
 from typing import Any
 
 from cfnlint.decode import cfn_yaml
+from checkout import ROOT, SCHEMA
 from schema_rules import read
-from surroundings import ROOT, SCHEMA
 
 from inputs import input_sets
 

@@ -4,9 +4,9 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
+from checkout import SCHEMA
 from lab import Lab
 from schema_rules import read
-from surroundings import SCHEMA
 
 Properties = dict[str, Any]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from checkout import ROOT
 from lab import EXAMPLES, LOG_GROUP, Failed, Lab
-from surroundings import ROOT
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 

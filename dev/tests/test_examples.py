@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfn_engine.aws import REGION
 from cfnlint.decode import cfn_yaml
 from lab import EXAMPLES, LOG_GROUP, Failed, Lab, laboratory
-from surroundings import REGION
 
 
 def edited(template: Path, directory: Path, old: str, new: str) -> Path:

@@ -9,10 +9,8 @@ from moto.core.responses import ActionResult
 from moto.iam.exceptions import DeleteConflictException
 from moto.iam.models import IAMBackend
 
-from . import monitoring
+from . import more_types
 from .registry import Registration, RegistryResource
-from .schedule import Schedule
-from .secret import Secret
 from .stack import Resources, Stack, clean_json
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -130,8 +128,7 @@ def install(registrations: list[Registration], endpoint: str) -> None:
     CloudFormationResponse._validate_different_update = lambda *_: None  # type: ignore[method-assign]
     IAMBackend.delete_user = delete_user  # type: ignore[method-assign]
     kinds: dict[str, Any] = parsing.get_model_map()
-    added: list[Any] = [Secret, Schedule, *monitoring.install(endpoint)]
-    for kind in added:
+    for kind in more_types.install(endpoint):
         kinds[kind.cloudformation_type()] = kind
         parsing.get_name_type_map()[kind.cloudformation_type()] = kind.cloudformation_name_type()
     for registration in registrations:
