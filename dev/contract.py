@@ -22,9 +22,7 @@ from checkout import FUNCTION, ROOT, TOOLS
 from local_aws import aws, function
 from ports import HOST
 from processes import running, serving, stop_on_signals
-from projects import PROJECTS, Project
-
-from inputs import rendered
+from projects import PROJECTS, Project, rendered
 
 # What pytest says at the end of the CLI's own suite. Skipped are the tests for types whose identifier a template sets,
 # deselected those for hooks. Another version of the CLI may have other tests.
@@ -78,7 +76,7 @@ def rendered_copy(project: Project) -> Iterator[Path]:
         Path(folder, "inputs").mkdir()
         for files in project.input_files().values():
             for path in files.values():
-                Path(folder, "inputs", path.name).write_text(rendered(path.read_text()))
+                Path(folder, "inputs", path.name).write_text(rendered(path))
         yield Path(folder)
 
 

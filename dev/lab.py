@@ -45,6 +45,12 @@ class Lab(Engine):
         self.command_line(*command, *options)
         return self.outputs(stack)
 
+    def fails(self, stack: str, template: Path, *options: str, **parameters: object) -> str:
+        """Deploys what cannot be deployed, and returns the status that the stack ends in."""
+        with contextlib.suppress(Failed):
+            raise AssertionError(f"it was deployed: {self.deploy(stack, template, *options, **parameters)}")
+        return str(self.stack(stack)["StackStatus"])
+
     def import_key(self, stack: str, template: Path, user: str, key: str) -> str:
         """Imports a key by the commands in the import example's header, and returns the status the stack ends in."""
         header = (EXAMPLES / "import.yml").read_text().replace("\\\n#", "")

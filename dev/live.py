@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
+from cfn_engine.aws import ACCOUNT
 from cfn_engine.handlers import Handlers, Properties, Scope, invoke, send
 from checkout import built_binary
 from local_aws import function_environment, invocations, lambda_api
@@ -36,7 +37,6 @@ USER_PREFIX = "iam-access-key-live-"
 SECRET_PREFIX = "iam-access-key-live/"
 # What it needs beside what resource-role.yaml allows.
 PERMISSIONS = "iam:CreateUser", "iam:DeleteUser", "secretsmanager:ListSecrets"
-MOTO_ACCOUNT = "123456789012"
 # For three minutes in all.
 RETRIES, FIRST_BACKOFF_SECONDS = 5, 6
 # While ListAccessKeys is asked, while the key is created and stored, while the outcome is waited for: roughly.
@@ -87,11 +87,6 @@ class Report:
             say(f"   {what:<62}{seconds:>8.1f}  {remark}".rstrip())
 
 
-def said(error: ClientError) -> str:
-    """The error code that AWS answered with."""
-    return str(error.response["Error"]["Code"])
-
-
 class Account:
     """The AWS account of the caller, behind the handlers' back."""
 
@@ -113,7 +108,7 @@ class Account:
     def is_moto(self) -> bool:
         """Whether AWS is moto on this machine."""
         host = urlsplit(self.endpoints.get("AWS_ENDPOINT_URL", "")).hostname
-        return self.id == MOTO_ACCOUNT and self.endpoints.keys() == {"AWS_ENDPOINT_URL"} and host in (HOST, "localhost")
+        return self.id == ACCOUNT and self.endpoints.keys() == {"AWS_ENDPOINT_URL"} and host in (HOST, "localhost")
 
     def create_user(self) -> str:
         """A new user, known to `clean` before there is one."""
@@ -137,7 +132,7 @@ class Account:
         try:
             return str(self.iam.get_access_key_last_used(AccessKeyId=key).get("UserName"))
         except ClientError as error:
-            return said(error)
+            return str(error.response["Error"]["Code"])
 
     def has_secret(self, key: str) -> bool:
         """Whether DescribeSecret shows the key's secret."""
@@ -226,10 +221,6 @@ class Function:
         return self.handlers.request(
             action, Scope(account.id, account.region, stack, "live"), "Key", properties, previous
         )
-
-    def send(self, request: Event) -> http.client.HTTPConnection:
-        """Sends one invocation, whose answer is still to come."""
-        return send(self.handlers.lambda_url, request)
 
     def run(self, request: Event) -> Event:
         """An operation to its end: again after an event in progress, and after an error that CloudFormation retries."""
@@ -377,7 +368,8 @@ class Live:
             DescribeSecret=lambda: not self.account.has_secret(key),
         )
         self.report.check("READ says NotFound at once, and always", late["READ"] == 0)
-        self.report.check("neither key nor secret is left", not self.account.keys(user) | self.stored(key))
+        left = self.account.keys(user), self.account.has_secret(key)
+        self.report.check("neither key nor secret is left", not any(left), left)
 
     def rotation(self) -> None:
         """Another Serial, another key."""
@@ -397,7 +389,7 @@ class Live:
         """The function dies while CREATE runs, and CloudFormation sends the same request again."""
         user = self.account.create_user()
         request = self.function.request("CREATE", {"UserName": user})
-        with self.function.process() as process, contextlib.closing(self.function.send(request)):
+        with self.function.process() as process, contextlib.closing(send(self.function.handlers.lambda_url, request)):
             time.sleep(seconds)
             process.kill()
         keys = self.account.keys(user)
@@ -413,10 +405,6 @@ class Live:
         self.report.check("exactly one key is there, or another one is named for a person", others == named, others)
         for key in named:
             self.report.measure(f"killed after {seconds} s", 0, f"left key {key}, which the event names")
-
-    def stored(self, key: str) -> dict[str, str]:
-        """The key's secret, where there is one."""
-        return {SECRET_PREFIX + key: "secret"} if self.account.has_secret(key) else {}
 
     def play(self) -> None:
         """Every scenario, whatever becomes of the others."""

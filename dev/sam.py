@@ -22,10 +22,8 @@ from contract import contract_suite
 from local_aws import aws
 from ports import HOST
 from processes import running, serving, stop_on_signals
-from projects import PROJECTS
+from projects import PROJECTS, create_users
 from sam_events import sam_events
-
-from inputs import create_users
 
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"

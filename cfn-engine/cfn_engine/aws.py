@@ -7,6 +7,8 @@ import boto3
 from botocore.config import Config
 
 REGION = "us-east-1"
+# The account that moto has by default.
+ACCOUNT = "123456789012"
 # moto takes any credentials; these, and the rest, keep the settings of whoever runs this from being used.
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",

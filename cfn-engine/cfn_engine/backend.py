@@ -22,17 +22,16 @@ class Backend(models.CloudFormationBackend):
     # moto finds a backend's routes next to the module that its class is from.
     __module__ = models.__name__
 
-    def create_change_set(
+    # moto calls it by these names.
+    def create_change_set(  # type: ignore[override]
         self,
         stack_name: str,
         change_set_name: str,
         template: str,
         parameters: dict[str, str],
-        description: str,
         change_set_type: str,
-        notification_arns: list[str] | None = None,
         tags: dict[str, str] | None = None,
-        role_arn: str | None = None,
+        **others: Any,
     ) -> tuple[str, str]:
         """A change set, for a new stack where there is none yet. One that changes nothing fails."""
         stack: Any = next((stack for stack in self.stacks.values() if stack.name == stack_name), None)
@@ -46,7 +45,7 @@ class Backend(models.CloudFormationBackend):
             stack.refuse_if_unfit()
         base = "UPDATE" if stack or change_set_type == "UPDATE" else "CREATE"
         arn, stack_id = super().create_change_set(
-            stack_name, change_set_name, template, parameters, description, base, notification_arns, tags, role_arn
+            stack_name, change_set_name, template, parameters, change_set_type=base, tags=tags, **others
         )
         change_set: Any = self.change_sets[arn]
         change_set.change_set_type, change_set.imports = change_set_type, {}

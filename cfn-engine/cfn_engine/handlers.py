@@ -120,15 +120,11 @@ class Handlers:
                 return
         yield failure(f"{MAX_INVOCATIONS} invocations were not enough", "NotStabilized")
 
-    def outcome(self, request: Properties) -> Properties:
-        """Carries an operation out, and returns its last event."""
-        *_, last = self.events(request)
-        return last
-
     def pages(self, request: Properties) -> Iterator[Properties]:
         """Sends a LIST for each page, and yields its event; the last one is the last page's, or a failure."""
         while True:
-            yield (event := self.outcome(request))
+            *_, event = self.events(request)
+            yield event
             if not event.get("nextToken"):
                 return
             request = request | {"nextToken": event["nextToken"]}

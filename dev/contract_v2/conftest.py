@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from checkout import ROOT
 from local_aws import aws, function, invocations
-from projects import PROJECTS, Project
+from projects import PROJECTS, InputSet, Project
 from schema_rules import read
 
 from contract_v2.page import PAGE, Outcomes, page
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet
 
 PROJECT = pytest.StashKey[Project]()
 OUTCOMES = pytest.StashKey[Outcomes]()

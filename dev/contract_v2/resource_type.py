@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from cfn_engine.aws import REGION
+from cfn_engine.aws import ACCOUNT, REGION
 from cfn_engine.handlers import Handlers, Scope
 from schema_rules import Schema
 
 from contract_v2.progress import Model, ProgressEvent
-from inputs import VARIABLES
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/contract-tests/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
-SCOPE = Scope(VARIABLES["account"], REGION, STACK, "contract-tests")
+SCOPE = Scope(ACCOUNT, REGION, STACK, "contract-tests")
 
 
 @dataclass(frozen=True, repr=False)

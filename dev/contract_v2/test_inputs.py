@@ -4,12 +4,11 @@ import re
 
 import botocore.session
 from jsonschema import Draft7Validator
-from projects import Project
+from projects import InputSet, Project
 from schema_rules import read
 
 from contract_v2.property_paths import declared, present
 from contract_v2.resource_type import names
-from inputs import InputSet
 
 PARTITIONS = botocore.session.Session().get_available_partitions()
 REGIONS = [region for each in PARTITIONS for region in botocore.session.Session().get_available_regions("ec2", each)]

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
-from projects import Project
+from projects import InputSet, Project
 from schema_rules import Schema
 
 from contract_v2.progress import Model
 from contract_v2.property_paths import declared, present
 from contract_v2.resource_type import Read, ResourceType, names
-from inputs import InputSet
 
 
 def live_and_read(handlers: ResourceType, inputs: InputSet) -> None:

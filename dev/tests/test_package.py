@@ -14,10 +14,9 @@ from cfn_engine.handlers import invoke
 from checkout import ROOT, SCHEMA
 from local_aws import aws, function, invocations
 from package import RefusedTypeNameError, check_type_name, package
+from projects import create_users
 from sam_events import sam_events
 from schema_rules import read
-
-from inputs import create_users
 
 TYPE_NAME = "Acme::IAM::AccessKey"
 

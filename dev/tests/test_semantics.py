@@ -86,9 +86,7 @@ def test_a_refused_lower_serial_creates_nothing_and_a_higher_one_rotates(
     changed = tmp_path / "changed.yml"
     changed.write_text(template.read_text().replace("Serial: !Ref Serial", lowered).replace(", ,", ","))
     lab.forget_calls()
-    with pytest.raises(Failed):
-        lab.deploy(name, changed)
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, changed) == "UPDATE_ROLLBACK_COMPLETE"
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     words = f"would be lower than 2, that of access key {before['Key']}. Nothing was created."
     assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
@@ -150,9 +148,7 @@ def test_an_update_that_cannot_create_a_key_leaves_the_old_one_and_says_why(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, UserName=f"{name}-nobody")
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, template, UserName=f"{name}-nobody") == "UPDATE_ROLLBACK_COMPLETE"
     assert "HandlerErrorCode: NotFound" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "Create the user first" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert f"{name}-nobody" not in lab.reasons(name, "UPDATE_FAILED")["Key"], "what IAM does not know may be a secret"
@@ -171,9 +167,7 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     broken = tmp_path / "broken.yml"
     broken.write_text(template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\nOutputs:"))
     broken.write_text(broken.read_text().replace("Acme::No::Type", "Acme::No::Type\n    DependsOn: Reader"))
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, Serial=2)
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, broken, Serial=2) == "UPDATE_ROLLBACK_COMPLETE"
     assert operations(lab).count("CreateAccessKey") == 2, "it did rotate"
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.readable(lab.resource(name, "Role")) == before["SecretArn"]
@@ -192,17 +186,14 @@ def test_an_update_that_fails_after_a_change_in_place_changes_it_back(
     broken.write_text(
         template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Key\nOutputs:")
     )
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, Status="Inactive")
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, broken, Status="Inactive") == "UPDATE_ROLLBACK_COMPLETE"
     assert operations(lab).count("UpdateAccessKey") == 2
     assert lab.keys(user) == {before["Key"]: "Active"}
 
 
 def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, template: Path, user: str) -> None:
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Status="Asleep")
+    lab.fails(name, template, Status="Asleep")
     assert "HandlerErrorCode: InvalidRequest" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
@@ -211,8 +202,7 @@ def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, 
 def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str, template: Path, user: str) -> None:
     by_hand = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Serial=2)
+    lab.fails(name, template, Serial=2)
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "HandlerErrorCode: ServiceLimitExceeded" in reason
     assert by_hand in reason and before["Key"] in reason
@@ -227,9 +217,7 @@ def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
     with pytest.raises(Failed, match="does not support attribute type Colour"):
         lab.deploy(name, broken, UserName=user)
     broken.write_text(template.read_text().replace("!Ref Role]", "no-such-role]"))
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, UserName=user)
-    assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert lab.fails(name, broken, UserName=user) == "ROLLBACK_COMPLETE"
     assert "no-such-role" in lab.reasons(name, "CREATE_FAILED")["Reader"]
     assert lab.keys(user) == {}
     with pytest.raises(Failed, match="ROLLBACK_COMPLETE state and can not be updated"):
@@ -240,8 +228,7 @@ def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     lab.deny("UpdateSecret", "DeleteAccessKey")
-    with pytest.raises(Failed):
-        lab.deploy(name, template, UserName=user)
+    lab.fails(name, template, UserName=user)
     reason = lab.reasons(name, "CREATE_FAILED")["Key"]
     assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
     assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
