@@ -103,7 +103,7 @@ def contract_tests_v2(binary: Path, log: Path) -> AbstractContextManager[subproc
     command = [sys.executable, "-m", "pytest", "--quiet", "--tb=short", "contract_v2", f"--binary={binary}"]
     command += ["--write-page"] if PROJECTS[binary.name].has_page else []
     # At an interrupt pytest stops what it has started.
-    return running(command, log=log, stop=signal.SIGINT, folder=ROOT / "dev")
+    return running(command, log=log, stop=signal.SIGINT, patience=None, folder=ROOT / "dev")
 
 
 def both_suites(binary: Path) -> int:

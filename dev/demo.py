@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cfn_engine.aws import isolate
+from cfn_engine.handlers import names
 from checkout import ROOT, SCHEMA, SECRETS
 from lab import EXAMPLES, Failed, Lab, laboratory
 from processes import stop_on_signals
@@ -141,14 +142,14 @@ class Story:
     def look(self, state: State) -> None:
         """What the handlers themselves answer to those who have only the key's id, or nothing."""
         schema = read(SCHEMA)
-        [identifier] = [pointer.rpartition("/")[2] for pointer in schema["primaryIdentifier"]]
+        [identifier] = names(schema, "primaryIdentifier")
         self.begin("READ and LIST", f"asking the handlers, through the Lambda API, for {identifier}={state.key}")
         answer, listing = self.lab.handle("READ", {identifier: state.key}), self.lab.handle("LIST", {})
         statuses = answer["status"], listing["status"]
         check("both succeed", statuses == ("SUCCESS",) * 2, (answer.get("message"), listing.get("message")))
         model = answer["resourceModel"]
         row("Ref", model[identifier])
-        for name in (pointer.rpartition("/")[2] for pointer in schema["readOnlyProperties"]):
+        for name in names(schema, "readOnlyProperties"):
             # A key without a PgpKey has no encrypted attributes.
             if name in model:
                 row(f"Fn::GetAtt {name}", model[name])

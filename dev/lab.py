@@ -23,6 +23,21 @@ EXAMPLES = ROOT / "examples"
 LOG_GROUP = "/cloudformation/Acme-IAM-AccessKey"
 
 
+def edited(template: Path, directory: Path, old: str, new: str) -> Path:
+    """The template as somebody edited it."""
+    text = template.read_text()
+    assert old in text
+    copy = directory / template.name
+    copy.write_text(text.replace(old, new, 1))
+    return copy
+
+
+def breaking(template: Path, directory: Path, after: str) -> Path:
+    """The template with a resource that cannot be made, which comes after others."""
+    broken = f"  Broken:\n    Type: Acme::No::Type\n    DependsOn: {after}\nOutputs:\n"
+    return edited(template, directory, "Outputs:\n", broken)
+
+
 class Failed(Exception):
     """The AWS CLI ended with an exit code other than 0."""
 

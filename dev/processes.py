@@ -38,9 +38,13 @@ def running(
     host: str = HOST,
     log: Path | None = None,
     stop: signal.Signals = signal.SIGTERM,
+    patience: float | None = 20,
     folder: Path = ROOT,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`."""
+    """Run a process until the caller is done, and its output into `log`; a server has a minute to listen on `port`.
+
+    It is killed where the signal to stop does not end it in time; `patience` is in seconds.
+    """
     with open(log or os.devnull, "wb") as file:
         output = file if log or not os.environ.get("VERBOSE") else None
         with subprocess.Popen(
@@ -53,7 +57,7 @@ def running(
             finally:
                 process.send_signal(stop)
                 try:
-                    process.wait(timeout=20)
+                    process.wait(patience)
                 except subprocess.TimeoutExpired:
                     process.kill()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 from cfn_engine.aws import REGION, isolate
-from checkout import FUNCTION, ROOT, SECRETS
+from checkout import FUNCTION, ROOT, masked
 from contract import contract_suite
 from local_aws import aws
 from ports import HOST
@@ -63,7 +63,7 @@ def engine() -> Iterator[dict[str, str]]:
         command = ["dockerd", "--host", env["DOCKER_HOST"], "--data-root", f"{home}/data"]
         command += ["--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
         log = Path(home, "log")
-        with running(command, env=CALLERS_ENVIRONMENT, log=log) as dockerd:
+        with running(command, env=CALLERS_ENVIRONMENT, log=log, patience=None) as dockerd:
             deadline = time.monotonic() + 60
             while docker("info", env=env, check=False).returncode != 0:
                 if dockerd.poll() is not None or time.monotonic() > deadline:
@@ -187,8 +187,7 @@ def invoke(settings: list[str], env: Mapping[str, str], event: Mapping[str, Any]
     if run.returncode != 0:
         raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
     answer = json.loads(run.stdout.strip().splitlines()[-1])
-    model = answer.get("resourceModel", {})
-    shown = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
+    shown = masked(answer.get("resourceModel", {}))
     told = json.dumps(shown or answer["resourceModels"]) if shown or "resourceModels" in answer else ""
     print(f"{event['action']:<6} {answer['status']} {answer.get('errorCode', '')} {told}")
     if answer["status"] != "SUCCESS":

@@ -147,7 +147,8 @@ def invoke(lambda_url: str, request: Properties) -> Properties:
             event = json.load(connection.getresponse())
         if isinstance(event, dict) and "status" in event:
             return event
-        reason = f"it answered {json.dumps(event)[:200]}"
+        # Without the values: one may be a secret.
+        reason = f"it answered with {sorted(event) if isinstance(event, dict) else type(event).__name__}"
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(error)
     return failure(f"the handler did not answer: {reason}", NO_ANSWER)
@@ -156,6 +157,11 @@ def invoke(lambda_url: str, request: Properties) -> Properties:
 def failure(message: str, code: str = "InternalFailure") -> Properties:
     """A FAILED event that no handler has sent."""
     return {"status": "FAILED", "errorCode": code, "message": message}
+
+
+def names(schema: Mapping[str, Any], keyword: str) -> list[str]:
+    """The top-level properties that a keyword of a registry schema lists."""
+    return [pointer.removeprefix("/properties/") for pointer in schema.get(keyword, [])]
 
 
 def as_strings(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 from moto.core.common_models import CloudFormationModel
 
-from .handlers import NO_ANSWER, Handlers, Properties, Scope, failure
+from .handlers import NO_ANSWER, Handlers, Properties, Scope, failure, names
 
 
 class HandlerFailed(Exception):
@@ -31,8 +31,8 @@ class Registration(Handlers):
     schema: Properties
 
     def names(self, keyword: str) -> list[str]:
-        """The top-level properties that a keyword of the schema lists."""
-        return [pointer.removeprefix("/properties/") for pointer in self.schema.get(keyword, [])]
+        """The properties that a keyword of the schema lists."""
+        return names(self.schema, keyword)
 
     def call(
         self, action: str, scope: Scope, logical_id: str, properties: Properties, previous: Properties | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cfn_engine.aws import ACCOUNT, REGION
-from cfn_engine.handlers import Handlers, Scope
+from cfn_engine.handlers import Handlers, Scope, names
 from schema_rules import Schema
 
 from contract_v2.progress import Model, ProgressEvent
@@ -76,11 +76,11 @@ class ResourceType:
 
     def settable(self, model: Model) -> Model:
         """Return what a template can say of a model: the model less the read-only properties."""
-        read_only = names(self.schema["readOnlyProperties"])
+        read_only = names(self.schema, "readOnlyProperties")
         return {name: value for name, value in model.items() if name not in read_only}
 
     def _identifiers(self, model: Model) -> Model:
-        return {name: model.get(name, "") for name in names(self.schema["primaryIdentifier"])}
+        return {name: model.get(name, "") for name in names(self.schema, "primaryIdentifier")}
 
     def _operation(self, action: str, desired: Model, previous: Model | None = None) -> ProgressEvent:
         for answer in self.handlers.events(self._request(action, desired, previous)):
@@ -90,8 +90,3 @@ class ResourceType:
 
     def _request(self, action: str, desired: Model, previous: Model | None = None) -> Model:
         return self.handlers.request(action, SCOPE, "ContractTest", desired, previous)
-
-
-def names(pointers: list[str]) -> list[str]:
-    """Return the names of top-level properties that JSON pointers of the schema lead to."""
-    return [pointer.removeprefix("/properties/") for pointer in pointers]

@@ -17,16 +17,7 @@ from typing import Any
 import pytest
 from cfn_engine.aws import REGION
 from cfnlint.decode import cfn_yaml
-from lab import EXAMPLES, LOG_GROUP, Lab, laboratory
-
-
-def edited(template: Path, directory: Path, old: str, new: str) -> Path:
-    """The template as somebody edited it."""
-    text = template.read_text()
-    assert old in text
-    copy = directory / template.name
-    copy.write_text(text.replace(old, new, 1))
-    return copy
+from lab import EXAMPLES, LOG_GROUP, Lab, breaking, edited, laboratory
 
 
 def left(lab: Lab, stack: str, keys: Iterable[str]) -> list[str]:
@@ -275,10 +266,8 @@ def test_overlap_hands_no_reader_a_key_that_ends_before_the_next_step_but_one(
 ) -> None:
     template = EXAMPLES / "overlap.yml"
     # It comes after the keys, and before the secret that publishes one.
-    broken = (
-        "  Broken:\n    Type: Acme::No::Type\n    DependsOn: [Blue, Green]\n  Credentials:\n    DependsOn: Broken\n"
-    )
-    breaks = edited(template, tmp_path, "  Credentials:\n", broken)
+    breaks = breaking(template, tmp_path, "[Blue, Green]")
+    breaks = edited(breaks, tmp_path, "  Credentials:\n", "  Credentials:\n    DependsOn: Broken\n")
     arn = lab.deploy(name, template)["SecretArn"]
     reader = Reader(lab, name)
     live = reader.read()
@@ -337,8 +326,7 @@ def test_overlap_out_of_turn_is_a_rotation_at_once_or_none(
 
 def test_overlap_beside_a_resource_that_fails_deletes_a_published_key(lab: Lab, name: str, tmp_path: Path) -> None:
     template = EXAMPLES / "overlap.yml"
-    broken = "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Credentials\nOutputs:\n"
-    breaks = edited(template, tmp_path, "Outputs:\n", broken)
+    breaks = breaking(template, tmp_path, "Credentials")
     before = lab.deploy(name, template)
     reader = Reader(lab, name)
     lab.fails(name, breaks, Stage="BlueToGreen")
