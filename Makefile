@@ -29,11 +29,13 @@ doctor: ## say what this machine lacks, and how to install it
 
 ##@ To change it
 
+PYTHON := benches cfn-engine cfn-plugin dev examples
+
 define LINTS
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
-ruff format --check benches cfn-plugin dev examples
-ruff check benches cfn-plugin dev examples
+ruff format --check $(PYTHON)
+ruff check $(PYTHON)
 check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 zizmor --quiet --offline .github
@@ -58,6 +60,7 @@ test: doctor gnupg valgrind setup $(VENV)/cdk/installed dev/permissions/node_mod
 	cfn-lint --registry-schemas schema -- target/examples/*.yml target/examples/*/*.yml
 	cd benches && mypy
 	cd cfn-plugin && mypy && pytest --quiet --numprocesses $(WORKERS)
+	cd cfn-engine && mypy && pytest --quiet --numprocesses $(WORKERS)
 	$(MAKE) contract
 	$(MAKE) package-size cold-read
 	cd dev && mypy && CDK_PYTHON=$(CURDIR)/$(VENV)/cdk/bin/python pytest --quiet --numprocesses $(WORKERS)
@@ -108,8 +111,8 @@ deny: target/tools/bin/cargo-deny ## when a dependency changes: licenses, source
 
 format: setup ## format everything
 	cargo fmt --all
-	ruff format benches cfn-plugin dev examples
-	ruff check --fix benches cfn-plugin dev examples
+	ruff format $(PYTHON)
+	ruff check --fix $(PYTHON)
 
 bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
 	cargo build --release --example floor
@@ -153,11 +156,11 @@ sam: build $(VENV)/sam/installed ## sam-tests/ and the contract tests in a Lambd
 
 setup: $(VENV)/installed $(VENV)/guard-rail/installed
 
-$(VENV)/installed: dev/requirements.txt cfn-plugin/pyproject.toml
+$(VENV)/installed: dev/requirements.txt cfn-engine/pyproject.toml cfn-plugin/pyproject.toml
 	@echo '== setting up $(VENV) (once)'
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --require-hashes --no-deps --requirement dev/requirements.txt
-	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable ./cfn-plugin
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable ./cfn-engine --editable ./cfn-plugin
 	@touch $@
 
 # Tools that want other versions of what the tools above bring.

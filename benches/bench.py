@@ -14,17 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from certificates import as_on_amazon_linux, certificates
 from charts import Bar, bars
 from delivery import delivery
-from function import ROOT, Cost, Event, environment, first_answers, request
+from function import ROOT, Cost, Event, first_answers, request
 from instructions import instructions
 from sizes import sizes
-from stand_in import Aws, Places, StandIn, counted
+from stand_in import Aws, Places, counted, stand_in
 
 PAGE = ROOT / "docs/performance.md"
 CHARTS = ROOT / "docs/performance"
@@ -104,14 +104,13 @@ class Listing:
 class Bench:
     """The measurements, against one stand-in."""
 
-    def __init__(self, aws: Aws, places: Places, roots: Path, folder: Path) -> None:
+    def __init__(self, aws: Aws, places: Places, folder: Path) -> None:
         """Take where AWS is, and a folder for files of measurements."""
-        self.aws, self.places, self.folder = aws, places, folder
-        self.env = environment(places.environment(str(roots)))
+        self.aws, self.runtime, self.env, self.folder = aws, places.runtime, places.env, folder
 
     async def run(self, function: Function, events: Sequence[Event]) -> tuple[list[Event], Cost]:
         """Return a fresh process's answers and cost."""
-        return await first_answers(function.command, self.env, self.places.runtime, events, function.cwd)
+        return await first_answers(function.command, self.env, self.runtime, events, function.cwd)
 
     async def cold(self, function: Function) -> dict[str, Cost]:
         """Return what each action costs in a fresh process: a key is created, read and deleted; then all are listed."""
@@ -126,7 +125,7 @@ class Bench:
         """Return the instructions of each action in a fresh process."""
 
         async def count(event: Event) -> int:
-            return (await instructions(function.command, self.env, self.places.runtime, [event], self.folder)).total()
+            return (await instructions(function.command, self.env, self.runtime, [event], self.folder)).total()
 
         [created], _ = await self.run(function, [request("CREATE", {"UserName": "user-00000"})])
         key = {"Id": created["resourceModel"]["Id"]}
@@ -152,10 +151,10 @@ class Bench:
         costs: dict[str, list[Cost]] = {name: [] for name in events}
         for _ in range(rounds):
             for name, (function, env, event) in events.items():
-                _, cost = await first_answers(function.command, env, self.places.runtime, [event], function.cwd)
+                _, cost = await first_answers(function.command, env, self.runtime, [event], function.cwd)
                 costs[name].append(cost)
         counts = {
-            name: await instructions(function.command, env, self.places.runtime, [event], self.folder)
+            name: await instructions(function.command, env, self.runtime, [event], self.folder)
             for name, (function, env, event) in events.items()
         }
         await self.run(ours, [request("DELETE", key | {"UserName": FLOOR_USER})])
@@ -174,45 +173,45 @@ class Bench:
         self.aws.latency = LONG_LATENCY
         loop = asyncio.get_running_loop()
         taken: dict[str, float] = {}
-        process = start(function, self.env)
-        try:
+        with started(function, self.env):
             key: dict[str, str] = {}
             for turn in range(2):
                 for action in ACTIONS:
                     user = {"UserName": f"user-0000{2 + turn}"}
                     properties = {"CREATE": user, "READ": key, "DELETE": user | key, "LIST": {}}[action]
-                    started = loop.time()
-                    answer = await self.places.runtime.invoke(request(action, properties))
-                    taken[action] = (loop.time() - started) / LONG_LATENCY
+                    began = loop.time()
+                    answer = await self.runtime.invoke(request(action, properties))
+                    taken[action] = (loop.time() - began) / LONG_LATENCY
                     if action == "CREATE":
                         key = {"Id": answer["resourceModel"]["Id"]}
-        finally:
-            process.terminate()
-            process.wait()
-            await asyncio.sleep(0.05)
-            self.aws.latency = 0.0
+        await asyncio.sleep(0.05)
+        self.aws.latency = 0.0
         return taken
 
 
-def start(function: Function, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that answers until it is ended."""
+@contextmanager
+def started(function: Function, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that answers until the caller is done."""
     silent = subprocess.DEVNULL
-    return subprocess.Popen(function.command, env=env, cwd=function.cwd, stdin=silent, stdout=silent, stderr=silent)
+    process = subprocess.Popen(function.command, env=env, cwd=function.cwd, stdin=silent, stdout=silent, stderr=silent)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def listing(function: Function, users: int, rate: float | None, tls: ssl.SSLContext, roots: Path) -> Listing:
     """Return how listing an account of so many users goes, page by page, in one process."""
     aws = Aws(latency=LATENCY)
     aws.add_users(users)
-    async with StandIn(aws, tls) as places:
-        env = environment(places.environment(str(roots)))
-        process = start(function, env)
-        loop = asyncio.get_running_loop()
-        try:
+    async with stand_in(aws, tls, roots) as places:
+        with started(function, places.env) as process:
             # The connections are made first.
             await places.runtime.invoke(request("LIST", {"UserName": "user-00000"}))
             aws.limit(rate)
-            token, keys, started = None, 0, loop.time()
+            loop = asyncio.get_running_loop()
+            token, keys, began = None, 0, loop.time()
             with counted(aws.calls) as calls:
                 while True:
                     page = await places.runtime.invoke(request("LIST", {}) | {"nextToken": token})
@@ -222,24 +221,16 @@ async def listing(function: Function, users: int, rate: float | None, tls: ssl.S
                     token = page.get("nextToken")
                     if token is None:
                         break
-            seconds = loop.time() - started
+            seconds = loop.time() - began
             status = Path(f"/proc/{process.pid}/status").read_text()
             peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-        finally:
-            process.terminate()
-            process.wait()
     throttled = calls.pop("Throttling", 0)
     return Listing(users, calls.total(), seconds, keys, peak, throttled)
 
 
 def median(runs: Sequence[Cost]) -> Cost:
     """Return the median of each figure."""
-    return Cost(
-        statistics.median(run.seconds for run in runs),
-        statistics.median(run.cpu_seconds for run in runs),
-        int(statistics.median(run.peak_bytes for run in runs)),
-        int(statistics.median(run.own_bytes for run in runs)),
-    )
+    return Cost(*map(statistics.median, zip(*map(astuple, runs), strict=True)))
 
 
 async def measure(ours: Function, peer: Function, floor: Function, rounds: int) -> dict[str, str]:
@@ -250,8 +241,8 @@ async def measure(ours: Function, peer: Function, floor: Function, rounds: int) 
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tls, roots = certificates(folder)
-        async with StandIn(aws, tls) as places:
-            bench = Bench(aws, places, roots, folder)
+        async with stand_in(aws, tls, roots) as places:
+            bench = Bench(aws, places, folder)
             cold: dict[str, list[dict[str, Cost]]] = {ours.name: [], peer.name: []}
             for number in range(rounds):
                 for function in (ours, peer):

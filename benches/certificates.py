@@ -5,40 +5,26 @@ system has, and the same on every machine.
 """
 
 import base64
-import datetime
 import ssl
 from pathlib import Path
 
 import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from trustme import CA, KeyType
 
-DAY = datetime.timedelta(days=1)
 BROKEN = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(b"no certificate") + b"-----END CERTIFICATE-----\n"
 
 
 def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return the server's side of TLS for `localhost`, and the file of roots; both are made anew in `folder`.
+    """Return the server's side of TLS for `localhost`, and the file of roots, which is made in `folder`.
 
     A root, an intermediate and a server's certificate, RSA with 2,048 bits each, as AWS's endpoints have.
     """
-    root_key, intermediate_key, server_key = (rsa.generate_private_key(65537, 2048) for _ in range(3))
-    root = _certificate("Stand-in root", root_key, "Stand-in root", root_key, authority=True)
-    intermediate = _certificate("Stand-in authority", intermediate_key, "Stand-in root", root_key, authority=True)
-    server = _certificate("localhost", server_key, "Stand-in authority", intermediate_key, authority=False)
-    chain, key, roots = folder / "chain.pem", folder / "key.pem", folder / "roots.pem"
-    chain.write_bytes(_pem(server) + _pem(intermediate))
-    key.touch(mode=0o600)
-    key.write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    roots.write_bytes(Path(certifi.where()).read_bytes() + _pem(root))
+    root = CA(key_type=KeyType.RSA)
+    server = root.create_child_ca(key_type=KeyType.RSA).issue_cert("localhost", key_type=KeyType.RSA)
+    roots = folder / "roots.pem"
+    roots.write_bytes(Path(certifi.where()).read_bytes() + root.cert_pem.bytes())
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(chain, key)
+    server.configure_cert(tls)
     tls.set_alpn_protocols(["http/1.1"])
     return tls, roots
 
@@ -65,33 +51,3 @@ def as_on_amazon_linux(folder: Path, roots: Path) -> dict[str, str]:
     trusted = roots.read_bytes().replace(b" CERTIFICATE-----", b" TRUSTED CERTIFICATE-----")
     (directory / "ca-bundle.trust.crt").write_bytes(trusted)
     return {"SSL_CERT_FILE": str(roots), "SSL_CERT_DIR": str(directory)}
-
-
-def _certificate(
-    subject: str, key: rsa.RSAPrivateKey, issuer: str, issuer_key: rsa.RSAPrivateKey, authority: bool
-) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(_name(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        # OpenSSL, as Python has it, finds an issuer by it.
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if not authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)

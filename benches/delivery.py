@@ -7,17 +7,14 @@ import argparse
 import asyncio
 import json
 import statistics
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from certificates import certificates
-from function import REQUEST, Event, environment, first_answers, request
+from function import REQUEST, Event, first_answers, request
 from instructions import instructions
-from stand_in import Answer, Aws, Headers, Places, RuntimeApi, StandIn
+from stand_in import Answer, Answering, Aws, Headers, Places, stand_in
 
 # Seconds before each answer of AWS where round trips are counted: much more than the function itself takes.
 LATENCY = 0.1
@@ -30,6 +27,10 @@ class Account(Aws):
     """The account with CloudWatch Logs and CloudWatch as well."""
 
     streams: set[tuple[str, str]] = field(default_factory=set)
+
+    def services(self) -> dict[str, Answering]:
+        """What answers for each service."""
+        return super().services() | {"CLOUDWATCH_LOGS": self.logs, "CLOUDWATCH": self.cloudwatch}
 
     async def logs(self, _method: str, _path: str, headers: Headers, body: bytes) -> Answer:
         """Answer a call of CloudWatch Logs. Every group is there, and the streams that were created."""
@@ -52,44 +53,6 @@ class Account(Aws):
         return 200, {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}, b"\xa0"
 
 
-class Timed(RuntimeApi):
-    """A runtime API that notes how long each invocation takes."""
-
-    def __init__(self) -> None:
-        """Start without an invocation."""
-        super().__init__()
-        self.seconds: list[float] = []
-
-    async def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the function's answer to the event."""
-        started = time.perf_counter()
-        answer = await super().invoke(event)
-        self.seconds.append(time.perf_counter() - started)
-        return answer
-
-
-class Watched(StandIn):
-    """The stand-in with the two services that watch."""
-
-    def __init__(self, account: Account, roots: Path, tls: Any) -> None:
-        """Take the account, the file of roots, and the certificate."""
-        super().__init__(account, tls)
-        self._account, self._roots = account, roots
-
-    async def start(self) -> tuple[Timed, dict[str, str]]:
-        """Listen, and return the runtime API and the function's environment."""
-        places = await self.__aenter__()
-        runtime = Timed()
-        ports = {**places.ports, "runtime": await self._listen("runtime", runtime.answer, None)}
-        logs = await self._listen("logs", self._account.logs, self._tls)
-        cloudwatch = await self._listen("cloudwatch", self._account.cloudwatch, self._tls)
-        endpoints = {
-            "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": f"https://localhost:{logs}",
-            "AWS_ENDPOINT_URL_CLOUDWATCH": f"https://localhost:{cloudwatch}",
-        }
-        return runtime, environment(Places(runtime, ports).environment(str(self._roots)), endpoints)
-
-
 def delivering(event: Event, stream: str) -> Event:
     """Return the request with the provider's part, from a resource of this name."""
     whole = json.loads(REQUEST.read_text())["requestData"]
@@ -103,16 +66,15 @@ class Bench:
 
     binary: Path
     account: Account
-    runtime: Timed
-    env: Mapping[str, str]
+    places: Places
     read: Event
     folder: Path
 
     async def milliseconds(self, events: list[Event]) -> list[float]:
         """Return how long one process takes for each of the events."""
-        before = len(self.runtime.seconds)
-        await first_answers([self.binary], self.env, self.runtime, events)
-        return [seconds * 1000 for seconds in self.runtime.seconds[before:]]
+        before = len(self.places.runtime.seconds)
+        await first_answers([self.binary], self.places.env, self.places.runtime, events)
+        return [seconds * 1000 for seconds in self.places.runtime.seconds[before:]]
 
     async def warm(self) -> dict[str, float]:
         """Return what a warm READ takes, in round trips: without a delivery, with one, and with a stream's first."""
@@ -133,14 +95,14 @@ class Bench:
         found: dict[str, list[float]] = {name: [] for name in ("without", "without, CPU", "with", "with, CPU")}
         for _ in range(COLD_STARTS):
             for name, event in {"without": self.read, "with": delivering(self.read, "Known")}.items():
-                _, cost = await first_answers([self.binary], self.env, self.runtime, [event])
+                _, cost = await first_answers([self.binary], self.places.env, self.places.runtime, [event])
                 found[name].append(cost.seconds * 1000)
                 found[f"{name}, CPU"].append(cost.cpu_seconds * 1000)
         return {name: statistics.median(values) for name, values in found.items()}
 
     async def counted(self, event: Event) -> float:
         """Return the instructions of a cold READ, in millions."""
-        counts = await instructions([self.binary], self.env, self.runtime, [event], self.folder)
+        counts = await instructions([self.binary], self.places.env, self.places.runtime, [event], self.folder)
         return counts.total() / 1e6
 
 
@@ -152,17 +114,13 @@ async def delivery(binary: Path) -> list[str]:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tls, roots = certificates(folder)
-        stand_in = Watched(account, roots, tls)
-        runtime, env = await stand_in.start()
-        try:
+        async with stand_in(account, tls, roots) as places:
             create = delivering(request("CREATE", {"UserName": user}), "Known")
-            [created], _ = await first_answers([binary], env, runtime, [create])
+            [created], _ = await first_answers([binary], places.env, places.runtime, [create])
             read = request("READ", {"Id": created["resourceModel"]["Id"]})
-            bench = Bench(binary, account, runtime, env, read, folder)
+            bench = Bench(binary, account, places, read, folder)
             warm, cold = await bench.warm(), await bench.cold()
             counts = await bench.counted(read), await bench.counted(delivering(read, "Known"))
-        finally:
-            await stand_in.__aexit__()
     return [
         "| READ | without | with delivery | added |",
         "| --- | ---: | ---: | ---: |",

@@ -14,7 +14,6 @@ from typing import Any
 from stand_in import RuntimeApi
 
 ROOT = Path(__file__).resolve().parent.parent
-REGION = "us-east-1"
 REQUEST = ROOT / "tests/requests/registry.json"
 
 Event = dict[str, Any]
@@ -27,10 +26,10 @@ class Cost:
     # From the start of the process to its first answer.
     seconds: float
     cpu_seconds: float
-    peak_bytes: int
+    peak_bytes: float
     # What it has written to, after the last answer: heap, stacks, and what was relocated of its binary. The rest
     # of the peak is pages of files.
-    own_bytes: int
+    own_bytes: float
 
 
 class FailedError(RuntimeError):
@@ -43,12 +42,6 @@ def request(action: str, properties: Mapping[str, Any]) -> Event:
     nothing_delivered = {"providerCredentials": None, "providerLogGroupName": None}
     data = event["requestData"] | nothing_delivered | {"resourceProperties": dict(properties)}
     return event | {"action": action, "requestData": data}
-
-
-def environment(*parts: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a function: nothing of the caller's but where programs are found."""
-    own = {"PATH": os.environ["PATH"], "TZ": "UTC", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-    return {**own, **{name: value for part in parts for name, value in part.items()}}
 
 
 async def first_answers(

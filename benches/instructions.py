@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from certificates import certificates, with_one_broken
-from function import ROOT, Event, FailedError, environment, first_answers, request
-from stand_in import Aws, RuntimeApi, StandIn
+from function import ROOT, Event, FailedError, first_answers, request
+from stand_in import Aws, RuntimeApi, stand_in
 
 RECORDED = ROOT / "benches/cold_read.json"
 # How much more than recorded is too much.
@@ -58,8 +58,8 @@ async def cold_read(binary: Path) -> Counter[str]:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tls, roots = certificates(folder)
-        async with StandIn(aws, tls) as places:
-            env = environment(places.environment(str(with_one_broken(roots))))
+        async with stand_in(aws, tls, with_one_broken(roots)) as places:
+            env = places.env
             [created], _ = await first_answers([binary], env, places.runtime, [request("CREATE", {"UserName": user})])
             read = request("READ", {"Id": created["resourceModel"]["Id"]})
             for attempt in range(1, ATTEMPTS + 1):

@@ -64,39 +64,25 @@ def main() -> None:
         f"{' | '.join(duration(users * rotation_iam / rate) for rate in RATES)} |"
         for users in (100, 1000, USERS)
     ]
-    PAGE.write_text(
-        TEMPLATE.read_text().format(
-            users=USERS,
-            keys_per_user=KEYS_PER_USER,
-            latency_ms=LATENCY_MS,
-            rates=", ".join(map(str, RATES)),
-            page_users=PAGE_USERS,
-            side_by_side=SIDE_BY_SIDE,
-            list_seconds=LIST_SECONDS,
-            versions=VERSIONS,
-            secret_price=f"{SECRET_PRICE:.2f}",
-            call_price=f"{CALL_PRICE:.2f}",
-            secret_cost=USERS * SECRET_PRICE,
-            rate_columns=" | ".join(f"{rate} per second" for rate in RATES),
-            rate_rule=" | ".join("---:" for _ in RATES),
-            list="\n".join(listed),
-            page_calls=1 + PAGE_USERS,
-            slowest_rate=(1 + PAGE_USERS) / (LIST_SECONDS - LAST_CALL_SECONDS),
-            rotation_iam=rotation_iam,
-            rotation_calls=", ".join(CREATE + DELETE),
-            rotation="\n".join(rotated),
-            rotations_per_hour=USERS / 90 / 24,
-            all_keys=USERS * KEYS_PER_USER,
-            drift_minutes=USERS * KEYS_PER_USER / RATES[1] / 60,
-            middle_rate=RATES[1],
-            accounts=ACCOUNTS,
-            regions=REGIONS,
-            parallel=PARALLEL,
-            registrations=ACCOUNTS * REGIONS,
-            waves=ACCOUNTS // PARALLEL * REGIONS,
-            weeks=VERSIONS,
-        )
-    )
+    figures = {
+        "rates": ", ".join(map(str, RATES)),
+        "middle_rate": RATES[1],
+        "secret_cost": USERS * SECRET_PRICE,
+        "rate_columns": " | ".join(f"{rate} per second" for rate in RATES),
+        "rate_rule": " | ".join("---:" for _ in RATES),
+        "list": "\n".join(listed),
+        "page_calls": 1 + PAGE_USERS,
+        "slowest_rate": (1 + PAGE_USERS) / (LIST_SECONDS - LAST_CALL_SECONDS),
+        "rotation_iam": rotation_iam,
+        "rotation_calls": ", ".join(CREATE + DELETE),
+        "rotation": "\n".join(rotated),
+        "rotations_per_hour": USERS / 90 / 24,
+        "all_keys": USERS * KEYS_PER_USER,
+        "drift_minutes": USERS * KEYS_PER_USER / RATES[1] / 60,
+        "registrations": ACCOUNTS * REGIONS,
+        "waves": ACCOUNTS // PARALLEL * REGIONS,
+    }
+    PAGE.write_text(TEMPLATE.read_text().format_map(globals() | figures))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,19 @@ moto takes longer to answer than the function takes to ask, and knows no limit o
 
 import asyncio
 import json
+import os
 import ssl
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 HOST = "127.0.0.1"
+REGION = "us-east-1"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:iam-access-key"
 # As long as Lambda lets a handler of the registry run.
 INVOCATION_SECONDS = 60
@@ -27,12 +30,11 @@ Answering = Callable[[str, str, Headers, bytes], Awaitable[Answer]]
 class HttpServer(asyncio.Protocol):
     """One connection of HTTP/1.1, kept open; requests come one after the other, with a Content-Length."""
 
-    def __init__(self, answering: Answering, connections: Counter[str], name: str) -> None:
-        """Count the connection under the server's name."""
+    def __init__(self, answering: Answering) -> None:
+        """Take what answers."""
         self._answering = answering
         self._received = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
-        connections[name] += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to answer on."""
@@ -80,9 +82,12 @@ class Aws:
     keys: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
-    connections: Counter[str] = field(default_factory=Counter)
     _tokens: float = 0.0
     _refilled: float = 0.0
+
+    def services(self) -> dict[str, Answering]:
+        """What answers for each service, by the names that the SDKs' settings have for them."""
+        return {"IAM": self.iam, "SECRETS_MANAGER": self.secrets_manager}
 
     def add_users(self, count: int, keys_each: int = 1) -> None:
         """Add users with keys made long ago."""
@@ -199,13 +204,17 @@ class RuntimeApi:
         """Start without an event."""
         self._events: asyncio.Queue[tuple[int, dict[str, Any]]] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        # How long each invocation took.
+        self.seconds: list[float] = []
 
     async def invoke(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the function's answer to the event."""
-        number = len(self._answers)
+        number, started = len(self._answers), time.perf_counter()
         self._answers[number] = asyncio.get_running_loop().create_future()
         self._events.put_nowait((number, event))
-        return await self._answers[number]
+        answer = await self._answers[number]
+        self.seconds.append(time.perf_counter() - started)
+        return answer
 
     async def answer(self, method: str, path: str, _headers: Headers, body: bytes) -> Answer:
         """Answer a call of the runtime."""
@@ -230,55 +239,43 @@ class RuntimeApi:
 
 @dataclass
 class Places:
-    """Where a function finds the runtime API and AWS."""
+    """The runtime API of a function, and the environment in which the function finds it, and AWS."""
 
     runtime: RuntimeApi
-    ports: dict[str, int]
+    env: dict[str, str]
 
-    def environment(self, roots: str) -> dict[str, str]:
-        """What Lambda, and the two endpoints, put into a function's environment; `roots` is a file of certificates."""
-        return {
-            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{self.ports['runtime']}",
+
+@asynccontextmanager
+async def stand_in(aws: Aws, tls: ssl.SSLContext, roots: Path) -> AsyncIterator[Places]:
+    """Run the servers, each on a port of its own, with the certificate that AWS's show; `roots` is what is trusted."""
+    runtime, loop, servers = RuntimeApi(), asyncio.get_running_loop(), list[asyncio.Server]()
+
+    async def listen(answering: Answering, tls: ssl.SSLContext | None = None) -> int:
+        servers.append(await loop.create_server(lambda: HttpServer(answering), HOST, 0, ssl=tls))
+        return int(servers[-1].sockets[0].getsockname()[1])
+
+    try:
+        endpoints = {
+            f"AWS_ENDPOINT_URL_{service}": f"https://localhost:{await listen(answering, tls)}"
+            for service, answering in aws.services().items()
+        }
+        env = {
+            "PATH": os.environ["PATH"],
+            "TZ": "UTC",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{await listen(runtime.answer)}",
             "AWS_LAMBDA_FUNCTION_NAME": "iam-access-key",
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_ENDPOINT_URL_IAM": f"https://localhost:{self.ports['iam']}",
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"https://localhost:{self.ports['secrets_manager']}",
-            "SSL_CERT_FILE": roots,
+            "SSL_CERT_FILE": str(roots),
             # What Python's SDK reads instead.
-            "AWS_CA_BUNDLE": roots,
+            "AWS_CA_BUNDLE": str(roots),
         }
-
-
-class StandIn:
-    """The three servers, each on a port of its own, as an asynchronous context."""
-
-    def __init__(self, aws: Aws, tls: ssl.SSLContext) -> None:
-        """Take the account, and the certificate that its endpoints show."""
-        self._aws, self._tls = aws, tls
-        self._servers: list[asyncio.Server] = []
-
-    async def __aenter__(self) -> Places:
-        """Listen."""
-        runtime = RuntimeApi()
-        ports = {
-            "runtime": await self._listen("runtime", runtime.answer, None),
-            "iam": await self._listen("iam", self._aws.iam, self._tls),
-            "secrets_manager": await self._listen("secrets_manager", self._aws.secrets_manager, self._tls),
-        }
-        return Places(runtime, ports)
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop listening."""
-        for server in self._servers:
+        yield Places(runtime, env | endpoints)
+    finally:
+        for server in servers:
             server.close()
-
-    async def _listen(self, name: str, answering: Answering, tls: ssl.SSLContext | None) -> int:
-        connections = self._aws.connections
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: HttpServer(answering, connections, name), HOST, 0, ssl=tls)
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What holds for every test."""
 
-from surroundings import isolate
+from cfn_engine.aws import isolate
 
 
 def pytest_configure() -> None:

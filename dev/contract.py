@@ -12,16 +12,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import moto
-from ports import HOST, reserved_port
-from projects import PROJECTS, Project
-from surroundings import AWS_ENVIRONMENT, FUNCTION, ROOT, TOOLS, aws, function, isolate, running, stop_on_signals
-
-from inputs import rendered
+from cfn_engine.aws import ENVIRONMENT, isolate
+from checkout import FUNCTION, ROOT, TOOLS
+from local_aws import aws, function
+from ports import HOST
+from processes import running, serving, stop_on_signals
+from projects import PROJECTS, Project, rendered
 
 # What pytest says at the end of the CLI's own suite. Skipped are the tests for types whose identifier a template sets,
 # deselected those for hooks. Another version of the CLI may have other tests.
@@ -30,11 +31,11 @@ SUMMARY = re.compile(r"^=+ (.+?)(?:, \d+ warnings?)? in [\d.]+s")
 TIMEOUT_SECONDS = 900
 
 
-def contract_suite(project: Project, lambda_port: int, function_name: str) -> int:
+def contract_suite(project: Project, api: str, function_name: str) -> int:
     """Run the CLI's own suite against a project's function behind a Lambda API; return 1 unless all is as expected."""
     with cfn_test_environment() as env, rendered_copy(project) as folder:
         command: list[str | Path] = [TOOLS / "cfn", "test"]
-        command += ["--endpoint", f"http://{HOST}:{lambda_port}", "--function-name", function_name]
+        command += ["--endpoint", api, "--function-name", function_name]
         # CloudFormation's own limit for READ and LIST in seconds; the CLI doubles it for the others.
         command += ["--enforce-timeout", "30"]
         quiet = ["--", "--override-ini=log_cli=false", "--disable-warnings"]
@@ -51,19 +52,15 @@ def cfn_test_environment() -> Iterator[dict[str, str]]:
 
     The CLI asks the real STS endpoint for credentials, whatever the settings: moto's proxy answers for it.
     """
-    with (
-        reserved_port() as port,
-        running([TOOLS / "moto_proxy", "-H", HOST, "-p", str(port)], port),
-        TemporaryDirectory() as home,
-    ):
+    with serving([TOOLS / "moto_proxy", "-H", HOST, "-p", "PORT"]) as proxy, TemporaryDirectory() as home:
         yield {
             "PATH": os.environ["PATH"],
             "HOME": home,
-            "HTTPS_PROXY": f"http://{HOST}:{port}",
+            "HTTPS_PROXY": proxy,
             "NO_PROXY": HOST,
             "AWS_CA_BUNDLE": str(Path(moto.__file__).parent / "moto_proxy" / "ca.crt"),
             "PYTHONUNBUFFERED": "1",
-            **AWS_ENVIRONMENT,
+            **ENVIRONMENT,
         }
 
 
@@ -79,7 +76,7 @@ def rendered_copy(project: Project) -> Iterator[Path]:
         Path(folder, "inputs").mkdir()
         for files in project.input_files().values():
             for path in files.values():
-                Path(folder, "inputs", path.name).write_text(rendered(path.read_text()))
+                Path(folder, "inputs", path.name).write_text(rendered(path))
         yield Path(folder)
 
 
@@ -101,20 +98,12 @@ def shown(command: list[str | Path], folder: Path, env: dict[str, str]) -> tuple
     return suite.returncode, summaries
 
 
-@contextmanager
-def contract_tests_v2(binary: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def contract_tests_v2(binary: Path, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Play contract tests v2 against the binary beside whatever the caller does, with the output in `log`."""
     command = [sys.executable, "-m", "pytest", "--quiet", "--tb=short", "contract_v2", f"--binary={binary}"]
     command += ["--write-page"] if PROJECTS[binary.name].has_page else []
-    with (
-        open(log, "wb") as output,
-        subprocess.Popen(command, cwd=ROOT / "dev", stdout=output, stderr=output) as suite,
-    ):
-        try:
-            yield suite
-        finally:
-            # At an interrupt pytest stops what it has started.
-            suite.send_signal(signal.SIGINT)
+    # At an interrupt pytest stops what it has started.
+    return running(command, log=log, stop=signal.SIGINT, patience=None, folder=ROOT / "dev")
 
 
 def both_suites(binary: Path) -> int:
@@ -124,9 +113,9 @@ def both_suites(binary: Path) -> int:
         log = Path(folder, "log")
         try:
             with contract_tests_v2(binary, log) as v2:
-                with aws() as aws_port, function(binary, aws_port) as port:
-                    project.prepare(f"http://{HOST}:{aws_port}")
-                    status = contract_suite(project, port, FUNCTION)
+                with aws() as endpoint, function(binary, endpoint) as api:
+                    project.prepare(endpoint)
+                    status = contract_suite(project, api, FUNCTION)
                 status |= v2.wait(TIMEOUT_SECONDS)
         finally:
             print(f"== contract tests v2\n{log.read_text()}")

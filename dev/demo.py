@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from cfn_engine.aws import isolate
+from cfn_engine.handlers import names
+from checkout import ROOT, SCHEMA, SECRETS
 from lab import EXAMPLES, Failed, Lab, laboratory
+from processes import stop_on_signals
 from schema_rules import read
-from surroundings import ROOT, SCHEMA, SECRETS, isolate, stop_on_signals
 
 STACK, OVERLAP = "demo", "demo-overlap"
 SECRET = "SecretAccessKey"
@@ -139,14 +142,14 @@ class Story:
     def look(self, state: State) -> None:
         """What the handlers themselves answer to those who have only the key's id, or nothing."""
         schema = read(SCHEMA)
-        [identifier] = [pointer.rpartition("/")[2] for pointer in schema["primaryIdentifier"]]
+        [identifier] = names(schema, "primaryIdentifier")
         self.begin("READ and LIST", f"asking the handlers, through the Lambda API, for {identifier}={state.key}")
         answer, listing = self.lab.handle("READ", {identifier: state.key}), self.lab.handle("LIST", {})
         statuses = answer["status"], listing["status"]
         check("both succeed", statuses == ("SUCCESS",) * 2, (answer.get("message"), listing.get("message")))
         model = answer["resourceModel"]
         row("Ref", model[identifier])
-        for name in (pointer.rpartition("/")[2] for pointer in schema["readOnlyProperties"]):
+        for name in names(schema, "readOnlyProperties"):
             # A key without a PgpKey has no encrypted attributes.
             if name in model:
                 row(f"Fn::GetAtt {name}", model[name])
@@ -189,7 +192,7 @@ class Story:
 
 
 def main() -> None:
-    """Tells the story in surroundings of its own, which end with it."""
+    """Tells the story on an engine of its own, which ends with it."""
     isolate()
     stop_on_signals()
     say("== starting the CloudFormation engine, the Lambda API and the handlers on free ports of this machine")

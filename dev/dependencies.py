@@ -3,34 +3,27 @@
 import json
 import subprocess
 import tomllib
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from surroundings import ROOT
+from checkout import ROOT
 
 TARGET = "x86_64-unknown-linux-gnu"
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 
 
-@dataclass(frozen=True)
-class Crate:
+class Crate(NamedTuple):
     """A package of Cargo.lock that this project needs on the platform of the registry."""
 
     name: str
     version: str
+    # An SPDX expression.
     license: str
-    """An SPDX expression."""
+    # Where Cargo gets it, or nothing for a crate of this workspace.
     source: str | None
-    """Where Cargo gets it, or nothing for a crate of this workspace."""
+    # SHA-256, in hexadecimal, of what crates.io serves.
     checksum: str | None
-    """SHA-256, in hexadecimal, of what crates.io serves."""
+    # Name and version of the crates that it names itself.
     needs: frozenset[tuple[str, str]]
-    """Name and version of the crates that it names itself."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Its name and version."""
-        return self.name, self.version
 
 
 def cargo(*arguments: str) -> str:
@@ -45,21 +38,20 @@ def crates() -> dict[tuple[str, str], Crate]:
     metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1", "--filter-platform", TARGET))
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())
     checksums = {(package["name"], package["version"]): package.get("checksum") for package in lock["package"]}
-    packages: dict[str, dict[str, Any]] = {package["id"]: package for package in metadata["packages"]}
-
-    def key(package_id: str) -> tuple[str, str]:
-        return packages[package_id]["name"], packages[package_id]["version"]
-
+    keys = {package["id"]: (package["name"], package["version"]) for package in metadata["packages"]}
+    nodes = metadata["resolve"]["nodes"]
+    needs = {node["id"]: frozenset(keys[each] for each in node["dependencies"]) for node in nodes}
     return {
-        key(node["id"]): Crate(
-            *key(node["id"]),
+        (key := keys[package["id"]]): Crate(
+            *key,
             # Older crates separate by a slash.
-            license=(packages[node["id"]]["license"] or "").replace("/", " OR "),
-            source=packages[node["id"]]["source"],
-            checksum=checksums[key(node["id"])],
-            needs=frozenset(map(key, node["dependencies"])),
+            license=(package["license"] or "").replace("/", " OR "),
+            source=package["source"],
+            checksum=checksums[key],
+            needs=needs[package["id"]],
         )
-        for node in metadata["resolve"]["nodes"]
+        for package in metadata["packages"]
+        if package["id"] in needs
     }
 
 

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+from cfn_engine.aws import REGION, isolate
+from checkout import ROOT, SCHEMA, built_binary
 from contract_v2.resource_type import ResourceType
+from local_aws import function, invocations
 from ports import HOST, reserved_port
+from processes import running, stop_on_signals
 from roles import policy
 from schema_rules import read
-from surroundings import FUNCTION, REGION, ROOT, SCHEMA, built_binary, function, isolate, running, stop_on_signals
 
 MINISTACK = ROOT / ".venv/enforced/bin/ministack"
 # ministack takes an account's number for the key of its root user.
@@ -26,12 +29,12 @@ PREFIX = "teams/payments/"
 
 
 @contextmanager
-def aws() -> Iterator[int]:
-    """Run an AWS that enforces policies, and yield its port."""
+def aws() -> Iterator[str]:
+    """Run an AWS that enforces policies, and yield its address."""
     with reserved_port() as port:
         env = {"PATH": os.environ["PATH"], "AUTH": "true", "GATEWAY_PORT": str(port), "GATEWAY_HOST": HOST}
         with running([MINISTACK], port, env=env):
-            yield port
+            yield f"http://{HOST}:{port}"
 
 
 def credentials(endpoint: str, role: str) -> dict[str, str]:
@@ -74,13 +77,12 @@ def main() -> int:
     """Play the life, and return the exit status."""
     isolate()
     stop_on_signals()
-    with aws() as aws_port, function(built_binary(), aws_port) as port:
-        endpoint = f"http://{HOST}:{aws_port}"
+    with aws() as endpoint, function(built_binary(), endpoint) as api:
         iam = boto3.client("iam", endpoint_url=endpoint, region_name=REGION, **ROOT_USER)
         for user in ("alice", "stranger"):
             iam.create_user(UserName=user)
-        url = f"http://{HOST}:{port}/2015-03-31/functions/{FUNCTION}/invocations"
-        key = ResourceType(url, read(SCHEMA), credentials(endpoint, "ExecutionRole"), {"SecretNamePrefix": PREFIX})
+        caller, configuration = credentials(endpoint, "ExecutionRole"), {"SecretNamePrefix": PREFIX}
+        key = ResourceType(invocations(api), read(SCHEMA), caller=caller, type_configuration=configuration)
         for step in play(key):
             print(f"ok  {step}")
     return 0

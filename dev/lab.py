@@ -2,67 +2,54 @@
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import boto3
-from botocore.config import Config
+from cfn_engine.aws import REGION
+from cfn_engine.client import Engine
+from cfn_engine.handlers import invoke
+from checkout import ROOT, SCHEMA, TOOLS, built_binary
+from local_aws import function, invocations
 from ports import HOST, reserved_port
-from surroundings import FUNCTION, REGION, ROOT, TOOLS, built_binary, function, running
+from processes import running
 
 EXAMPLES = ROOT / "examples"
 # The one that registration.yml makes.
 LOG_GROUP = "/cloudformation/Acme-IAM-AccessKey"
 
 
-@contextlib.contextmanager
-def engine(lambda_url: str, port: int, log: Path, *options: str) -> Iterator[None]:
-    """Run the engine at a port until the caller is done."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "dev")}
-    command = [sys.executable, "-m", "engine", "--moto-port", str(port), "--lambda-url", lambda_url, *options]
-    with running(command, port, environment, log=log):
-        yield
+def edited(template: Path, directory: Path, old: str, new: str) -> Path:
+    """The template as somebody edited it."""
+    text = template.read_text()
+    assert old in text
+    copy = directory / template.name
+    copy.write_text(text.replace(old, new, 1))
+    return copy
 
 
-class Call(NamedTuple):
-    """What a handler called, when which user had which keys."""
-
-    operation: str
-    keys: Mapping[str, Sequence[str]]
+def breaking(template: Path, directory: Path, after: str) -> Path:
+    """The template with a resource that cannot be made, which comes after others."""
+    broken = f"  Broken:\n    Type: Acme::No::Type\n    DependsOn: {after}\nOutputs:\n"
+    return edited(template, directory, "Outputs:\n", broken)
 
 
 class Failed(Exception):
     """The AWS CLI ended with an exit code other than 0."""
 
 
-class Lab:
-    """The engine and what can be done with it."""
+class Lab(Engine):
+    """The engine with the built handlers, and what can be done with it."""
 
-    def __init__(self, port: int, log: Path, lambda_url: str) -> None:
-        """Talks to the engine at `port`."""
-        self.endpoint = f"http://{HOST}:{port}"
+    def __init__(self, endpoint: str, log: Path, lambda_url: str) -> None:
+        """Talks to the engine at an endpoint."""
+        super().__init__(endpoint)
         self.log, self.lambda_url = log, lambda_url
-        self.cloudformation, self.iam, self.secrets, self.ssm, self.ecs, self.logs = map(
-            self.client, ("cloudformation", "iam", "secretsmanager", "ssm", "ecs", "logs")
-        )
-
-    def client(self, service: str) -> Any:
-        """A client of an AWS service that asks the engine."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-            config=Config(read_timeout=100, retries={"total_max_attempts": 1}),
-        )
+        self.iam, self.ecs, self.logs = map(self.client, ("iam", "ecs", "logs"))
 
     def deploy(self, stack: str, template: Path, *options: str, **parameters: object) -> dict[str, str]:
         """Runs `aws cloudformation deploy`, and returns the stack's outputs."""
@@ -72,6 +59,12 @@ class Lab:
         command += ["--parameter-overrides", *overrides] if overrides else []
         self.command_line(*command, *options)
         return self.outputs(stack)
+
+    def fails(self, stack: str, template: Path, *options: str, **parameters: object) -> str:
+        """Deploys what cannot be deployed, and returns the status that the stack ends in."""
+        with contextlib.suppress(Failed):
+            raise AssertionError(f"it was deployed: {self.deploy(stack, template, *options, **parameters)}")
+        return str(self.stack(stack)["StackStatus"])
 
     def import_key(self, stack: str, template: Path, user: str, key: str) -> str:
         """Imports a key by the commands in the import example's header, and returns the status the stack ends in."""
@@ -91,35 +84,6 @@ class Lab:
         if done.returncode:
             raise Failed(done.stdout + done.stderr)
         return done.stdout
-
-    def stack(self, name: str) -> dict[str, Any]:
-        """The stack as DescribeStacks has it."""
-        stack: dict[str, Any] = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        return stack
-
-    def outputs(self, name: str) -> dict[str, str]:
-        """The stack's outputs."""
-        return {output["OutputKey"]: output["OutputValue"] for output in self.stack(name).get("Outputs", [])}
-
-    def resource(self, stack: str, logical_id: str) -> str:
-        """The physical id of a stack's resource."""
-        answer = self.cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
-        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
-
-    def events(self, stack: str) -> list[tuple[str, str, str]]:
-        """The stack's events, oldest first: logical id, status, reason."""
-        events = self.cloudformation.describe_stack_events(StackName=stack)["StackEvents"][::-1]
-        return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in events]
-
-    def reasons(self, stack: str, status: str) -> dict[str, str]:
-        """Why resources have come to a status, the latest reason each."""
-        return {logical_id: reason for logical_id, found, reason in self.events(stack) if found == status}
-
-    def delete(self, stack: str) -> str:
-        """Deletes a stack and returns the status it ends in."""
-        arn = self.stack(stack)["StackId"]
-        self.cloudformation.delete_stack(StackName=stack)
-        return str(self.stack(arn)["StackStatus"])
 
     def keys(self, user: str) -> dict[str, str]:
         """The user's keys, each with its status."""
@@ -152,48 +116,21 @@ class Lab:
         events = [event for page in pages for event in page["events"] if f"stack/{stack}/" in event["logStreamName"]]
         return [json.loads(event["message"]) for event in sorted(events, key=lambda event: int(event["timestamp"]))]
 
-    def calls(self) -> list[Call]:
-        """What the handlers have called, for stacks, since the last `forget_calls`, in order."""
-        return [Call(**call) for call in self._ask("GET", "/engine/calls")]
-
-    def forget_calls(self) -> None:
-        """Begins anew."""
-        self._ask("DELETE", "/engine/calls")
-
-    def deny(self, *operations: str, times: int = 1) -> None:
-        """Denies the next calls of each of these operations, and no other any more."""
-        self._ask("PUT", "/engine/denials", dict.fromkeys(operations, times))
-
-    def set_rollbacks(self, *, failed_as_previous: bool = True, marked: bool = False) -> None:
-        """What is undocumented of what the rollback of an UPDATE sends."""
-        self._ask("PUT", "/engine/rollbacks", {"failed_as_previous": failed_as_previous, "marked": marked})
-
-    def age(self) -> None:
-        """Makes all users and keys an hour older, so that the handlers do not wait to see more of them."""
-        self._ask("PUT", "/engine/age")
-
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.endpoint + path, json.dumps(body).encode(), headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-
     def handle(self, action: str, properties: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> Any:
         """Sends the handlers a request of its own, behind the engine's back."""
         credentials = {"accessKeyId": "local", "secretAccessKey": "local"}
         data = {"callerCredentials": credentials, "resourceProperties": properties}
         data |= {} if previous is None else {"previousResourceProperties": previous}
-        request = {"action": action, "region": REGION, "requestData": data}
-        with urllib.request.urlopen(self.lambda_url, json.dumps(request).encode(), timeout=60) as answer:
-            return json.load(answer)
+        return invoke(self.lambda_url, {"action": action, "region": REGION, "requestData": data})
 
 
 @contextlib.contextmanager
 def laboratory(logs: Path, *type_names: str, configuration: Mapping[str, Any] | None = None) -> Iterator[Lab]:
     """The engine with the built handlers behind it, under these type names; by default also Amazon's own."""
-    options = [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
-    options += [f"--type-configuration={json.dumps(configuration)}"] if configuration else []
-    with reserved_port() as aws_port, function(built_binary(), aws_port) as api:
-        url = f"http://{HOST}:{api}/2015-03-31/functions/{FUNCTION}/invocations"
-        with engine(url, aws_port, logs / "engine.log", *options, "--log-group", LOG_GROUP):
-            yield Lab(aws_port, logs / "engine.log", url)
+    command = [sys.executable, "-m", "cfn_engine", "--schema", str(SCHEMA), "--log-group", LOG_GROUP]
+    command += [f"--type={name}" for name in type_names or ("AWS::IAM::AccessKey", "Acme::IAM::AccessKey")]
+    command += [f"--type-configuration={json.dumps(configuration)}"] if configuration else []
+    with reserved_port() as port, function(built_binary(), endpoint := f"http://{HOST}:{port}") as api:
+        url, log = invocations(api), logs / "engine.log"
+        with running([*command, "--lambda-url", url, "--port", str(port)], port, log=log):
+            yield Lab(endpoint, log, url)

@@ -13,40 +13,38 @@ import argparse
 import contextlib
 import functools
 import http.client
-import json
 import os
 import secrets
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
+from cfn_engine.aws import ACCOUNT
+from cfn_engine.handlers import Handlers, Properties, Scope, invoke, send
+from checkout import built_binary
+from local_aws import function_environment, invocations, lambda_api
 from ports import HOST
-from surroundings import FUNCTION, RETRIABLE, built_binary, function_environment, lambda_api, running, stop_on_signals
+from processes import running, stop_on_signals
 
 USER_PATH = "/iam-access-key-live/"
 USER_PREFIX = "iam-access-key-live-"
 SECRET_PREFIX = "iam-access-key-live/"
 # What it needs beside what resource-role.yaml allows.
 PERMISSIONS = "iam:CreateUser", "iam:DeleteUser", "secretsmanager:ListSecrets"
-MOTO_ACCOUNT = "123456789012"
-RETRY_DELAY_SECONDS = 5
-MAX_INVOCATIONS = 40
-# The longest that a handler takes is 60 seconds.
-INVOCATION_TIMEOUT_SECONDS = 90
+# For three minutes in all.
+RETRIES, FIRST_BACKOFF_SECONDS = 5, 6
 # While ListAccessKeys is asked, while the key is created and stored, while the outcome is waited for: roughly.
 KILL_AFTER_SECONDS = 0.1, 0.4, 1.0
 NEW_USER_SECONDS = 60
 CLEANING_SECONDS = 90
 
 Event = dict[str, Any]
-Properties = Mapping[str, Any]
 
 # At once: somebody is waiting.
 say = functools.partial(print, flush=True)
@@ -89,11 +87,6 @@ class Report:
             say(f"   {what:<62}{seconds:>8.1f}  {remark}".rstrip())
 
 
-def said(error: ClientError) -> str:
-    """The error code that AWS answered with."""
-    return str(error.response["Error"]["Code"])
-
-
 class Account:
     """The AWS account of the caller, behind the handlers' back."""
 
@@ -115,7 +108,7 @@ class Account:
     def is_moto(self) -> bool:
         """Whether AWS is moto on this machine."""
         host = urlsplit(self.endpoints.get("AWS_ENDPOINT_URL", "")).hostname
-        return self.id == MOTO_ACCOUNT and self.endpoints.keys() == {"AWS_ENDPOINT_URL"} and host in (HOST, "localhost")
+        return self.id == ACCOUNT and self.endpoints.keys() == {"AWS_ENDPOINT_URL"} and host in (HOST, "localhost")
 
     def create_user(self) -> str:
         """A new user, known to `clean` before there is one."""
@@ -139,7 +132,7 @@ class Account:
         try:
             return str(self.iam.get_access_key_last_used(AccessKeyId=key).get("UserName"))
         except ClientError as error:
-            return said(error)
+            return str(error.response["Error"]["Code"])
 
     def has_secret(self, key: str) -> bool:
         """Whether DescribeSecret shows the key's secret."""
@@ -202,99 +195,66 @@ class Account:
         return True
 
 
-class Handlers:
+class Function:
     """The function behind the Lambda API, called as CloudFormation calls it."""
 
-    def __init__(self, binary: Path, api_port: int, account: Account, report: Report) -> None:
-        self.account, self.report, self.port = account, report, api_port
-        self.command, self.environment = [binary], function_environment(api_port, account.endpoints)
+    def __init__(self, binary: Path, api: str, account: Account, report: Report) -> None:
+        self.account, self.report = account, report
+        self.command, self.environment = [binary], function_environment(api, account.endpoints)
+        self.handlers = Handlers(
+            type_name="Live::IAM::AccessKey",
+            lambda_url=invocations(api),
+            caller=account.credentials,
+            type_configuration={"SecretNamePrefix": SECRET_PREFIX},
+            retries=RETRIES,
+            first_backoff_seconds=FIRST_BACKOFF_SECONDS,
+        )
 
-    @contextlib.contextmanager
-    def process(self) -> Iterator[subprocess.Popen[bytes]]:
+    def process(self) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
         """Runs the function until the caller is done, or has killed it."""
-        with running(self.command, env=self.environment) as process:
-            yield process
+        return running(self.command, env=self.environment)
 
     def request(self, action: str, properties: Properties, previous: Properties | None = None) -> Event:
         """A request of an operation of its own, as CloudFormation sends it."""
-        user = properties.get("UserName", "nobody")
-        return {
-            "action": action,
-            "awsAccountId": self.account.id,
-            "region": self.account.region,
-            "resourceType": "Live::IAM::AccessKey",
-            "bearerToken": str(uuid.uuid4()),
-            "stackId": f"arn:aws:cloudformation:{self.account.region}:{self.account.id}:stack/live/{user}",
-            "requestData": {
-                "callerCredentials": self.account.credentials,
-                "logicalResourceId": "Key",
-                "resourceProperties": properties,
-                "previousResourceProperties": previous,
-                "typeConfiguration": {"SecretNamePrefix": SECRET_PREFIX},
-            },
-        }
-
-    def send(self, request: Event) -> http.client.HTTPConnection:
-        """Sends one invocation, whose answer is still to come."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=INVOCATION_TIMEOUT_SECONDS)
-        connection.request("POST", f"/2015-03-31/functions/{FUNCTION}/invocations", json.dumps(request))
-        return connection
-
-    def invoke(self, request: Event) -> Event:
-        """One invocation and its event."""
-        with contextlib.closing(self.send(request)) as connection:
-            event: Event = json.load(connection.getresponse())
-        if "status" not in event:
-            raise Stopped("the function did not answer with an event")
-        if identifier := event.get("resourceModel", {}).get("Id"):
-            self.account.key_ids.add(identifier)
-        return event
+        account, user = self.account, properties.get("UserName", "nobody")
+        stack = f"arn:aws:cloudformation:{account.region}:{account.id}:stack/live/{user}"
+        return self.handlers.request(
+            action, Scope(account.id, account.region, stack, "live"), "Key", properties, previous
+        )
 
     def run(self, request: Event) -> Event:
         """An operation to its end: again after an event in progress, and after an error that CloudFormation retries."""
-        start, action = time.monotonic(), request["action"]
-        invocations, is_over = 0, False
-        while not is_over:
-            invocations += 1
-            event = self.invoke(request)
-            is_over = invocations == MAX_INVOCATIONS
-            if event["status"] == "IN_PROGRESS":
-                data = request["requestData"] | {"resourceProperties": event["resourceModel"]}
-                request = request | {"requestData": data, "callbackContext": event["callbackContext"]}
-                time.sleep(event.get("callbackDelaySeconds", 0))
-            elif event.get("errorCode") in RETRIABLE:
-                say(f"   {action} is retried: {event['errorCode']}: {event['message']}")
-                time.sleep(RETRY_DELAY_SECONDS)
-            else:
-                is_over = True
-        self.report.measure(action, time.monotonic() - start, f"in {invocations} invocations, {outcome(event)}")
-        if message := event.get("message"):
-            say(f"   {action} says: {message}")
+        start, action, count = time.monotonic(), request["action"], 0
+        for event in self.handlers.events(request):
+            count += 1
+            if identifier := event.get("resourceModel", {}).get("Id"):
+                self.account.key_ids.add(identifier)
+            if message := event.get("message"):
+                say(f"   {action} says: {outcome(event)}: {message}")
+        self.report.measure(action, time.monotonic() - start, f"in {count} invocations, {outcome(event)}")
         return event
 
     def succeed(self, action: str, properties: Properties, previous: Properties | None = None) -> Properties:
         """The model that an operation ends with; the scenario ends where it does not."""
-        event = self.run(self.request(action, properties, previous))
-        if event["status"] != "SUCCESS":
-            raise Stopped(f"{action} ended with {outcome(event)}")
+        event = succeeded(self.run(self.request(action, properties, previous)), action)
         model: Properties = event.get("resourceModel", {})
         return model
 
     def read(self, key: str) -> Event:
         """READ by the id alone, once."""
-        return self.invoke(self.request("READ", {"Id": key}))
+        return invoke(self.handlers.lambda_url, self.request("READ", {"Id": key}))
 
     def listed(self) -> set[str]:
         """The ids that LIST names, on all its pages."""
-        request, ids = self.request("LIST", {}), set[str]()
-        while True:
-            event = self.invoke(request)
-            if event["status"] != "SUCCESS":
-                raise Stopped(f"LIST ended with {outcome(event)}: {event.get('message')}")
-            ids |= {model["Id"] for model in event["resourceModels"]}
-            if not (token := event.get("nextToken")):
-                return ids
-            request = request | {"nextToken": token}
+        pages = self.handlers.pages(self.request("LIST", {}))
+        return {model["Id"] for page in pages for model in succeeded(page, "LIST")["resourceModels"]}
+
+
+def succeeded(event: Event, action: str) -> Event:
+    """The event of a success. After anything else, the scenario makes no sense any more."""
+    if event["status"] != "SUCCESS":
+        raise Stopped(f"{action} ended with {outcome(event)}: {event.get('message')}")
+    return event
 
 
 def outcome(event: Event) -> str:
@@ -305,8 +265,8 @@ def outcome(event: Event) -> str:
 class Live:
     """The scenarios."""
 
-    def __init__(self, account: Account, handlers: Handlers, report: Report, watch_seconds: float) -> None:
-        self.account, self.handlers, self.report, self.watch_seconds = account, handlers, report, watch_seconds
+    def __init__(self, account: Account, function: Function, report: Report, watch_seconds: float) -> None:
+        self.account, self.function, self.report, self.watch_seconds = account, function, report, watch_seconds
 
     def watch(self, since: str, **questions: Callable[[], bool]) -> dict[str, float]:
         """Asks over and over. Returns for how long each question was not always answered with yes, and reports it."""
@@ -327,13 +287,13 @@ class Live:
     def shows(self, model: Properties) -> Callable[[], bool]:
         """Whether READ by the id alone answers the same."""
         return lambda: (
-            (event := self.handlers.read(model["Id"]))["status"] == "SUCCESS"
+            (event := self.function.read(model["Id"]))["status"] == "SUCCESS"
             and all(event["resourceModel"].get(name) == value for name, value in model.items())
         )
 
     def is_gone(self, key: str) -> Callable[[], bool]:
         """Whether READ says NotFound."""
-        return lambda: self.handlers.read(key).get("errorCode") == "NotFound"
+        return lambda: self.function.read(key).get("errorCode") == "NotFound"
 
     def iam_itself(self) -> None:
         """IAM without the handlers: how late it tells of a key."""
@@ -377,7 +337,7 @@ class Live:
     def whole_life(self) -> None:
         """CREATE, READ, UPDATE, LIST, DELETE, and what READ says after each."""
         user = self.account.create_user()
-        model = self.handlers.succeed("CREATE", {"UserName": user})
+        model = self.function.succeed("CREATE", {"UserName": user})
         key, secret = model["Id"], model.get("SecretAccessKey", "")
         late = self.watch(
             "CREATE",
@@ -389,7 +349,7 @@ class Live:
         )
         self.report.check("READ by the id alone answers at once, and always, what CREATE answered", late["READ"] == 0)
         desired = {"Id": key, "UserName": user, "Status": "Inactive"}
-        model = self.handlers.succeed("UPDATE", desired, desired | {"Status": "Active"})
+        model = self.function.succeed("UPDATE", desired, desired | {"Status": "Active"})
         late = self.watch(
             "UPDATE",
             READ=self.shows(model),
@@ -398,8 +358,8 @@ class Live:
         )
         inactive = model["Status"] == "Inactive"
         self.report.check("READ shows the new status at once, and always", inactive and late["READ"] == 0)
-        self.report.check("LIST names the key", key in self.handlers.listed())
-        self.handlers.succeed("DELETE", {"Id": key})
+        self.report.check("LIST names the key", key in self.function.listed())
+        self.function.succeed("DELETE", {"Id": key})
         late = self.watch(
             "DELETE",
             READ=self.is_gone(key),
@@ -408,35 +368,34 @@ class Live:
             DescribeSecret=lambda: not self.account.has_secret(key),
         )
         self.report.check("READ says NotFound at once, and always", late["READ"] == 0)
-        self.report.check("neither key nor secret is left", not self.account.keys(user) | self.stored(key))
+        left = self.account.keys(user), self.account.has_secret(key)
+        self.report.check("neither key nor secret is left", not any(left), left)
 
     def rotation(self) -> None:
         """Another Serial, another key."""
         user = self.account.create_user()
-        old = self.handlers.succeed("CREATE", {"UserName": user, "Serial": 1})
-        new = self.handlers.succeed("CREATE", {"UserName": user, "Serial": 2})
+        old = self.function.succeed("CREATE", {"UserName": user, "Serial": 1})
+        new = self.function.succeed("CREATE", {"UserName": user, "Serial": 2})
         self.report.check("the new Serial made a new key", new["Id"] != old["Id"])
         self.report.check("READ shows both", self.shows(old)() and self.shows(new)())
-        self.handlers.succeed("DELETE", {"Id": old["Id"], "UserName": user})
+        self.function.succeed("DELETE", {"Id": old["Id"], "UserName": user})
         late = self.watch("DELETE of the old key", READ_of_old=self.is_gone(old["Id"]), READ_of_new=self.shows(new))
         self.report.check("READ says NotFound of the old key, and shows the new one", not any(late.values()), late)
         keys = self.account.keys(user)
         self.report.check("the new key is the only one", keys.keys() == {new["Id"]}, keys)
-        self.handlers.succeed("DELETE", {"Id": new["Id"], "UserName": user})
+        self.function.succeed("DELETE", {"Id": new["Id"], "UserName": user})
 
     def lost_process(self, seconds: float) -> None:
         """The function dies while CREATE runs, and CloudFormation sends the same request again."""
         user = self.account.create_user()
-        request = self.handlers.request("CREATE", {"UserName": user})
-        with self.handlers.process() as process, contextlib.closing(self.handlers.send(request)):
+        request = self.function.request("CREATE", {"UserName": user})
+        with self.function.process() as process, contextlib.closing(send(self.function.handlers.lambda_url, request)):
             time.sleep(seconds)
             process.kill()
         keys = self.account.keys(user)
         say(f"   killed {seconds} s after the request, when IAM lists {len(keys)} keys. The same request again")
-        with self.handlers.process():
-            event = self.handlers.run(request)
-            if event["status"] != "SUCCESS":
-                raise Stopped(f"CREATE ended with {outcome(event)}")
+        with self.function.process():
+            event = succeeded(self.function.run(request), "CREATE")
             model = event["resourceModel"]
             late = self.watch("the second CREATE", READ=self.shows(model))
         self.report.check("READ shows the key of the second invocation", late["READ"] == 0)
@@ -447,14 +406,10 @@ class Live:
         for key in named:
             self.report.measure(f"killed after {seconds} s", 0, f"left key {key}, which the event names")
 
-    def stored(self, key: str) -> dict[str, str]:
-        """The key's secret, where there is one."""
-        return {SECRET_PREFIX + key: "secret"} if self.account.has_secret(key) else {}
-
     def play(self) -> None:
         """Every scenario, whatever becomes of the others."""
         self._play("IAM itself", self.iam_itself)
-        with self.handlers.process():
+        with self.function.process():
             self._play("a key's whole life", self.whole_life)
             self._play("a rotation", self.rotation)
         for seconds in KILL_AFTER_SECONDS:
@@ -495,8 +450,8 @@ def main() -> int:
     say("\n== what an earlier run has left")
     account.clean()
     try:
-        with lambda_api() as port:
-            Live(account, Handlers(binary, port, account, report), report, options.watch).play()
+        with lambda_api() as api:
+            Live(account, Function(binary, api, account, report), report, options.watch).play()
     finally:
         say("\n== removing everything")
         report.check("no user and no secret is left", account.clean())

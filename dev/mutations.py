@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, STDOUT, CompletedProcess
 
-from surroundings import ROOT
+from checkout import ROOT
 
 PATCHES = ROOT / "handlers/tests/simulation/mutations"
 # For every rule. Alone, it is the row of the page in which nothing is switched off.

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from surroundings import ROOT, SCHEMA, TOOLS
+from checkout import ROOT, SCHEMA, TOOLS
 
 BINARY = ROOT / "target/lambda/iam-access-key/bootstrap"
 STAGES = ROOT / "target/package"

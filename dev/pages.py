@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from surroundings import ROOT
+from checkout import ROOT
 
 # How a command of a page begins; an indented line that begins otherwise is what one prints.
 COMMAND = re.compile(r"(\(?(aws|bash|cargo|cd|docker|for|git|gpg|make|pip|sha256sum|terraform) |[A-Z]+=)")

@@ -1,16 +1,35 @@
-"""The resource types of this repository that the contract tests are run on."""
+"""The resource types of this repository that the contract tests are run on, and the inputs that these send."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import boto3
+from cfn_engine.aws import ACCOUNT, REGION, client
+from checkout import FUNCTION, ROOT
 from contract_v2.resource_type import ResourceType
 from schema_rules import RELEASED
-from surroundings import REGION, ROOT
 
-from inputs import InputSet, create_users, input_files, input_sets
+INPUT_FILE = re.compile(r"(inputs_\d+)_(create|update|invalid)\.json")
+# What contract tests v2 put in place of `{{region}}` and the like.
+VARIABLES = {"region": REGION, "account": ACCOUNT, "partition": "aws"}
+
+
+@dataclass(frozen=True)
+class InputSet:
+    """What one round of the contract tests sends: the properties of its CREATE, UPDATE and refused requests."""
+
+    name: str
+    create: dict[str, Any]
+    update: dict[str, Any]
+    invalid: dict[str, Any]
+
+
+def rendered(path: Path) -> str:
+    """Return an input file's text with its template variables replaced."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: VARIABLES[found[1]], path.read_text())
 
 
 @dataclass(frozen=True)
@@ -39,27 +58,39 @@ class Project:
         return self.folder / f"{type_name.lower().replace('::', '-')}.json"
 
     def input_files(self) -> dict[str, dict[str, Path]]:
-        """Return the files of each input set, by what they are for."""
-        return input_files(self.folder / "inputs")
+        """Return the files of each input set, by what they are for; ValueError if there is any other file."""
+        sets: dict[str, dict[str, Path]] = {}
+        for path in sorted((self.folder / "inputs").iterdir()):
+            match = INPUT_FILE.fullmatch(path.name)
+            if match is None:
+                raise ValueError(f"{path} is no input of the contract tests")
+            sets.setdefault(match[1], {})[match[2]] = path
+        return sets
 
     def input_sets(self) -> list[InputSet]:
         """Return every input set, rendered."""
-        return input_sets(self.folder / "inputs")
+        return [
+            InputSet(name, **{use: json.loads(rendered(path)) for use, path in files.items()})
+            for name, files in self.input_files().items()
+        ]
+
+
+def create_users(endpoint: str) -> None:
+    """Create the users that the inputs name, as contract-test-users.yml does in a real account."""
+    iam = client("iam", endpoint)
+    for inputs in PROJECTS[FUNCTION].input_sets():
+        iam.create_user(UserName=inputs.create["UserName"])
 
 
 def add_keys_of_others(endpoint: str, handlers: ResourceType) -> None:
     """Add keys of others: ones that this type has not made, and ones of other stacks, with a secret and without."""
-    credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    iam, secrets = (
-        boto3.client(service, endpoint_url=endpoint, region_name=REGION, **credentials)
-        for service in ("iam", "secretsmanager")
-    )
+    iam, secrets = client("iam", endpoint), client("secretsmanager", endpoint)
     for user in ("somebody+else@example.com", "nobody"):
         iam.create_user(UserName=user)
     for status in ("Active", "Inactive"):
         key = iam.create_access_key(UserName="somebody+else@example.com")["AccessKey"]["AccessKeyId"]
         iam.update_access_key(UserName="somebody+else@example.com", AccessKeyId=key, Status=status)
-    for inputs in input_sets():
+    for inputs in PROJECTS[FUNCTION].input_sets():
         user = f"other-stack-{inputs.name}"
         iam.create_user(UserName=user)
         _kept, lost = (handlers.create({**inputs.create, "UserName": user}).succeeded().model for _ in range(2))
@@ -79,7 +110,7 @@ HANDLERS_WITH_PERMISSIONS = {
 
 # By the name of the binary.
 PROJECTS = {
-    "iam-access-key": Project(
+    FUNCTION: Project(
         ROOT, create_users, add_keys_of_others, frozenset({"UserName", "PgpKey"}), released=RELEASED, has_page=True
     ),
     "acme-notes-note": Project(

@@ -5,9 +5,9 @@ import re
 import subprocess
 import sys
 
+from checkout import ROOT
 from rich.console import Console
 from rich.text import Text
-from surroundings import ROOT
 
 PICTURE = ROOT / "docs/demo.svg"
 COLUMNS = 120

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from checkout import ROOT
 from package import RefusedTypeNameError, build, check_type_name, package
 from sbom import sbom
-from surroundings import ROOT
 
 FILES = ROOT / "target/release-files"
 NOTES = ROOT / "target/release-notes.md"

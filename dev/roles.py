@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from cfnlint.decode import cfn_yaml
-from surroundings import ROOT
+from checkout import ROOT
 
 KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
 # How registration.yml may be deployed.

@@ -16,13 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from cfn_engine.aws import REGION, isolate
+from checkout import FUNCTION, ROOT, masked
 from contract import contract_suite
-from ports import HOST, reserved_port
-from projects import PROJECTS
+from local_aws import aws
+from ports import HOST
+from processes import running, serving, stop_on_signals
+from projects import PROJECTS, create_users
 from sam_events import sam_events
-from surroundings import FUNCTION, REGION, ROOT, SECRETS, aws, isolate, running, stop_on_signals
-
-from inputs import create_users
 
 SAM_LOCAL = [str(ROOT / ".venv/sam/bin/sam"), "local"]
 BASE_IMAGE = "public.ecr.aws/lambda/provided:al2023-x86_64"
@@ -57,23 +58,19 @@ def engine() -> Iterator[dict[str, str]]:
         raise CannotRunError("no Docker engine runs, and none is installed (on Debian, apt-get install docker.io)")
     if os.geteuid() != 0:
         raise CannotRunError("no Docker engine runs, and only root can start one")
-    with TemporaryDirectory() as home, open(f"{home}/log", "wb") as log:
+    with TemporaryDirectory() as home:
         env = {"DOCKER_HOST": f"unix://{home}/socket"}
         command = ["dockerd", "--host", env["DOCKER_HOST"], "--data-root", f"{home}/data"]
         command += ["--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
-        with subprocess.Popen(
-            command, env=CALLERS_ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        ) as dockerd:
-            try:
-                deadline = time.monotonic() + 60
-                while docker("info", env=env, check=False).returncode != 0:
-                    if dockerd.poll() is not None or time.monotonic() > deadline:
-                        said = Path(log.name).read_text().strip().splitlines() or ["it said nothing"]
-                        raise CannotRunError(f"a Docker engine cannot be started here: {said[-1]}")
-                    time.sleep(0.5)
-                yield env
-            finally:
-                dockerd.terminate()
+        log = Path(home, "log")
+        with running(command, env=CALLERS_ENVIRONMENT, log=log, patience=None) as dockerd:
+            deadline = time.monotonic() + 60
+            while docker("info", env=env, check=False).returncode != 0:
+                if dockerd.poll() is not None or time.monotonic() > deadline:
+                    said = log.read_text().strip().splitlines() or ["it said nothing"]
+                    raise CannotRunError(f"a Docker engine cannot be started here: {said[-1]}")
+                time.sleep(0.5)
+            yield env
 
 
 @contextmanager
@@ -190,8 +187,7 @@ def invoke(settings: list[str], env: Mapping[str, str], event: Mapping[str, Any]
     if run.returncode != 0:
         raise RuntimeError(f"sam local invoke failed:\n{run.stderr}")
     answer = json.loads(run.stdout.strip().splitlines()[-1])
-    model = answer.get("resourceModel", {})
-    shown = {name: "************" if name in SECRETS and value else value for name, value in model.items()}
+    shown = masked(answer.get("resourceModel", {}))
     told = json.dumps(shown or answer["resourceModels"]) if shown or "resourceModels" in answer else ""
     print(f"{event['action']:<6} {answer['status']} {answer.get('errorCode', '')} {told}")
     if answer["status"] != "SUCCESS":
@@ -206,7 +202,7 @@ def run(stand_in: bool) -> int:
         image = stack.enter_context(base_image(engine_env, stand_in))
         print(f"== base image: {image}")
         network, gateway = stack.enter_context(container_network(engine_env))
-        aws_endpoint = f"http://{gateway}:{stack.enter_context(aws(gateway))}"
+        aws_endpoint = stack.enter_context(aws(gateway))
         create_users(aws_endpoint)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         env = {**os.environ, **engine_env, "SAM_CLI_TELEMETRY": "0", "HOME": str(folder)}
@@ -217,12 +213,10 @@ def run(stand_in: bool) -> int:
         sam_events(lambda event: invoke(common, env, event))
 
         print("== sam local start-lambda, and the contract suite against it", flush=True)
-        port = stack.enter_context(reserved_port())
-        lambda_api = [*SAM_LOCAL, "start-lambda", *common, "--host", HOST, "--port", str(port)]
-        lambda_api += ["--warm-containers", "LAZY"]
+        start = [*SAM_LOCAL, "start-lambda", *common, "--host", HOST, "--port", "PORT", "--warm-containers", "LAZY"]
         # An interrupt lets it remove its containers.
-        stack.enter_context(running(lambda_api, port, env, stop=signal.SIGINT))
-        return contract_suite(PROJECTS[FUNCTION], port, "TypeFunction")
+        api = stack.enter_context(serving(start, env=env, stop=signal.SIGINT))
+        return contract_suite(PROJECTS[FUNCTION], api, "TypeFunction")
 
 
 def main() -> int:

@@ -1,17 +1,17 @@
 """The events in sam-tests/, one for each action: the life of one key."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from surroundings import ROOT
+from checkout import ROOT
 
 EVENTS = ROOT / "sam-tests"
 LIFE = ("create", "read", "update", "list", "delete")
 CREDENTIALS = {"accessKeyId": "local", "secretAccessKey": "local", "sessionToken": "local"}
 
 
-def sam_events(invoke: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
+def sam_events(invoke: Callable[[dict[str, Any]], Any]) -> list[Any]:
     """Send each event in turn, and return the answers.
 
     What whoever uses the events by hand has to fill in is filled in: credentials, and the id of the key that CREATE

@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+from checkout import FUNCTION
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
@@ -20,8 +21,8 @@ SCHEMA_VERSION = SchemaVersion.V1_6
 def sbom(binary: Path, committed: datetime) -> str:
     """Return the SBOM of a binary. The same binary of a commit of the same time has the same SBOM, byte for byte."""
     crates = built_in()
-    components = {crate.key: component(crate) for crate in crates}
-    [root] = [components[crate.key] for crate in crates if crate.name == "iam-access-key"]
+    components = {crate[:2]: component(crate) for crate in crates}
+    [root] = [each for each in components.values() if each.name == FUNCTION]
     digest = hashlib.sha256(binary.read_bytes()).hexdigest()
     root.type = ComponentType.APPLICATION
     root.hashes = [HashType(alg=HashAlgorithm.SHA_256, content=digest)]
@@ -32,7 +33,7 @@ def sbom(binary: Path, committed: datetime) -> str:
     )
     for crate in crates:
         needed = [components[key] for key in sorted(crate.needs) if key in components]
-        bom.register_dependency(components[crate.key], needed)
+        bom.register_dependency(components[crate[:2]], needed)
     return make_outputter(bom, OutputFormat.JSON, SCHEMA_VERSION).output_as_string(indent=2) + "\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from surroundings import ROOT
+from checkout import ROOT
 
 GUARD_RAIL = ROOT / ".venv/guard-rail/bin/guard-rail"
 # The schema of the last version that was registered. Who registers another puts its schema here.

@@ -4,15 +4,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from ports import HOST
-from projects import PROJECTS, Project
+from checkout import ROOT
+from local_aws import aws, function, invocations
+from projects import PROJECTS, InputSet, Project
 from schema_rules import read
-from surroundings import FUNCTION, ROOT, aws, function
 
 from contract_v2.page import PAGE, Outcomes, page
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet
 
 PROJECT = pytest.StashKey[Project]()
 OUTCOMES = pytest.StashKey[Outcomes]()
@@ -27,10 +26,8 @@ def project(request: pytest.FixtureRequest) -> Project:
 @pytest.fixture(scope="session")
 def account(project: Project, request: pytest.FixtureRequest) -> Iterator[ResourceType]:
     """An account with what the inputs need, and with resources that no scenario has made."""
-    with aws() as aws_port, function(request.config.getoption("--binary"), aws_port) as port:
-        url = f"http://{HOST}:{port}/2015-03-31/functions/{FUNCTION}/invocations"
-        handlers = ResourceType(url, read(project.schema))
-        endpoint = f"http://{HOST}:{aws_port}"
+    with aws() as endpoint, function(request.config.getoption("--binary"), endpoint) as api:
+        handlers = ResourceType(invocations(api), read(project.schema))
         project.prepare(endpoint)
         project.add_strangers(endpoint, handlers)
         handlers.existing.clear()

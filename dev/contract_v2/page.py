@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType
 
+from checkout import ROOT
 from contract import EXPECTED
-from surroundings import ROOT
 
 PAGE = ROOT / "docs/contract-tests.md"
 TEXT = Path(__file__).with_name("page.md")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from surroundings import SECRETS
+from checkout import masked
 
 Model = dict[str, Any]
 
@@ -46,7 +46,6 @@ class ProgressEvent:
 
     def __str__(self) -> str:
         """Tell it in one line, without secrets."""
-        model = self.answer.get("resourceModel", {})
-        shown = {name: "****" if name in SECRETS and value else value for name, value in model.items()}
+        shown = masked(self.answer.get("resourceModel", {}))
         words = [self.action, "answered", self.status, self.error_code or "", self.answer.get("message", "")]
         return " ".join([*filter(None, words), json.dumps(shown) if shown else ""]).strip()

@@ -1,25 +1,16 @@
 """The resource type as CloudFormation sees it: operations on its handlers, each until it has come to an end."""
 
-import json
-import time
-import urllib.request
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from cfn_engine.aws import ACCOUNT, REGION
+from cfn_engine.handlers import Handlers, Scope, names
 from schema_rules import Schema
-from surroundings import REGION
 
 from contract_v2.progress import Model, ProgressEvent
-from inputs import VARIABLES
 
-# How long CloudFormation waits for one answer, in seconds (resource type handler contract).
-ANSWER_SECONDS = {"CREATE": 60, "UPDATE": 60, "DELETE": 60, "READ": 30, "LIST": 30}
-MAX_INVOCATIONS = 20
-# moto takes any.
-ANY_CREDENTIALS = {"accessKeyId": "local", "secretAccessKey": "local", "sessionToken": "local"}
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/contract-tests/5c2b1f60-8d1c-11ef-a1a3-0affd8b5f8a7"
+SCOPE = Scope(ACCOUNT, REGION, STACK, "contract-tests")
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,16 +21,16 @@ class Read:
     desired: Model | None
 
 
-@dataclass
 class ResourceType:
     """The handlers behind a Lambda API, with all that READ has answered and all that CREATE has left."""
 
-    url: str
-    schema: Schema = field(repr=False)
-    credentials: Mapping[str, str] = field(default_factory=lambda: ANY_CREDENTIALS, repr=False)
-    settings: Mapping[str, Any] | None = None
-    reads: list[Read] = field(default_factory=list, repr=False)
-    existing: dict[str, Model] = field(default_factory=dict, repr=False)
+    def __init__(self, lambda_url: str, schema: Schema, **settings: Any) -> None:
+        """Take where the handlers are invoked, and what else CloudFormation knows of the type (`Handlers`)."""
+        self.schema = schema
+        # Every answer counts: none is asked for again.
+        self.handlers = Handlers(type_name=schema["typeName"], lambda_url=lambda_url, retries=0, **settings)
+        self.reads: list[Read] = []
+        self.existing: dict[str, Model] = {}
 
     @property
     def assigns_identifier(self) -> bool:
@@ -74,14 +65,8 @@ class ResourceType:
 
     def list(self) -> list[Model]:
         """Return what all pages of LIST name."""
-        models: list[Model] = []
-        token: str | None = None
-        while True:
-            answer = self._operation("LIST", {}, next_token=token).succeeded().answer
-            models += answer["resourceModels"]
-            token = answer.get("nextToken")
-            if token is None:
-                return models
+        pages = [ProgressEvent("LIST", answer) for answer in self.handlers.pages(self._request("LIST", {}))]
+        return [model for page in pages for model in page.succeeded().answer["resourceModels"]]
 
     def identifier(self, model: Model) -> str:
         """Return the primary identifier in a model."""
@@ -91,53 +76,17 @@ class ResourceType:
 
     def settable(self, model: Model) -> Model:
         """Return what a template can say of a model: the model less the read-only properties."""
-        read_only = names(self.schema["readOnlyProperties"])
+        read_only = names(self.schema, "readOnlyProperties")
         return {name: value for name, value in model.items() if name not in read_only}
 
     def _identifiers(self, model: Model) -> Model:
-        return {name: model.get(name, "") for name in names(self.schema["primaryIdentifier"])}
+        return {name: model.get(name, "") for name in names(self.schema, "primaryIdentifier")}
 
-    def _operation(
-        self, action: str, desired: Model, previous: Model | None = None, next_token: str | None = None
-    ) -> ProgressEvent:
-        request: dict[str, Any] = {
-            "action": action,
-            "awsAccountId": VARIABLES["account"],
-            # Another operation each time: two equal CREATEs are two resources.
-            "bearerToken": str(uuid.uuid4()),
-            "region": REGION,
-            "resourceType": self.schema["typeName"],
-            "resourceTypeVersion": "00000001",
-            "stackId": STACK,
-            "callbackContext": None,
-            "nextToken": next_token,
-            "requestData": {
-                "callerCredentials": self.credentials,
-                "typeConfiguration": self.settings,
-                "logicalResourceId": "ContractTest",
-                "resourceProperties": desired,
-                "previousResourceProperties": previous,
-                "stackTags": {},
-                "previousStackTags": {},
-            },
-        }
-        for _ in range(MAX_INVOCATIONS):
-            answer = self._invoke(request)
+    def _operation(self, action: str, desired: Model, previous: Model | None = None) -> ProgressEvent:
+        for answer in self.handlers.events(self._request(action, desired, previous)):
             event = ProgressEvent(action, answer)
-            if event.status != "IN_PROGRESS":
-                return event
-            time.sleep(answer.get("callbackDelaySeconds", 0))
-            request["requestData"]["resourceProperties"] = event.model
-            request["callbackContext"] = answer.get("callbackContext")
-        raise AssertionError(f"{MAX_INVOCATIONS} invocations were not enough: {event}")
+            assert event.status != "IN_PROGRESS" or event.model
+        return event
 
-    def _invoke(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        body = json.dumps(request).encode()
-        with urllib.request.urlopen(self.url, body, timeout=ANSWER_SECONDS[request["action"]]) as answer:
-            event: Mapping[str, Any] = json.load(answer)
-            return event
-
-
-def names(pointers: list[str]) -> list[str]:
-    """Return the names of top-level properties that JSON pointers of the schema lead to."""
-    return [pointer.removeprefix("/properties/") for pointer in pointers]
+    def _request(self, action: str, desired: Model, previous: Model | None = None) -> Model:
+        return self.handlers.request(action, SCOPE, "ContractTest", desired, previous)

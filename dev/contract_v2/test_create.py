@@ -1,10 +1,10 @@
 """AWS's section "create handler tests"."""
 
 import pytest
+from projects import InputSet
 
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet
 
 
 def test_create(handlers: ResourceType, inputs: InputSet) -> None:

@@ -3,13 +3,12 @@
 import re
 
 import botocore.session
+from cfn_engine.handlers import names
 from jsonschema import Draft7Validator
-from projects import Project
+from projects import InputSet, Project
 from schema_rules import read
 
 from contract_v2.property_paths import declared, present
-from contract_v2.resource_type import names
-from inputs import InputSet
 
 PARTITIONS = botocore.session.Session().get_available_partitions()
 REGIONS = [region for each in PARTITIONS for region in botocore.session.Session().get_available_regions("ec2", each)]
@@ -53,5 +52,5 @@ def test_property_coverage(project: Project) -> None:
             used |= present(properties)
         refused = {error.path[0] for error in validator.iter_errors(each.invalid)}
         assert refused == each.invalid.keys() - project.valid
-    read_only = {f"/{name}" for name in names(schema["readOnlyProperties"])}
+    read_only = {f"/{name}" for name in names(schema, "readOnlyProperties")}
     assert declared(schema) - read_only - used == set()

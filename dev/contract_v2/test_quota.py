@@ -1,10 +1,10 @@
 """What AWS's list leaves open for a type of which a user holds two: whether a third ever lives beside two others."""
 
 import pytest
+from projects import InputSet
 
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet
 
 pytestmark = pytest.mark.usefixtures("assigned_identifier")
 

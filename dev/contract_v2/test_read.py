@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from cfn_engine.handlers import names
 from jsonschema import Draft7Validator
-from projects import Project
+from projects import InputSet, Project
 from schema_rules import Schema
 
 from contract_v2.progress import Model
 from contract_v2.property_paths import declared, present
-from contract_v2.resource_type import Read, ResourceType, names
-from inputs import InputSet
+from contract_v2.resource_type import Read, ResourceType
 
 
 def live_and_read(handlers: ResourceType, inputs: InputSet) -> None:
@@ -33,7 +33,7 @@ def reads(handlers: ResourceType, inputs: InputSet) -> list[Read]:
 
 def differences(schema: Schema, desired: Model, answered: Model) -> list[str]:
     """Return in which properties an answer has less than the request, or something else."""
-    asked = {name: value for name, value in desired.items() if name not in names(schema.get("writeOnlyProperties", []))}
+    asked = {name: value for name, value in desired.items() if name not in names(schema, "writeOnlyProperties")}
     return [
         f"{name}: asked for {value}, READ answers {answered.get(name)}"
         for name, value in asked.items()
@@ -56,14 +56,14 @@ def test_read_input_output_negative_match(handlers: ResourceType, reads: list[Re
 
 def test_read_return_readonly_properties(handlers: ResourceType, reads: list[Read]) -> None:
     """READ answers with every property in `readOnlyProperties`."""
-    read_only = set(names(handlers.schema["readOnlyProperties"]))
+    read_only = set(names(handlers.schema, "readOnlyProperties"))
     missing = {handlers.identifier(each.model): sorted(read_only - each.model.keys()) for each in reads}
     assert {key: properties for key, properties in missing.items() if properties} == {}
 
 
 def test_read_return_write_only_properties(handlers: ResourceType, reads: list[Read]) -> None:
     """READ answers with no property in `writeOnlyProperties`. The schema has none."""
-    write_only = set(names(handlers.schema.get("writeOnlyProperties", [])))
+    write_only = set(names(handlers.schema, "writeOnlyProperties"))
     assert [sorted(write_only & each.model.keys()) for each in reads] == [[]] * len(reads)
 
 

@@ -1,8 +1,9 @@
 """AWS's section "update handler tests"."""
 
+from projects import InputSet
+
 from contract_v2.progress import Model
 from contract_v2.resource_type import ResourceType
-from inputs import InputSet
 
 
 def test_update(handlers: ResourceType, inputs: InputSet, created: Model) -> None:

@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from cyclonedx.validation.json import JsonStrictValidator
 from dependencies import CRATES_IO, Crate, built_in, crates
 from license_expression import Licensing, get_spdx_licensing
 from sbom import SCHEMA_VERSION, sbom
-from surroundings import ROOT
 
 SPDX: Licensing = get_spdx_licensing()
 EXAMPLE = "acme-notes-note"

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from surroundings import ROOT
+from checkout import ROOT
 
 
 def doctor(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,12 +7,12 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import boto3
 import live
 import pytest
 import yaml
-from ports import HOST
-from surroundings import ROOT, aws
+from cfn_engine.aws import client
+from checkout import ROOT
+from local_aws import aws
 
 
 def permissions(recording: str) -> set[str]:
@@ -28,14 +28,27 @@ def permissions(recording: str) -> set[str]:
     return needed - {"sts:GetCallerIdentity"}
 
 
+def live_run(endpoint: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `make live`, which nobody answers, in the account at an endpoint."""
+    own = {name: value for name, value in os.environ.items() if name != "YES"}
+    return subprocess.run(
+        [sys.executable, ROOT / "dev/live.py", "--watch", "1"],
+        env={**own, "AWS_ENDPOINT_URL": endpoint, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
 def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = tmp_path / "recording"
     monkeypatch.setenv("MOTO_RECORDER_FILEPATH", str(recording))
-    with aws() as port:
-        endpoint = f"http://{HOST}:{port}"
-        iam, secrets = (boto3.client(name, endpoint_url=endpoint) for name in ("iam", "secretsmanager"))
+    with aws() as endpoint:
+        iam, secrets = client("iam", endpoint), client("secretsmanager", endpoint)
         # What an aborted run left, and what is somebody else's.
         iam.create_user(UserName="iam-access-key-live-0", Path="/iam-access-key-live/")
         iam.create_access_key(UserName="iam-access-key-live-0")
@@ -45,9 +58,7 @@ def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
         secrets.create_secret(Name="alice", SecretString="hers")
 
         urllib.request.urlopen(f"{endpoint}/moto-api/recorder/start-recording", b"").close()
-        command = [sys.executable, str(ROOT / "dev/live.py"), "--watch", "1"]
-        environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "YES": "1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=170, check=False)
+        done = live_run(endpoint, YES="1")
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert "NOT AS TOLD" not in done.stdout and done.stdout.count("ok:") >= 15, done.stdout
@@ -67,19 +78,8 @@ def test_a_live_run_on_moto_agrees_needs_what_it_names_and_leaves_nothing(
 
 def test_a_live_run_on_a_real_account_touches_nothing_without_a_yes() -> None:
     # An address that nobody knows for moto's.
-    with aws("127.0.0.2") as port:
-        endpoint = f"http://127.0.0.2:{port}"
-        environment = os.environ | {"AWS_ENDPOINT_URL": endpoint}
-        environment.pop("YES", None)
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "dev/live.py")],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    with aws("127.0.0.2") as endpoint:
+        done = live_run(endpoint)
         assert done.returncode == 1
         assert "account 123456789012, region us-east-1" in done.stdout and "nothing was touched" in done.stderr
         assert "earlier run" not in done.stdout

@@ -2,7 +2,7 @@ import re
 from fnmatch import fnmatchcase
 
 from cfnlint.decode import cfn_yaml
-from surroundings import ROOT
+from checkout import ROOT
 
 STATEMENT = re.compile(r"\b(warn|error)!\(([^;]*?)\"([^\"]+)\"\s*,?\s*\);")
 

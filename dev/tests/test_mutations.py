@@ -3,7 +3,7 @@ from pathlib import Path
 
 import mutations
 import pytest
-from surroundings import ROOT
+from checkout import ROOT
 
 
 @pytest.mark.parametrize("patch", mutations.patches(), ids=lambda patch: patch.name)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, TOOLS
 from contract import EXPECTED, SUMMARY, cfn_test_environment
-from ports import HOST, reserved_port
-from surroundings import ROOT, TOOLS, running
+from ports import HOST
+from processes import serving
 
 TYPE_NAME, PACKAGE = "Initech::Tps::Report", "initech-tps-report"
 PATH = f"{TOOLS}:{os.environ['PATH']}"
@@ -65,11 +66,10 @@ def test_a_new_project_does_what_its_readme_says(project: Path, env: Mapping[str
     assert "Wrote" not in run(generate, project, env), "run `make schema` in the workspace, and commit"
     assert run(["cfn", "validate"], project, env) == "Resource schema is valid.\n"
 
-    with reserved_port() as port, cfn_test_environment() as cfn_env:
-        watch += ["--invoke-address", HOST, "--invoke-port", str(port)]
-        contract_tests = [word.replace("127.0.0.1:9000", f"{HOST}:{port}") for word in contract_tests]
-        with running(watch, port, env, folder=project):
-            said = run(contract_tests, project, {**env, **cfn_env, "PATH": PATH})
+    watch += ["--invoke-address", HOST, "--invoke-port", "PORT"]
+    with cfn_test_environment() as cfn_env, serving(watch, env=env, folder=project) as api:
+        contract_tests = [word.replace("http://127.0.0.1:9000", api) for word in contract_tests]
+        said = run(contract_tests, project, {**env, **cfn_env, "PATH": PATH})
     assert [summary for line in said.splitlines() for summary in SUMMARY.findall(line)] == [EXPECTED]
 
     # A release build takes minutes.

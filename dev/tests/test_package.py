@@ -5,22 +5,18 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import boto3
 import pytest
-from botocore import UNSIGNED
-from botocore.config import Config
+from cfn_engine.handlers import invoke
+from checkout import ROOT, SCHEMA
+from local_aws import aws, function, invocations
 from package import RefusedTypeNameError, check_type_name, package
-from ports import HOST
+from projects import create_users
 from sam_events import sam_events
 from schema_rules import read
-from surroundings import FUNCTION, REGION, ROOT, SCHEMA, aws, function
-
-from inputs import create_users
 
 TYPE_NAME = "Acme::IAM::AccessKey"
 
@@ -70,19 +66,10 @@ def test_the_bootstrap_inside_the_package_answers_the_sam_events(made: zipfile.Z
         assert handler.getinfo("bootstrap").external_attr >> 16 == stat.S_IFREG | 0o755
         binary = Path(handler.extract("bootstrap", tmp_path))
     binary.chmod(0o755)
-    with aws() as aws_port, function(binary, aws_port) as port:
-        create_users(f"http://{HOST}:{aws_port}")
-        client = boto3.client(
-            "lambda",
-            endpoint_url=f"http://{HOST}:{port}",
-            region_name=REGION,
-            config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}),
-        )
-
-        def invoke(event: Mapping[str, Any]) -> Any:
-            return json.load(client.invoke(FunctionName=FUNCTION, Payload=json.dumps(event))["Payload"])
-
-        created, read, updated, listed, deleted = sam_events(invoke)
+    with aws() as endpoint, function(binary, endpoint) as api:
+        create_users(endpoint)
+        url = invocations(api)
+        created, read, updated, listed, deleted = sam_events(lambda event: invoke(url, event))
     assert read == created
     assert updated["resourceModel"] == {**created["resourceModel"], "Status": "Inactive"}
     assert [(key["Id"], key["Status"]) for key in listed["resourceModels"]] == [

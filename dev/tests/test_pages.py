@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from awscli.clidriver import create_clidriver
+from cfn_engine.aws import REGION
+from checkout import ROOT, TOOLS
 from pages import commands, pages, templates
-from surroundings import REGION, ROOT, TOOLS
 
 PAGES = [str(page.relative_to(ROOT)) for page in pages()]
+PACKAGES = ["cfn-engine/README.md", "cfn-plugin/README.md"]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
@@ -22,7 +24,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", [*PAGES, "docs/README.md", "docs/tag.md", "cfn-plugin/README.md", "runtime/README.md"])
+@pytest.mark.parametrize("name", [*PAGES, "docs/README.md", "docs/tag.md", "runtime/README.md", *PACKAGES])
 def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
     page = ROOT / name
     # A pattern in code may look like a link.

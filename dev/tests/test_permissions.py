@@ -16,9 +16,9 @@ import botocore.session
 import pytest
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.validate import ParamValidator
+from checkout import ROOT, SCHEMA
 from roles import KMS_KEY, LOG_GROUP, PARAMETERS, policy
 from schema_rules import read
-from surroundings import ROOT, SCHEMA
 
 RECORDED = ROOT / "target/tmp/aws-calls"
 SIMULATOR = ROOT / "dev/permissions/simulate.mjs"

@@ -2,10 +2,9 @@ import json
 from typing import Any
 
 from cfnlint.decode import cfn_yaml
+from checkout import FUNCTION, ROOT, SCHEMA
+from projects import PROJECTS
 from schema_rules import read
-from surroundings import ROOT, SCHEMA
-
-from inputs import input_sets
 
 
 def properties(logical_id: str) -> Any:
@@ -101,7 +100,7 @@ def test_only_cloudformation_assumes_a_role_the_execution_role_for_this_type() -
 def test_the_contract_tests_users_are_there_and_the_execution_role_reaches_them() -> None:
     registration, users = (cfn_yaml.load(ROOT / name) for name in ("registration.yml", "contract-test-users.yml"))
     made = [user["Properties"] for user in users["Resources"].values()]
-    assert [user["UserName"] for user in made] == [inputs.user for inputs in input_sets()]
+    assert [user["UserName"] for user in made] == [each.create["UserName"] for each in PROJECTS[FUNCTION].input_sets()]
     assert {json.dumps(user["Path"]) for user in made} == {'{"Ref": "IamUserPath"}'}
     for setting in ("Type", "Default", "AllowedPattern"):
         assert users["Parameters"]["IamUserPath"][setting] == registration["Parameters"]["IamUserPath"][setting], (

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 import release
+from checkout import ROOT
 from release import RefusedReleaseError, notes, version
-from surroundings import ROOT
 
 
 def test_the_changelog_has_a_section_of_the_version_that_cargo_toml_names() -> None:

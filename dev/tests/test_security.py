@@ -1,6 +1,6 @@
 import re
 
-from surroundings import ROOT
+from checkout import ROOT
 
 
 def test_every_test_that_security_md_names_is_there() -> None:

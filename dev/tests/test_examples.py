@@ -15,18 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfn_engine.aws import REGION
 from cfnlint.decode import cfn_yaml
-from lab import EXAMPLES, LOG_GROUP, Failed, Lab, laboratory
-from surroundings import REGION
+from lab import EXAMPLES, LOG_GROUP, Lab, breaking, edited, laboratory
 
 
-def edited(template: Path, directory: Path, old: str, new: str) -> Path:
-    """The template as somebody edited it."""
-    text = template.read_text()
-    assert old in text
-    copy = directory / template.name
-    copy.write_text(text.replace(old, new, 1))
-    return copy
+def left(lab: Lab, stack: str, keys: Iterable[str]) -> list[str]:
+    """The secrets that are left of a stack and of its keys."""
+    pages = lab.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
+    secrets = [secret["Name"] for page in pages for secret in page["SecretList"]]
+    return [secret for secret in secrets if secret.startswith(f"{stack}/") or secret.rpartition("/")[2] in keys]
+
+
+def delete(lab: Lab, stack: str, user: str, *keys: str) -> None:
+    """Deletes a stack, of which nothing must be left, nor of its user and its keys."""
+    assert lab.delete(stack) == "DELETE_COMPLETE"
+    assert user not in lab.users()
+    assert left(lab, stack, keys) == []
 
 
 def test_basic_gives_a_key_whose_credentials_are_in_its_secret(lab: Lab, name: str, tmp_path: Path) -> None:
@@ -44,9 +49,7 @@ def test_basic_gives_a_key_whose_credentials_are_in_its_secret(lab: Lab, name: s
     assert lab.deploy(name, inactive) == outputs
     assert lab.keys(user) == {key: "Inactive"}
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(key) is None
+    delete(lab, name, user, key)
 
 
 def test_rotation_hands_on_the_new_secret_and_deletes_the_old_key(lab: Lab, name: str) -> None:
@@ -66,9 +69,7 @@ def test_rotation_hands_on_the_new_secret_and_deletes_the_old_key(lab: Lab, name
     assert lab.deploy(name, template) == second, "nor do the previous parameters"
     assert lab.events(name) == events
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(second["AccessKeyId"]) is None
+    delete(lab, name, user, second["AccessKeyId"])
 
 
 def test_secret_arn_hands_the_credentials_to_a_container_without_plaintext(lab: Lab, name: str, tmp_path: Path) -> None:
@@ -90,9 +91,7 @@ def test_secret_arn_hands_the_credentials_to_a_container_without_plaintext(lab: 
     everything = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name), task
     assert secret not in json.dumps(everything, default=str)
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(old) is None and lab.secret_of(key) is None
+    delete(lab, name, user, old, key)
 
 
 def test_two_keys_live_side_by_side_on_one_user(lab: Lab, name: str) -> None:
@@ -105,9 +104,7 @@ def test_two_keys_live_side_by_side_on_one_user(lab: Lab, name: str) -> None:
     assert lab.deploy(name, template, ReserveStatus="Active") == outputs
     assert lab.keys(user) == {in_use: "Active", reserve: "Active"}
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(in_use) is None and lab.secret_of(reserve) is None
+    delete(lab, name, user, in_use, reserve)
 
 
 def test_import_takes_over_a_key_that_exists_and_leaves_it_when_the_stack_goes(
@@ -160,17 +157,16 @@ def test_pgp_gives_a_secret_that_only_the_owner_of_the_key_can_read(lab: Lab, na
     everything = json.dumps([stored, lab.stack(name), lab.events(name)], default=str)
     assert not any(secret in everything for secret in secrets)
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(of_alice["AccessKeyId"]) is None and lab.secret_of(key) is None
+    delete(lab, name, user, of_alice["AccessKeyId"], key)
 
 
-def smtp_password(secret: str, region: str) -> str:
-    """The password as the SES documentation derives it."""
-    signature = f"AWS4{secret}".encode()
+def smtp(lab: Lab, key: str, region: str) -> dict[str, Any]:
+    """A key's SMTP credentials, the password as the SES documentation derives it."""
+    signature = f"AWS4{lab.stored(str(lab.secret_of(key)))['SecretAccessKey']}".encode()
     for part in ("11111111", region, "ses", "aws4_request", "SendRawEmail"):
         signature = hmac.digest(signature, part.encode(), "sha256")
-    return base64.b64encode(b"\x04" + signature).decode()
+    password = base64.b64encode(b"\x04" + signature).decode()
+    return {"host": f"email-smtp.{region}.amazonaws.com", "port": 587, "username": key, "password": password}
 
 
 def test_ses_smtp_hands_on_the_smtp_credentials_of_the_region(lab: Lab, name: str) -> None:
@@ -178,16 +174,11 @@ def test_ses_smtp_hands_on_the_smtp_credentials_of_the_region(lab: Lab, name: st
     for region, parameters in (("eu-central-1", {}), ("us-west-2", {"SesRegion": "us-west-2"})):
         outputs = lab.deploy(name, EXAMPLES / "ses-smtp.yml", **parameters)
         keys.append(key := outputs["SmtpUserName"])
-        password = smtp_password(lab.stored(str(lab.secret_of(key)))["SecretAccessKey"], region)
-        host = f"email-smtp.{region}.amazonaws.com"
-        smtp = {"host": host, "port": 587, "username": key, "password": password}
-        assert lab.stored(outputs["SmtpSecretArn"]) == smtp
+        assert lab.stored(outputs["SmtpSecretArn"]) == smtp(lab, key, region)
     user = lab.resource(name, "User")
     assert lab.keys(user) == {keys[1]: "Active"}, "another region has replaced the key"
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(keys[0]) is None and lab.secret_of(keys[1]) is None
+    delete(lab, name, user, *keys)
     with pytest.raises(lab.secrets.exceptions.ResourceNotFoundException):
         lab.stored(outputs["SmtpSecretArn"])
 
@@ -209,32 +200,20 @@ def test_published_secret_keeps_its_name_while_the_key_behind_it_changes(
         outputs = lab.deploy(name, template, Serial=serial, PasswordFrom=source)
         keys.append(key := outputs["SmtpUserName"])
         arns.add(outputs["SecretArn"])
-        password = smtp_password(lab.stored(str(lab.secret_of(key)))["SecretAccessKey"], REGION)
-        host = f"email-smtp.{REGION}.amazonaws.com"
-        smtp = {"host": host, "port": 587, "username": key, "password": password}
-        assert lab.stored(f"{name}/smtp") == smtp
+        published = smtp(lab, key, REGION)
+        assert lab.stored(f"{name}/smtp") == published
         told = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name)
-        assert password not in json.dumps(told, default=str)
+        assert published["password"] not in json.dumps(told, default=str)
     user = lab.resource(name, "User")
     assert len(set(keys)) == 3 and len(arns) == 1, "three keys under one name"
     assert lab.keys(user) == {keys[-1]: "Active"}
 
     lab.deny("CreateSecret", times=9)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Serial=4)
-    assert lab.stored(f"{name}/smtp") == smtp, "what fails publishes nothing"
+    lab.fails(name, template, Serial=4)
+    assert lab.stored(f"{name}/smtp") == published, "what fails publishes nothing"
     lab.deny()
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert left(lab, name, keys) == []
-
-
-def left(lab: Lab, stack: str, keys: Iterable[str]) -> list[str]:
-    """The secrets that are left of a stack and of its keys."""
-    pages = lab.secrets.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True)
-    secrets = [secret["Name"] for page in pages for secret in page["SecretList"]]
-    return [secret for secret in secrets if secret.startswith(f"{stack}/") or secret.rpartition("/")[2] in keys]
+    delete(lab, name, user, *keys)
 
 
 STAGES = ("BlueToGreen", "Green", "GreenToBlue", "Blue")
@@ -287,10 +266,8 @@ def test_overlap_hands_no_reader_a_key_that_ends_before_the_next_step_but_one(
 ) -> None:
     template = EXAMPLES / "overlap.yml"
     # It comes after the keys, and before the secret that publishes one.
-    broken = (
-        "  Broken:\n    Type: Acme::No::Type\n    DependsOn: [Blue, Green]\n  Credentials:\n    DependsOn: Broken\n"
-    )
-    breaks = edited(template, tmp_path, "  Credentials:\n", broken)
+    breaks = breaking(template, tmp_path, "[Blue, Green]")
+    breaks = edited(breaks, tmp_path, "  Credentials:\n", "  Credentials:\n    DependsOn: Broken\n")
     arn = lab.deploy(name, template)["SecretArn"]
     reader = Reader(lab, name)
     live = reader.read()
@@ -298,7 +275,7 @@ def test_overlap_hands_no_reader_a_key_that_ends_before_the_next_step_but_one(
         if failing:
             before = lab.keys(reader.user), reader.read()
             made = lab.calls()
-            reader.during(lambda: pytest.raises(Failed, lab.deploy, name, breaks, Stage=stage))  # noqa: B023
+            reader.during(lambda: lab.fails(name, breaks, Stage=stage))  # noqa: B023
             assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
             assert (lab.keys(reader.user), reader.read()) == before
             called = [call.operation for call in lab.calls()[len(made) :]]
@@ -318,9 +295,7 @@ def test_overlap_hands_no_reader_a_key_that_ends_before_the_next_step_but_one(
     told = lab.cloudformation.get_template(StackName=name), lab.stack(name), lab.events(name)
     assert reader.held[live] not in json.dumps(told, default=str)
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert reader.user not in lab.users()
-    assert left(lab, name, reader.every) == []
+    delete(lab, name, reader.user, *reader.every)
 
 
 @pytest.mark.parametrize("account", ["lab", "lab_without_secrets"])
@@ -346,19 +321,15 @@ def test_overlap_out_of_turn_is_a_rotation_at_once_or_none(
     next_green = lab.deploy(name, template, Stage="Green")["AccessKeyId"]
     assert next_green != green
     assert lab.keys(user) == {next_green: "Active"}, "no overlap"
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert left(lab, name, {blue, green, next_green}) == []
+    delete(lab, name, user, blue, green, next_green)
 
 
 def test_overlap_beside_a_resource_that_fails_deletes_a_published_key(lab: Lab, name: str, tmp_path: Path) -> None:
     template = EXAMPLES / "overlap.yml"
-    broken = "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Credentials\nOutputs:\n"
-    breaks = edited(template, tmp_path, "Outputs:\n", broken)
+    breaks = breaking(template, tmp_path, "Credentials")
     before = lab.deploy(name, template)
     reader = Reader(lab, name)
-    with pytest.raises(Failed):
-        lab.deploy(name, breaks, Stage="BlueToGreen")
+    lab.fails(name, breaks, Stage="BlueToGreen")
     assert lab.outputs(name) == before
     assert reader.read() == before["AccessKeyId"] and not reader.faults
     assert reader.previous() not in lab.keys(reader.user), "why nothing else should be in the stack"
@@ -374,8 +345,7 @@ def test_overlap_names_the_key_that_a_clean_up_left(lab: Lab, name: str) -> None
     lab.deploy(name, template, Stage="Green")
     user = lab.resource(name, "User")
     assert lab.keys(user) == {blue: "Active", green: "Active"}
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Stage="GreenToBlue")
+    lab.fails(name, template, Stage="GreenToBlue")
     reason = lab.reasons(name, "CREATE_FAILED")["Blue"]
     assert "ServiceLimitExceeded" in reason and blue in reason
     assert lab.stored(f"{name}/access-key")["AccessKeyId"] == green
@@ -481,8 +451,7 @@ def test_operations_watches_what_the_handlers_send(lab: Lab, name: str) -> None:
     lab.deny("PutLogEvents")
     lab.deploy(f"{name}-works", EXAMPLES / "basic.yml")
     lab.deny("UpdateSecret", "DeleteAccessKey")
-    with pytest.raises(Failed):
-        lab.deploy(f"{name}-fails", EXAMPLES / "basic.yml")
+    lab.fails(f"{name}-fails", EXAMPLES / "basic.yml")
     template, cloudwatch, config = EXAMPLES / "operations.yml", lab.client("cloudwatch"), lab.client("config")
     topic = lab.deploy(name, template)["Alarms"]
 
@@ -561,9 +530,7 @@ def test_a_cdk_app_deploys_a_key_of_the_type_under_its_registered_name(lab: Lab,
     assert lab.keys(user) == {second["AccessKeyId"]: "Active"}
     assert first["AccessKeyId"] != second["AccessKeyId"]
 
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert user not in lab.users()
-    assert lab.secret_of(second["AccessKeyId"]) is None
+    delete(lab, name, user, second["AccessKeyId"])
 
 
 def test_there_is_no_example_that_no_test_deploys() -> None:

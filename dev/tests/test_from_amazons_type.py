@@ -5,9 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from checkout import ROOT, TOOLS
 from lab import EXAMPLES, Lab, laboratory
 from pages import commands
-from surroundings import ROOT, TOOLS
 
 
 def play(text: str, lab: Lab, folder: Path = ROOT) -> str:

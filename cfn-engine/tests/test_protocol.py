@@ -1,166 +1,7 @@
-"""What handlers are asked, and what becomes of their answers: a resource type made up for it, in this process."""
-
-import itertools
-import json
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
+"""What handlers are asked, and what becomes of their answers."""
 
 import pytest
-from lab import Lab, engine
-from ports import HOST, reserved_port
-from werkzeug import Request, Response
-from werkzeug.serving import make_server
-
-SCHEMA = {
-    "typeName": "Acme::Test::Thing",
-    "description": "A thing",
-    "additionalProperties": False,
-    "properties": {
-        "Name": {"type": "string"},
-        "Size": {"type": "integer"},
-        "Flags": {"type": "object"},
-        "Number": {"type": "string"},
-        "Colour": {"type": "string"},
-        "Shape": {"type": "string"},
-    },
-    "primaryIdentifier": ["/properties/Number"],
-    "createOnlyProperties": ["/properties/Name"],
-    "readOnlyProperties": ["/properties/Number", "/properties/Colour", "/properties/Shape"],
-    "tagging": {"taggable": True},
-}
-
-Event = dict[str, Any]
-
-
-class Things:
-    """Handlers of a type that keeps its things in memory, with answers that a test can put before theirs."""
-
-    def __init__(self) -> None:
-        """No things yet."""
-        self.requests: list[Event] = []
-        self.scripted: dict[str, list[Event | None]] = {}
-        self.refused: Callable[[Event], bool] = lambda _: False
-        self.things: dict[str, Event] = {}
-        self.numbers = itertools.count(1)
-
-    def handle(self, request: Event) -> Event | None:
-        """The progress event for a request."""
-        self.requests.append(request)
-        action, properties = request["action"], request["requestData"]["resourceProperties"]
-        if self.refused(request):
-            return failure("NotUpdatable")
-        if self.scripted.get(action):
-            return self.scripted[action].pop(0)
-        if action == "CREATE":
-            properties = {"Number": f"thing-{next(self.numbers)}", **properties}
-            self.things[properties["Number"]] = properties
-            return {"status": "SUCCESS", "resourceModel": properties}
-        if properties["Number"] not in self.things:
-            return {"status": "FAILED", "errorCode": "NotFound", "message": "no such thing"}
-        if action == "UPDATE":
-            self.things[properties["Number"]] = properties
-        if action == "DELETE":
-            del self.things[properties["Number"]]
-            return {"status": "SUCCESS"}
-        return {"status": "SUCCESS", "resourceModel": {**self.things[properties["Number"]], "Colour": "red"}}
-
-    def asked(self, action: str) -> list[Event]:
-        """The requests for an action."""
-        return [request for request in self.requests if request["action"] == action]
-
-    def story(self) -> list[tuple[str, str]]:
-        """What was asked for, and for which thing, READ aside."""
-        return [
-            (request["action"], request["requestData"]["resourceProperties"].get("Number", ""))
-            for request in self.requests
-            if request["action"] != "READ"
-        ]
-
-    def answer(self, request: Request) -> Response:
-        """The Lambda API before the handlers."""
-        event = self.handle(request.get_json())
-        return Response(json.dumps(event), 200 if event else 500, content_type="application/json")
-
-
-@pytest.fixture(scope="module")
-def engine_with_things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Things]]:
-    """An engine with the made-up type."""
-    directory = tmp_path_factory.mktemp("things")
-    (directory / "schema.json").write_text(json.dumps(SCHEMA))
-    things = Things()
-    server = make_server(HOST, 0, Request.application(things.answer), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        url, log = f"http://{HOST}:{server.server_port}/", directory / "engine.log"
-        options = ["--schema", str(directory / "schema.json"), "--type-configuration", '{"Prefix": "p"}']
-        with reserved_port() as port, engine(url, port, log, *options, "--first-backoff", "0.01"):
-            yield Lab(port, log, url), things
-    finally:
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def things(engine_with_things: tuple[Lab, Things]) -> Things:
-    """The handlers, with nothing done yet."""
-    things = engine_with_things[1]
-    things.requests, things.scripted, things.things, things.refused = [], {}, {}, lambda _: False
-    return things
-
-
-class ThingStack:
-    """A stack of things."""
-
-    def __init__(self, lab: Lab) -> None:
-        """A stack that is not there yet."""
-        self.lab, self.name = lab, f"things-{uuid.uuid4().hex[:8]}"
-
-    def apply(
-        self,
-        resources: Event,
-        outputs: Event | None = None,
-        tags: dict[str, str] | None = None,
-        parameters: dict[str, str] | None = None,
-        **sections: Event,
-    ) -> str:
-        """Creates or updates the stack, and returns the status it ends in."""
-        body: Event = {"Resources": resources, **sections}
-        if outputs:
-            body["Outputs"] = {name: {"Value": value} for name, value in outputs.items()}
-        new = all(stack["StackName"] != self.name for stack in self.stacks())
-        operation = self.lab.cloudformation.create_stack if new else self.lab.cloudformation.update_stack
-        tagged = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()]
-        operation(StackName=self.name, TemplateBody=json.dumps(body), Tags=tagged, Parameters=given)
-        return str(self.lab.stack(self.name)["StackStatus"])
-
-    def stacks(self) -> list[Event]:
-        """All stacks."""
-        stacks: list[Event] = self.lab.cloudformation.describe_stacks()["Stacks"]
-        return stacks
-
-
-@pytest.fixture
-def stack(engine_with_things: tuple[Lab, Things], things: Things) -> Iterator[ThingStack]:
-    """A stack to be, deleted in the end."""
-    stack = ThingStack(engine_with_things[0])
-    yield stack
-    things.scripted, things.refused = {}, lambda _: False
-    stack.lab.set_rollbacks()
-    stack.lab.cloudformation.delete_stack(StackName=stack.name)
-
-
-def thing(**properties: Any) -> Event:
-    """A declaration."""
-    return {"Type": "Acme::Test::Thing", "Properties": properties}
-
-
-def failure(code: str) -> Event:
-    """A FAILED event."""
-    return {"status": "FAILED", "errorCode": code, "message": f"because of {code}"}
+from things import Event, Things, ThingStack, failure, thing
 
 
 def test_a_request_is_cloudformations_with_every_primitive_as_a_string(stack: ThingStack, things: Things) -> None:
@@ -168,7 +9,7 @@ def test_a_request_is_cloudformations_with_every_primitive_as_a_string(stack: Th
     assert stack.apply({"Thing": declared}, tags={"team": "payments"}) == "CREATE_COMPLETE"
     [request] = things.asked("CREATE")
     data = request["requestData"]
-    arn = stack.lab.stack(stack.name)["StackId"]
+    arn = stack.engine.stack(stack.name)["StackId"]
     strings = {"Name": "a", "Size": "3", "Flags": {"On": "true", "List": ["1", "false"]}}
     assert data["resourceProperties"] == strings
     assert data["logicalResourceId"] == "Thing"
@@ -210,14 +51,14 @@ def test_a_property_and_a_list_item_that_are_no_value_are_left_out(
     stack.apply({"Thing": thing(Name="a", Flags=["before"])}, Conditions=conditions)
     assert stack.apply({"Thing": thing(Name="a", Flags=declared)}, Conditions=conditions) == "UPDATE_COMPLETE"
     [update] = things.asked("UPDATE")
-    expected: Event = {"Name": "a", "Number": stack.lab.resource(stack.name, "Thing")}
+    expected: Event = {"Name": "a", "Number": stack.engine.resource(stack.name, "Thing")}
     expected |= {} if sent is None else {"Flags": sent}
     assert update["requestData"]["resourceProperties"] == expected
 
 
 @pytest.mark.parametrize("value", [None, [None], [{"Key": "team", "Value": None}]])
 def test_a_template_with_a_null_is_refused(stack: ThingStack, things: Things, value: object) -> None:
-    refused = pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="'null' values are not allowed")
+    refused = pytest.raises(stack.engine.cloudformation.exceptions.ClientError, match="'null' values are not allowed")
     with refused:
         stack.apply({"Thing": thing(Name="a", Flags=value)})
     assert things.requests == []
@@ -253,7 +94,7 @@ def test_a_parameter_is_sent_as_it_was_written(
 
 @pytest.mark.parametrize("given", ["", "two", "1,2", "nan"])
 def test_a_number_that_is_none_is_refused(stack: ThingStack, things: Things, given: str) -> None:
-    with pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="Parameter 'P' must be a number"):
+    with pytest.raises(stack.engine.cloudformation.exceptions.ClientError, match="Parameter 'P' must be a number"):
         stack.apply({"Thing": thing(Name="a")}, parameters={"P": given}, Parameters={"P": {"Type": "Number"}})
     assert things.requests == []
 
@@ -293,12 +134,12 @@ def test_retries_end_and_other_failures_are_final(stack: ThingStack, things: Thi
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
     assert len(things.asked("CREATE")) == 4
 
-    another = ThingStack(stack.lab)
+    another = ThingStack(stack.engine, f"{stack.name}-2")
     things.scripted["CREATE"] = [failure("AccessDenied")]
     things.requests.clear()
     assert another.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
     assert len(things.asked("CREATE")) == 1
-    [reason] = [reason for _, status, reason in another.lab.events(another.name) if status == "CREATE_FAILED"]
+    [reason] = [reason for _, status, reason in another.engine.events(another.name) if status == "CREATE_FAILED"]
     token = things.requests[0]["bearerToken"]
     message = 'Resource handler returned message: "because of AccessDenied"'
     assert reason == f"{message} (RequestToken: {token}, HandlerErrorCode: AccessDenied)"
@@ -335,13 +176,13 @@ def test_read_gets_the_primary_identifier_only_and_is_all_that_getatt_knows(stac
     [number] = things.things
     reads = [request["requestData"]["resourceProperties"] for request in things.asked("READ")]
     assert reads == [{"Number": number}] * 2
-    assert stack.lab.outputs(stack.name) == {"Number": number, "Colour": "red"}
+    assert stack.engine.outputs(stack.name) == {"Number": number, "Colour": "red"}
 
 
 def test_an_attribute_that_read_does_not_return_fails_the_stack(stack: ThingStack, things: Things) -> None:
     dependent = thing(Name={"Fn::GetAtt": ["Thing", "Shape"]})
     assert stack.apply({"Thing": thing(Name="a"), "Dependent": dependent}) == "ROLLBACK_COMPLETE"
-    assert ("Dependent", "CREATE_FAILED", "Attribute 'Shape' does not exist") in stack.lab.events(stack.name)
+    assert ("Dependent", "CREATE_FAILED", "Attribute 'Shape' does not exist") in stack.engine.events(stack.name)
     assert things.things == {}
 
 
@@ -364,7 +205,7 @@ def test_a_function_that_crashes_is_asked_again_then_an_internal_failure(stack: 
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
     assert len(things.asked("CREATE")) == 4
     assert len({request["bearerToken"] for request in things.asked("CREATE")}) == 1
-    reason = stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    reason = stack.engine.reasons(stack.name, "CREATE_FAILED")["Thing"]
     assert "the handler did not answer" in reason and "HandlerErrorCode: InternalFailure" in reason
 
 
@@ -382,24 +223,24 @@ def test_the_rollback_deletes_a_thing_in_progress_whose_callback_never_answers(
 def test_a_read_that_is_in_progress_fails_the_stack(stack: ThingStack, things: Things) -> None:
     things.scripted["READ"] = [{"status": "IN_PROGRESS", "resourceModel": {"Number": "thing-0"}}]
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
-    assert "answered READ with IN_PROGRESS" in stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    assert "answered READ with IN_PROGRESS" in stack.engine.reasons(stack.name, "CREATE_FAILED")["Thing"]
     assert things.things == {}
 
 
 def test_a_create_that_succeeds_without_the_primary_identifier_fails(stack: ThingStack, things: Things) -> None:
     things.scripted["CREATE"] = [{"status": "SUCCESS", "resourceModel": {"Name": "a"}}]
     assert stack.apply({"Thing": thing(Name="a")}) == "ROLLBACK_COMPLETE"
-    reason = stack.lab.reasons(stack.name, "CREATE_FAILED")["Thing"]
+    reason = stack.engine.reasons(stack.name, "CREATE_FAILED")["Thing"]
     assert "answered CREATE without the primary identifier" in reason
 
 
 def test_a_replacement_creates_updates_dependents_and_deletes_in_this_order(stack: ThingStack, things: Things) -> None:
     dependent = thing(Name="b", Flags={"Of": {"Ref": "Thing"}})
     stack.apply({"Dependent": dependent, "Thing": thing(Name="a")})
-    old, of = (stack.lab.resource(stack.name, name) for name in ("Thing", "Dependent"))
+    old, of = (stack.engine.resource(stack.name, name) for name in ("Thing", "Dependent"))
     things.requests.clear()
     assert stack.apply({"Dependent": dependent, "Thing": thing(Name="c")}) == "UPDATE_COMPLETE"
-    new = stack.lab.resource(stack.name, "Thing")
+    new = stack.engine.resource(stack.name, "Thing")
     assert things.story() == [("CREATE", ""), ("UPDATE", of), ("DELETE", old)]
     [update] = things.asked("UPDATE")
     assert update["requestData"]["resourceProperties"] == {"Name": "b", "Flags": {"Of": new}, "Number": of}
@@ -411,11 +252,11 @@ def test_removed_resources_are_deleted_last_and_after_those_that_refer_to_them(
 ) -> None:
     first, second = thing(Name="a"), thing(Name="b", Flags={"Of": {"Ref": "First"}})
     stack.apply({"First": first, "Second": second, "Kept": {**thing(Name="k"), "DeletionPolicy": "Retain"}})
-    numbers = {name: stack.lab.resource(stack.name, name) for name in ("First", "Second", "Kept")}
+    numbers = {name: stack.engine.resource(stack.name, name) for name in ("First", "Second", "Kept")}
     things.requests.clear()
     assert stack.apply({"Third": thing(Name="c")}) == "UPDATE_COMPLETE"
     assert things.story() == [("CREATE", ""), ("DELETE", numbers["Second"]), ("DELETE", numbers["First"])]
-    assert ("Kept", "DELETE_SKIPPED", "") in stack.lab.events(stack.name)
+    assert ("Kept", "DELETE_SKIPPED", "") in stack.engine.events(stack.name)
     assert numbers["Kept"] in things.things
 
 
@@ -426,20 +267,20 @@ def test_a_failed_update_undoes_what_came_before_it_and_keeps_the_old(stack: Thi
 
     outputs = {"Replaced": {"Ref": "Replaced"}}
     stack.apply(resources("a", 1), outputs)
-    before, shown = dict(things.things), stack.lab.outputs(stack.name)
+    before, shown = dict(things.things), stack.engine.outputs(stack.name)
     things.requests.clear()
-    last = stack.lab.resource(stack.name, "Last")
+    last = stack.engine.resource(stack.name, "Last")
     broken = {"Name": "z", "Size": "2", "Number": last}
     things.refused = lambda request: request["requestData"]["resourceProperties"] == broken
     assert stack.apply(resources("c", 2), outputs) == "UPDATE_ROLLBACK_COMPLETE"
-    changed = stack.lab.resource(stack.name, "Changed")
+    changed = stack.engine.resource(stack.name, "Changed")
     assert [step for step in things.story() if step[0] == "UPDATE"] == [
         ("UPDATE", each) for each in (changed, last) * 2
     ]
     assert things.story()[-1][0] == "DELETE"
     assert things.things == before
-    assert stack.lab.outputs(stack.name) == shown
-    statuses = [status for name, status, _ in stack.lab.events(stack.name) if name == stack.name]
+    assert stack.engine.outputs(stack.name) == shown
+    statuses = [status for name, status, _ in stack.engine.events(stack.name) if name == stack.name]
     assert statuses[-2:] == ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
 
 
@@ -449,8 +290,8 @@ def test_a_rollback_sends_the_failed_or_the_old_previous_and_a_mark_if_told(
     stack: ThingStack, things: Things, failed_as_previous: bool, marked: bool
 ) -> None:
     stack.apply({"Thing": thing(Name="a", Size=1)}, tags={"team": "a"})
-    number = stack.lab.resource(stack.name, "Thing")
-    stack.lab.set_rollbacks(failed_as_previous=failed_as_previous, marked=marked)
+    number = stack.engine.resource(stack.name, "Thing")
+    stack.engine.set_rollbacks(failed_as_previous=failed_as_previous, marked=marked)
     things.scripted["UPDATE"] = [failure("InvalidRequest")]
     assert stack.apply({"Thing": thing(Name="a", Size=2)}, tags={"team": "b"}) == "UPDATE_ROLLBACK_COMPLETE"
     old: Event = {"Name": "a", "Size": "1", "Number": number}
@@ -476,10 +317,11 @@ def test_a_new_stack_tag_is_an_update_of_a_taggable_type(stack: ThingStack, thin
 def test_what_is_gone_already_counts_as_deleted(stack: ThingStack, things: Things) -> None:
     stack.apply({"Thing": thing(Name="a")})
     things.things.clear()
-    assert stack.lab.delete(stack.name) == "DELETE_COMPLETE"
+    assert stack.engine.delete(stack.name) == "DELETE_COMPLETE"
 
 
 def test_resources_that_refer_to_each_other_are_refused(stack: ThingStack) -> None:
     one, two = thing(Name={"Ref": "Two"}), thing(Name={"Fn::Sub": "${One.Colour}"})
-    with pytest.raises(stack.lab.cloudformation.exceptions.ClientError, match="Circular dependency"):
+    with pytest.raises(stack.engine.cloudformation.exceptions.ClientError, match="Circular dependency"):
         stack.apply({"One": one, "Two": two})
+    assert stack.name not in stack.engine.stacks()

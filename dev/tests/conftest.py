@@ -17,15 +17,14 @@ def all_tests_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(all_tests_lab: Lab) -> Iterator[Lab]:
-    """The engine; no call is known or denied yet, and no stack is left afterwards."""
-    all_tests_lab.forget_calls()
-    all_tests_lab.deny()
+    """The engine; no stack is left afterwards, no call known or denied."""
     yield all_tests_lab
     all_tests_lab.deny()
     all_tests_lab.set_rollbacks()
-    for stack in all_tests_lab.cloudformation.describe_stacks()["Stacks"]:
+    for stack in all_tests_lab.stacks():
         with contextlib.suppress(Exception):
-            all_tests_lab.cloudformation.delete_stack(StackName=stack["StackName"])
+            all_tests_lab.delete(stack)
+    all_tests_lab.forget_calls()
 
 
 @pytest.fixture

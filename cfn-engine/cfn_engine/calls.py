@@ -16,9 +16,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import User, iam_backends
 from werkzeug import Request, Response
 
-from .registry import CALLER, PROVIDER
+from .handlers import CALLER, PROVIDER
 from .stack import ROLLBACKS
 
+KEYS = [each["accessKeyId"] for each in (CALLER, PROVIDER)]
 # How Secrets Manager and how IAM say no.
 JSON_DENIAL = {"__type": "AccessDeniedException", "Message": "the test says no"}
 XML_DENIAL = (
@@ -42,7 +43,7 @@ class Calls:
             return self.tell(request)(environ, start_response)
         # The server, too, reads it, and once.
         environ["wsgi.input"] = io.BytesIO(request.get_data(parse_form_data=False))
-        if any(f"Credential={key}/" in request.headers.get("Authorization", "") for key in (CALLER, PROVIDER)):
+        if any(f"Credential={key}/" in request.headers.get("Authorization", "") for key in KEYS):
             named = operation(request)
             self.calls.append({"operation": named, "keys": keys()})
             if self.denials.get(named, 0) > 0:

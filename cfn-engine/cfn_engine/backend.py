@@ -9,10 +9,8 @@ from moto.core.responses import ActionResult
 from moto.iam.exceptions import DeleteConflictException
 from moto.iam.models import IAMBackend
 
-from . import monitoring
+from . import more_types
 from .registry import Registration, RegistryResource
-from .schedule import Schedule
-from .secret import Secret
 from .stack import Resources, Stack, clean_json
 
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -24,17 +22,16 @@ class Backend(models.CloudFormationBackend):
     # moto finds a backend's routes next to the module that its class is from.
     __module__ = models.__name__
 
-    def create_change_set(
+    # moto calls it by these names.
+    def create_change_set(  # type: ignore[override]
         self,
         stack_name: str,
         change_set_name: str,
         template: str,
         parameters: dict[str, str],
-        description: str,
         change_set_type: str,
-        notification_arns: list[str] | None = None,
         tags: dict[str, str] | None = None,
-        role_arn: str | None = None,
+        **others: Any,
     ) -> tuple[str, str]:
         """A change set, for a new stack where there is none yet. One that changes nothing fails."""
         stack: Any = next((stack for stack in self.stacks.values() if stack.name == stack_name), None)
@@ -48,7 +45,7 @@ class Backend(models.CloudFormationBackend):
             stack.refuse_if_unfit()
         base = "UPDATE" if stack or change_set_type == "UPDATE" else "CREATE"
         arn, stack_id = super().create_change_set(
-            stack_name, change_set_name, template, parameters, description, base, notification_arns, tags, role_arn
+            stack_name, change_set_name, template, parameters, change_set_type=base, tags=tags, **others
         )
         change_set: Any = self.change_sets[arn]
         change_set.change_set_type, change_set.imports = change_set_type, {}
@@ -130,8 +127,7 @@ def install(registrations: list[Registration], endpoint: str) -> None:
     CloudFormationResponse._validate_different_update = lambda *_: None  # type: ignore[method-assign]
     IAMBackend.delete_user = delete_user  # type: ignore[method-assign]
     kinds: dict[str, Any] = parsing.get_model_map()
-    added: list[Any] = [Secret, Schedule, *monitoring.install(endpoint)]
-    for kind in added:
+    for kind in more_types.install(endpoint):
         kinds[kind.cloudformation_type()] = kind
         parsing.get_name_type_map()[kind.cloudformation_type()] = kind.cloudformation_name_type()
     for registration in registrations:

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from lab import Lab
-
-Properties = dict[str, Any]
+from cfn_engine.client import Engine
+from things import Things, ThingStack, thing
 
 VALUE, LATER = "kwijibo-1", "kwijibo-2"
 
@@ -14,26 +13,22 @@ VALUE, LATER = "kwijibo-1", "kwijibo-2"
 class Parameter:
     """A stack with one parameter of Parameter Store, whose value is a text with references."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
-        self.lab, self.name = lab, name
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine, self.name = engine, name
 
     def deploy(self, text: Any, **properties: str) -> str:
         """Creates or updates the stack, and returns the status it ends in."""
         shown = {"Name": f"/{self.name}", "Type": "String", "Value": text, **properties}
         resources = {"Shown": {"Type": "AWS::SSM::Parameter", "Properties": shown}}
-        template = {"Resources": resources, "Outputs": {"Text": {"Value": text}}}
-        there = self.name in {stack["StackName"] for stack in self.lab.cloudformation.describe_stacks()["Stacks"]}
-        deploy = self.lab.cloudformation.update_stack if there else self.lab.cloudformation.create_stack
-        deploy(StackName=self.name, TemplateBody=json.dumps(template))
-        return str(self.lab.stack(self.name)["StackStatus"])
+        return self.engine.apply(self.name, {"Resources": resources, "Outputs": {"Text": {"Value": text}}})
 
     def value(self) -> str:
         """What the parameter has become."""
-        return str(self.lab.ssm.get_parameter(Name=f"/{self.name}")["Parameter"]["Value"])
+        return str(self.engine.ssm.get_parameter(Name=f"/{self.name}")["Parameter"]["Value"])
 
     def told(self) -> str:
         """All that CloudFormation says of the stack."""
-        cloudformation, name = self.lab.cloudformation, self.name
+        cloudformation, name = self.engine.cloudformation, self.name
         everything = [
             cloudformation.describe_stacks(StackName=name)["Stacks"],
             cloudformation.describe_stack_events(StackName=name)["StackEvents"],
@@ -44,16 +39,16 @@ class Parameter:
 
 
 @pytest.fixture
-def parameter(lab: Lab, name: str) -> Parameter:
+def parameter(engine: Engine, name: str) -> Parameter:
     """A stack that is not there yet."""
-    return Parameter(lab, name)
+    return Parameter(engine, name)
 
 
 @pytest.fixture
-def secret(lab: Lab, name: str) -> str:
+def secret(engine: Engine, name: str) -> str:
     """The ARN of a secret with two versions."""
-    arn = str(lab.secrets.create_secret(Name=f"team/{name}", SecretString=json.dumps({"old": "x"}))["ARN"])
-    lab.secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"password": VALUE, "port": 587}))
+    arn = str(engine.secrets.create_secret(Name=f"team/{name}", SecretString=json.dumps({"old": "x"}))["ARN"])
+    engine.secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"password": VALUE, "port": 587}))
     return arn
 
 
@@ -72,30 +67,30 @@ def secret(lab: Lab, name: str) -> str:
     ],
 )  # fmt: skip
 def test_a_reference_is_resolved_for_the_resource_and_shown_nowhere(
-    lab: Lab, name: str, parameter: Parameter, secret: str, text: str, value: str
+    engine: Engine, name: str, parameter: Parameter, secret: str, text: str, value: str
 ) -> None:
     for each in ("first", "newest"):
-        lab.ssm.put_parameter(Name=f"/{name}-other", Type="String", Value=each, Overwrite=True)
+        engine.ssm.put_parameter(Name=f"/{name}-other", Type="String", Value=each, Overwrite=True)
     text = text.replace("NAME", f"team/{name}").replace("ARN", secret).replace("PARAMETER", f"{name}-other")
     assert parameter.deploy(text) == "CREATE_COMPLETE"
     assert parameter.value() == value
-    assert lab.outputs(name) == {"Text": text}, "an output keeps its text"
+    assert engine.outputs(name) == {"Text": text}, "an output keeps its text"
     assert VALUE not in parameter.told()
 
 
 def test_a_reference_is_resolved_again_only_when_its_resource_is_updated(
-    lab: Lab, name: str, parameter: Parameter, secret: str
+    engine: Engine, name: str, parameter: Parameter, secret: str
 ) -> None:
     text = "{{resolve:secretsmanager:ARN:SecretString:password}}".replace("ARN", secret)
     parameter.deploy(text)
-    lab.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"password": LATER}))
-    with pytest.raises(lab.cloudformation.exceptions.ClientError, match="No updates are to be performed"):
+    engine.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"password": LATER}))
+    with pytest.raises(engine.cloudformation.exceptions.ClientError, match="No updates are to be performed"):
         parameter.deploy(text)
     assert parameter.value() == VALUE
     assert parameter.deploy(text, Description="another property") == "UPDATE_COMPLETE"
     assert parameter.value() == LATER
     by_name = f"{{{{resolve:secretsmanager:team/{name}:SecretString:password}}}}"
-    lab.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"password": VALUE}))
+    engine.secrets.put_secret_value(SecretId=secret, SecretString=json.dumps({"password": VALUE}))
     assert parameter.deploy(by_name, Description="another property") == "UPDATE_COMPLETE"
     assert parameter.value() == VALUE
     assert VALUE not in parameter.told() and LATER not in parameter.told()
@@ -114,36 +109,31 @@ def test_a_reference_is_resolved_again_only_when_its_resource_is_updated(
     ],
 )
 def test_an_unresolved_reference_fails_the_update_and_quotes_no_value(
-    lab: Lab, name: str, parameter: Parameter, secret: str, text: str, reason: str
+    engine: Engine, name: str, parameter: Parameter, secret: str, text: str, reason: str
 ) -> None:
-    lab.secrets.create_secret(Name=f"text/{name}", SecretString=VALUE)
-    lab.ssm.put_parameter(Name=f"/{name}-secure", Type="SecureString", Value=VALUE)
+    engine.secrets.create_secret(Name=f"text/{name}", SecretString=VALUE)
+    engine.ssm.put_parameter(Name=f"/{name}-secure", Type="SecureString", Value=VALUE)
     parameter.deploy("plain")
     text = text.replace("ARN", secret).replace("TEXT", f"text/{name}").replace("SECURE", f"{name}-secure")
     assert parameter.deploy(text) == "UPDATE_ROLLBACK_COMPLETE"
-    assert reason in lab.reasons(name, "UPDATE_FAILED")["Shown"]
+    assert reason in engine.reasons(name, "UPDATE_FAILED")["Shown"]
     assert parameter.value() == "plain"
     assert VALUE not in parameter.told()
 
 
-def test_handlers_get_values_from_create_to_delete(lab: Lab, name: str) -> None:
-    lab.iam.create_user(UserName=name)
-    lab.ssm.put_parameter(Name=f"/{name}", Type="String", Value=name)
-    key = {"Type": "AWS::IAM::AccessKey", "Properties": {"UserName": f"{{{{resolve:ssm:/{name}}}}}"}}
-    broken = {"Broken": {"Type": "Acme::No::Type", "DependsOn": "Key"}}
-
-    def template(status: str, more: Properties | None = None) -> Properties:
-        properties = {**key["Properties"], "Status": status}  # type: ignore[dict-item]
-        body = {"Resources": {"Key": {**key, "Properties": properties}, **(more or {})}}
-        return {"StackName": name, "TemplateBody": json.dumps(body)}
-
-    lab.cloudformation.create_stack(**template("Active"))
-    [made] = lab.keys(name)
-    lab.cloudformation.update_stack(**template("Inactive", broken))
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert lab.keys(name) == {made: "Active"}
-    lab.cloudformation.update_stack(**template("Inactive"))
-    assert lab.keys(name) == {made: "Inactive"}
-    lab.ssm.delete_parameter(Name=f"/{name}")
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert lab.keys(name) == {}
+def test_handlers_get_values_from_create_to_delete_and_those_who_ask_get_none(
+    stack: ThingStack, things: Things, name: str
+) -> None:
+    stack.engine.ssm.put_parameter(Name=f"/{name}", Type="String", Value=VALUE)
+    reference = f"{{{{resolve:ssm:/{name}}}}}"
+    broken = {"Broken": {"Type": "Acme::No::Type", "DependsOn": "Thing"}}
+    stack.apply({"Thing": thing(Name=reference, Size=1)})
+    assert stack.apply({"Thing": thing(Name=reference, Size=2), **broken}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack.apply({"Thing": thing(Name=reference, Size=2)}) == "UPDATE_COMPLETE"
+    stack.engine.ssm.delete_parameter(Name=f"/{name}")
+    assert stack.engine.delete(stack.name) == "DELETE_COMPLETE"
+    writes = [request["requestData"] for request in things.requests if request["action"] != "READ"]
+    assert [action for action, _ in things.story()] == ["CREATE", *["UPDATE"] * 3, "DELETE"]
+    assert {data["resourceProperties"]["Name"] for data in writes} == {VALUE}
+    assert {data["previousResourceProperties"]["Name"] for data in writes[1:4]} == {VALUE}
+    assert things.things == {}

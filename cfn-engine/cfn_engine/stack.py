@@ -16,8 +16,9 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import cloudformation_backends
 
+from .handlers import Properties, Scope, as_strings
 from .references import resolved
-from .registry import HandlerFailed, Properties, RegistryResource, Scope, as_strings
+from .registry import HandlerFailed, RegistryResource
 
 # How long an API call waits for the operation it started. Longer ones go on behind it, as in AWS all do.
 PATIENCE_SECONDS = 45
@@ -539,7 +540,12 @@ class Stack(models.Stack):
     def create_resources(self) -> None:
         """CreateStack."""
         self.events.clear()  # moto's CREATE_IN_PROGRESS: the deployment adds its own
-        self.deploy("CREATE", str(self.template), self.parameters, self.tags)
+        try:
+            self.deploy("CREATE", str(self.template), self.parameters, self.tags)
+        except ValidationError:
+            # moto has it among its stacks by now.
+            del cloudformation_backends[self.account_id][self.region_name].stacks[self.stack_id]
+            raise
 
     def update(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import EXAMPLES, Failed, Lab
+from lab import EXAMPLES, Failed, Lab, breaking, edited
 
 USER_AND_KEY = """
 Parameters:
@@ -36,9 +36,9 @@ Outputs:
 
 
 @pytest.fixture(params=["AWS::IAM::AccessKey"])
-def template(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key with a dependent."""
-    path = tmp_path / "template.yml"
+    path = tmp_path_factory.mktemp("template") / "template.yml"
     path.write_text(USER_AND_KEY.replace("TYPE_NAME", request.param))
     return path
 
@@ -86,9 +86,7 @@ def test_a_refused_lower_serial_creates_nothing_and_a_higher_one_rotates(
     changed = tmp_path / "changed.yml"
     changed.write_text(template.read_text().replace("Serial: !Ref Serial", lowered).replace(", ,", ","))
     lab.forget_calls()
-    with pytest.raises(Failed):
-        lab.deploy(name, changed)
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, changed) == "UPDATE_ROLLBACK_COMPLETE"
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     words = f"would be lower than 2, that of access key {before['Key']}. Nothing was created."
     assert "HandlerErrorCode: InvalidRequest" in reason and f"Serial can only be incremented, and {words}" in reason
@@ -150,9 +148,7 @@ def test_an_update_that_cannot_create_a_key_leaves_the_old_one_and_says_why(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, UserName=f"{name}-nobody")
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, template, UserName=f"{name}-nobody") == "UPDATE_ROLLBACK_COMPLETE"
     assert "HandlerErrorCode: NotFound" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "Create the user first" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert f"{name}-nobody" not in lab.reasons(name, "UPDATE_FAILED")["Key"], "what IAM does not know may be a secret"
@@ -168,12 +164,7 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     lab: Lab, name: str, template: Path, user: str, tmp_path: Path
 ) -> None:
     before = lab.deploy(name, template, UserName=user)
-    broken = tmp_path / "broken.yml"
-    broken.write_text(template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\nOutputs:"))
-    broken.write_text(broken.read_text().replace("Acme::No::Type", "Acme::No::Type\n    DependsOn: Reader"))
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, Serial=2)
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, breaking(template, tmp_path, "Reader"), Serial=2) == "UPDATE_ROLLBACK_COMPLETE"
     assert operations(lab).count("CreateAccessKey") == 2, "it did rotate"
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.readable(lab.resource(name, "Role")) == before["SecretArn"]
@@ -188,21 +179,14 @@ def test_an_update_that_fails_after_a_change_in_place_changes_it_back(
     lab: Lab, name: str, template: Path, user: str, tmp_path: Path
 ) -> None:
     before = lab.deploy(name, template, UserName=user)
-    broken = tmp_path / "broken.yml"
-    broken.write_text(
-        template.read_text().replace("Outputs:", "  Broken:\n    Type: Acme::No::Type\n    DependsOn: Key\nOutputs:")
-    )
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, Status="Inactive")
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.fails(name, breaking(template, tmp_path, "Key"), Status="Inactive") == "UPDATE_ROLLBACK_COMPLETE"
     assert operations(lab).count("UpdateAccessKey") == 2
     assert lab.keys(user) == {before["Key"]: "Active"}
 
 
 def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, template: Path, user: str) -> None:
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Status="Asleep")
+    lab.fails(name, template, Status="Asleep")
     assert "HandlerErrorCode: InvalidRequest" in lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert lab.keys(user) == {before["Key"]: "Active"}
     assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
@@ -211,8 +195,7 @@ def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, 
 def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str, template: Path, user: str) -> None:
     by_hand = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
     before = lab.deploy(name, template, UserName=user)
-    with pytest.raises(Failed):
-        lab.deploy(name, template, Serial=2)
+    lab.fails(name, template, Serial=2)
     reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
     assert "HandlerErrorCode: ServiceLimitExceeded" in reason
     assert by_hand in reason and before["Key"] in reason
@@ -222,14 +205,11 @@ def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str
 def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
     lab: Lab, name: str, template: Path, user: str, tmp_path: Path
 ) -> None:
-    broken = tmp_path / "broken.yml"
-    broken.write_text(template.read_text().replace("!GetAtt Key.SecretAccessKey", "!GetAtt Key.Colour"))
+    broken = edited(template, tmp_path, "!GetAtt Key.SecretAccessKey", "!GetAtt Key.Colour")
     with pytest.raises(Failed, match="does not support attribute type Colour"):
         lab.deploy(name, broken, UserName=user)
-    broken.write_text(template.read_text().replace("!Ref Role]", "no-such-role]"))
-    with pytest.raises(Failed):
-        lab.deploy(name, broken, UserName=user)
-    assert lab.stack(name)["StackStatus"] == "ROLLBACK_COMPLETE"
+    broken = edited(template, tmp_path, "!Ref Role]", "no-such-role]")
+    assert lab.fails(name, broken, UserName=user) == "ROLLBACK_COMPLETE"
     assert "no-such-role" in lab.reasons(name, "CREATE_FAILED")["Reader"]
     assert lab.keys(user) == {}
     with pytest.raises(Failed, match="ROLLBACK_COMPLETE state and can not be updated"):
@@ -240,8 +220,7 @@ def test_a_key_that_its_create_could_not_take_back_is_deleted_by_the_rollback(
     lab: Lab, name: str, template: Path, user: str
 ) -> None:
     lab.deny("UpdateSecret", "DeleteAccessKey")
-    with pytest.raises(Failed):
-        lab.deploy(name, template, UserName=user)
+    lab.fails(name, template, UserName=user)
     reason = lab.reasons(name, "CREATE_FAILED")["Key"]
     assert "HandlerErrorCode: AccessDenied" in reason and "aws iam delete-access-key" in reason
     assert ("Key", "DELETE_COMPLETE", "") in lab.events(name)
@@ -291,9 +270,7 @@ def test_a_user_with_a_key_made_by_hand_keeps_the_stack_until_that_key_is_gone(
 @pytest.fixture
 def retaining(template: Path) -> Path:
     """The template with a key that CloudFormation is to leave alone."""
-    text = template.read_text()
-    template.write_text(text.replace("  Key:\n", "  Key:\n    DeletionPolicy: Retain\n", 1))
-    return template
+    return edited(template, template.parent, "  Key:\n", "  Key:\n    DeletionPolicy: Retain\n")
 
 
 def test_a_retained_key_survives_its_stack(lab: Lab, name: str, retaining: Path, user: str) -> None:
@@ -333,10 +310,7 @@ def with_output(directory: Path, attribute: str) -> Path:
 
 def test_an_imported_key_can_be_switched_off_and_deleted(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
     key = imported(lab, name, user)
-    template = tmp_path / "template.yml"
-    template.write_text(
-        (EXAMPLES / "import.yml").read_text().replace("DeletionPolicy: Retain", "DeletionPolicy: Delete")
-    )
+    template = edited(EXAMPLES / "import.yml", tmp_path, "DeletionPolicy: Retain", "DeletionPolicy: Delete")
     lab.deploy(name, template, Status="Inactive")
     assert lab.keys(user) == {key: "Inactive"}
     assert lab.delete(name) == "DELETE_COMPLETE"

@@ -1,0 +1,5 @@
+"""Starts the engine."""
+
+from .server import main
+
+main()
