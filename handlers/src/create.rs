@@ -1,8 +1,9 @@
 //! CREATE: a new key, its secret kept, shown by IAM and by the store.
 //!
 //! Three rules hold. `CreateAccessKey` is called only by an invocation that holds the record of an attempt. A key is deleted only
-//! if its id came in the answer to this invocation's own call, or stands in a record of this operation. Once the secret is stored
-//! and the record names the key, nothing is rolled back: the answer names the key, and CloudFormation's rollback deletes it.
+//! if its id came in the answer to this invocation's own call, or if a record of this operation or a secret that it has stored
+//! names the key. Once the secret is stored and the record names the key, nothing is rolled back: the answer names the key, and
+//! CloudFormation's rollback deletes it.
 //!
 //! - `record.rs`: who may create, and how earlier attempts are finished
 //! - `preconditions.rs`: whether there may be a new key

@@ -5,8 +5,8 @@ use std::time::Duration;
 use access_key_schema::Status;
 
 use super::{
-    Fault, How, Lag, Plan, ROTATE, Role, StackPlan, Step, Tagging, Undo, between, first, go_well, goes_well,
-    interrupted, nth, stack, stack_with_user, succeeds,
+    Act, Deed, Fault, How, Lag, Plan, ROTATE, Role, StackPlan, Step, Tagging, Undo, between, first, go_well, goes_well,
+    goes_well_as_rolled, interrupted, nth, stack, stack_with_user, succeeds,
 };
 
 /// The calls that are about a description.
@@ -162,11 +162,40 @@ fn an_update_of_the_status_follows_one_of_the_description_that_was_refused() {
 
 #[test]
 fn iam_refuses_once_to_show_the_tags_of_a_new_user() {
-    let stacks = [described(stack_with_user(&[])), stack_with_user(&[Step::Describe("orders")])];
-    go_well(&stacks.map(|stack| {
-        let troubles = first("ListUserTags", Fault::Refuse);
-        Plan { lag: Lag::Usual, stacks: vec![stack], troubles, ..Plan::default() }
-    }));
+    let steps = [Step::StatusAndTag(Status::Active, "blue"), Step::Describe("payments")];
+    goes_well_as_rolled(Plan {
+        dice: 1_287_308_310_344_296_412,
+        lag: Lag::Usual,
+        gone_keys_are_denied: true,
+        undo: Undo::OldWithHint,
+        stacks: vec![stack_with_user(&steps)],
+        troubles: first("ListUserTags", Fault::Refuse),
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn the_user_is_renamed_between_the_key_and_its_description() {
+    goes_well_as_rolled(Plan {
+        dice: 1_773_911_835_555_366_239,
+        lag: Lag::Usual,
+        gone_keys_are_denied: true,
+        stacks: vec![StackPlan { user: "bob", description: Some("orders"), ..stack(&[Step::Delete]) }],
+        deeds: vec![Deed { at: Duration::from_millis(2_284), user: "bob", act: Act::RenameUserAtOnce }],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn a_role_limited_to_a_path_is_denied_the_tags_of_a_new_user() {
+    goes_well_as_rolled(Plan {
+        dice: 11_410_276_773_439_839_635,
+        lag: Lag::Usual,
+        role: Role::Path,
+        stacks: vec![StackPlan { user: "ci+deploy,1@example.com", ..described(stack_with_user(&[])) }],
+        interruptions: interrupted(How::Abandoned, 395),
+        ..Plan::default()
+    });
 }
 
 #[test]
