@@ -369,11 +369,8 @@ impl Update<'_> {
         poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, async || {
             let stored = async {
                 match &context.secret_version {
-                    Some(_) => {
-                        let stored = services.deadline.bound(services.secret_store.get(id)).await;
-                        Ok::<_, HandlerError>(unless_retriable(stored)?.flatten())
-                    }
-                    None => Ok(None),
+                    Some(_) => unless_retriable(services.deadline.bound(services.secret_store.get(id)).await),
+                    None => Ok::<_, HandlerError>(None),
                 }
             };
             let key = async {
@@ -383,12 +380,18 @@ impl Update<'_> {
             let (key, stored, description) = try_join!(key, stored, description)?;
             let status = request.desired.wanted_status();
             let is_written = changes.status || status == Status::Inactive;
+            // By then every read shows the truth: another invocation has written the same, or a person has deleted the secret.
+            let is_superseded = match &stored {
+                Some(Some(stored)) => stored
+                    .readable()
+                    .is_some_and(|value| are_same(value.tags.as_deref(), request.desired.tags.as_deref())),
+                Some(None) => true,
+                None => false,
+            };
+            let is_settled = context.invocations >= SETTLED_AFTER_INVOCATIONS;
+            let stored = stored.flatten();
             let version = stored.as_ref().and_then(|stored| stored.version.as_ref());
-            let value = stored.as_ref().and_then(StoredSecret::readable);
-            // By then every read shows the truth: another invocation has written the same.
-            let is_overwritten = context.invocations >= SETTLED_AFTER_INVOCATIONS
-                && value.is_some_and(|value| are_same(value.tags.as_deref(), request.desired.tags.as_deref()));
-            let is_version_shown = version == context.secret_version.as_ref() || is_overwritten;
+            let is_version_shown = version == context.secret_version.as_ref() || is_settled && is_superseded;
             let key = key.filter(|key| (key.status == status || !is_written) && is_version_shown);
             Ok(key.zip(description).map(|(key, description)| Shown { key, stored, description }))
         })

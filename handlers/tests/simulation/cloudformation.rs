@@ -422,6 +422,7 @@ impl Stack {
             || self.is_a_person_at_work()
             || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
             || lacks_its_secret(event)
+            || self.were_tags_refused()
             || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0)
             // IAM may show it for the first time when it is deleted.
             || id.is_some_and(|id| action == Action::Delete && !self.world.state().ledger.succeeded.contains(id));
@@ -457,6 +458,14 @@ impl Stack {
         let due = self.world.plan.deeds.iter().filter(|deed| deed.at <= now + PATIENCE_TO_READ).count();
         let State { ledger, .. } = &*self.world.state();
         ledger.deeds.len() < due || ledger.deeds.iter().any(|done| now < *done + LONGEST_DELAY)
+    }
+
+    /// Whether IAM has refused to show the tags of a user who is not new. The handlers take that for the role's rights, although
+    /// the next call may be allowed.
+    fn were_tags_refused(&self) -> bool {
+        let state = self.world.state();
+        let is_new = state.iam.is_new(self.plan.user, self.world.now());
+        !is_new && state.weather.hit.iter().any(|operation| operation == "ListUserTags")
     }
 
     /// All pages of a LIST.

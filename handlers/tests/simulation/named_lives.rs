@@ -687,6 +687,21 @@ fn tags_are_refused_and_the_store_describes_the_young_secret_late() {
 }
 
 #[test]
+fn a_person_deletes_the_secret_while_an_update_waits_for_it() {
+    goes_well_as_rolled(Plan {
+        dice: 10_477_582_930_485_363_381,
+        lag: Lag::Usual,
+        role: Role::Path,
+        tagging: Tagging::Denied,
+        undo: Undo::OldWithHint,
+        tokens: Tokens::None,
+        stacks: vec![StackPlan { user: "bob", keys: 2, ..stack(&[Step::Describe("orders")]) }],
+        deeds: vec![Deed { user: "bob", ..deed(4_563, Act::DeleteSecret)[0] }],
+        ..Plan::default()
+    });
+}
+
+#[test]
 fn a_person_deletes_the_secret_just_before_the_tags_are_changed() {
     goes_well_as_rolled(Plan {
         dice: 1_206_586_622_158_151_239,

@@ -311,6 +311,12 @@ impl Iam {
         self.users.get(name).is_some_and(|user| user.truth().is_some())
     }
 
+    /// Whether the user is less than half a minute old, which the handlers know from `GetUser`.
+    pub(crate) fn is_new(&self, name: &str, now: Duration) -> bool {
+        let created = self.users.get(name).and_then(|user| user.truth()?.created);
+        created.is_some_and(|created| now < created + Duration::from_secs(30))
+    }
+
     pub(crate) fn key(&self, id: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == id)
     }

@@ -187,6 +187,18 @@ fn the_user_is_renamed_between_the_key_and_its_description() {
 }
 
 #[test]
+fn iam_refuses_once_to_show_the_tags_of_an_old_user() {
+    goes_well_as_rolled(Plan {
+        dice: 17_505_918_701_701_282_883,
+        lag: Lag::Usual,
+        undo: Undo::OldWithHint,
+        stacks: vec![described(stack(&[]))],
+        troubles: vec![nth("ListUserTags", 10, Fault::Refuse)],
+        ..Plan::default()
+    });
+}
+
+#[test]
 fn a_role_limited_to_a_path_is_denied_the_tags_of_a_new_user() {
     goes_well_as_rolled(Plan {
         dice: 11_410_276_773_439_839_635,
