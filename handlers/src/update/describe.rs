@@ -1,6 +1,6 @@
 //! UPDATE of the description: a tag of the user, which the stored secret declares.
 
-use access_key_schema::{HandlerErrorCode, Request, Result, UserName};
+use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
 use cfn_resource_runtime::{OPERATION_TIMEOUT, poll};
 use tokio::join;
 
@@ -62,8 +62,16 @@ impl Update<'_> {
         match poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |written| *written, write).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Untagged::before(undecided(id, user))),
-            Err(refusal) if !refusal.error.code.is_retriable() && self.is_described(user).await => Ok(()),
-            Err(refusal) => Err(refusal),
+            Err(refusal) if refusal.error.code.is_retriable() => Err(refusal),
+            Err(Untagged { error, may_be_done }) => match self.is_described(user).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Untagged { error, may_be_done }),
+                // What passes hides whether there was anything to write.
+                Err(unseen) => {
+                    let error = HandlerError { code: unseen.code, ..error.followed_by(&unseen.message) };
+                    Err(Untagged { error, may_be_done })
+                }
+            },
         }
     }
 
@@ -87,14 +95,18 @@ impl Update<'_> {
     /// Whether the description is as the request wants it, so that a write that was refused for good had nothing to write. If the
     /// role may not look either, the request tells whether there is one. Having no description takes no permission. The store's
     /// declaration is no proof: an earlier attempt may have declared the description without writing it.
-    pub(super) async fn is_described(&self, user: &UserName) -> bool {
+    ///
+    /// # Errors
+    /// What passes: IAM does not tell now.
+    pub(super) async fn is_described(&self, user: &UserName) -> Result<bool> {
         let wanted = self.request.desired.wanted_description();
         match self.services.deadline.bound(UserTag::of(self.services, user, self.id)).await {
-            Ok(UserTag::Shown(tag)) => tag.as_deref() == wanted,
+            Ok(UserTag::Shown(tag)) => Ok(tag.as_deref() == wanted),
             Ok(UserTag::Unseen) => {
-                wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description()
+                Ok(wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description())
             }
-            Err(_) => false,
+            Err(missing) if missing.is_not_found() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

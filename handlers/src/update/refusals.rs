@@ -49,7 +49,7 @@ impl Update<'_> {
                 let store = &services.secret_store;
                 let refused = if changes_tags && !store.is_tagged(unreadable, request, services.deadline).await {
                     "Tags cannot be changed, because they are"
-                } else if changes_description && !self.is_described(user).await {
+                } else if changes_description && !self.is_described(user).await? {
                     "Description cannot be changed, because it is"
                 } else {
                     return Ok(());

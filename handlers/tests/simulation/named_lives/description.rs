@@ -198,6 +198,20 @@ fn iam_refuses_once_to_show_the_tags_of_an_old_user() {
     });
 }
 
+/// The rollback of the first UPDATE has nothing to write, and cannot see that.
+#[test]
+fn a_denied_description_is_undone_while_the_tags_cannot_be_seen() {
+    let all = Step::StatusTagAndDescription(Status::Inactive, "blue", "payments");
+    let stack = stack_with_user(&[all, Step::Status(Status::Active)]);
+    goes_well_as_rolled(Plan {
+        dice: 16_305_776_367_142_915_252,
+        tagging: Tagging::Denied,
+        stacks: vec![StackPlan { user: "ci+deploy,1@example.com", status: Status::Inactive, ..stack }],
+        troubles: vec![between("ListUserTags", 22, 322, Fault::CutBefore)],
+        ..Plan::default()
+    });
+}
+
 #[test]
 fn a_role_limited_to_a_path_is_denied_the_tags_of_a_new_user() {
     goes_well_as_rolled(Plan {
