@@ -148,6 +148,11 @@ pub(crate) struct Entry {
 }
 
 impl SecretValue {
+    /// The description that the template declares. An empty one is none.
+    pub(crate) fn declared_description(&self) -> Option<&str> {
+        self.description.as_deref().filter(|description| !description.is_empty())
+    }
+
     /// When the key was created.
     pub(crate) fn created(&self) -> Option<SystemTime> {
         let created = DateTime::from_str(self.create_date.as_deref()?, Format::DateTime).ok()?;

@@ -230,8 +230,8 @@ impl Update<'_> {
         let desired = &self.request.desired;
         stored.is_some_and(|stored| {
             stored.readable().is_none_or(|value| {
-                let description = value.description.as_deref().filter(|description| !description.is_empty());
-                are_same(value.tags.as_deref(), desired.tags.as_deref()) && description == desired.wanted_description()
+                are_same(value.tags.as_deref(), desired.tags.as_deref())
+                    && value.declared_description() == desired.wanted_description()
             })
         })
     }

@@ -39,7 +39,7 @@ impl Ownership {
             logical_resource_id: value.logical_resource_id.clone(),
             serial: value.serial,
             client_request_token_sha256: value.client_request_token.as_deref().map(sha256),
-            is_described: value.description.as_ref().is_some_and(|description| !description.is_empty()),
+            is_described: value.declared_description().is_some(),
         }
     }
 

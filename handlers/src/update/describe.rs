@@ -20,7 +20,7 @@ impl Description {
     /// What the store declares now.
     pub(super) fn in_store(stored: &Stored) -> Self {
         let readable = stored.as_ref().ok().and_then(Option::as_ref).and_then(StoredSecret::readable);
-        readable.map_or(Self::Unknown, |value| Self::Readable(value.description.clone()))
+        readable.map_or(Self::Unknown, |value| Self::Readable(value.declared_description().map(ToOwned::to_owned)))
     }
 }
 
@@ -80,7 +80,7 @@ impl Update<'_> {
         let wanted = self.request.desired.wanted_description();
         let is_undone = self.request.context.rollback == Some(true);
         let is_stored_otherwise = match was {
-            Description::Readable(stored) => stored.as_deref().filter(|stored| !stored.is_empty()) != wanted,
+            Description::Readable(stored) => stored.as_deref() != wanted,
             Description::Unknown => self.request.previous.is_none() && wanted.is_some(),
         };
         self.requests_description() || is_stored_otherwise || is_undone && wanted.is_some()
