@@ -80,8 +80,8 @@ impl Connections {
 
     /// Connections with an HTTP client of the caller's, such as one that plays AWS in a test.
     ///
-    /// It does not use the loader of `aws-config`, which brings the chain of default credentials, which no handler may use, and
-    /// is a tenth of the package.
+    /// It does not use the loader of `aws-config`, which brings the chain of default credentials: no handler may use it, and it
+    /// would make the package larger.
     #[must_use]
     pub fn with_http_client(http_client: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()

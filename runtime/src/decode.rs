@@ -121,9 +121,15 @@ fn flatten<M>(mut event: Map<String, Value>) -> Result<Map<String, Value>, Handl
     let is_absent = |name: &str, value: &Value| match name {
         "providerloggroupname" if !is_from_registry => true,
         "region" if is_from_registry => value.is_null(),
-        "region" | "nexttoken" | "maxresults" => {
-            value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
-        }
+        // An operation or a stack without a name is none: two of them would be the same.
+        "region"
+        | "nexttoken"
+        | "maxresults"
+        | "bearertoken"
+        | "clientrequesttoken"
+        | "stackid"
+        | "logicalresourceid"
+        | "logicalresourceidentifier" => value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()),
         _ => value.is_null(),
     };
     let fields = fields.filter(|(name, value)| !is_absent(name, value));
@@ -312,6 +318,18 @@ mod tests {
             let (payload, context) = decoded(registry).unwrap();
             assert_eq!((context.next_token, context.max_results), (None, None));
             assert_eq!(payload.region.as_deref(), Some(blank));
+        }
+    }
+
+    #[test]
+    fn an_operation_or_a_resource_with_an_empty_name_is_none() {
+        let names = ["bearerToken", "clientRequestToken", "stackId", "logicalResourceId", "logicalResourceIdentifier"];
+        for (shape, name) in ["request", "requestData"].iter().flat_map(|shape| names.map(|name| (*shape, name))) {
+            for blank in ["", "  "] {
+                let context = decoded(json!({"action": "CREATE", shape: {name: blank}})).unwrap().1;
+                let absent = (context.client_request_token, context.stack_id, context.logical_resource_id);
+                assert_eq!(absent, (None, None, None), "{shape} {name}");
+            }
         }
     }
 

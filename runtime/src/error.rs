@@ -38,6 +38,15 @@ impl<M> HandlerError<M> {
         Self { message: format!("{}. {sentence}", self.message), ..self }
     }
 
+    /// The same error where `unseen` hides whether it matters: as one that passes if that passes, and then it says both.
+    #[must_use]
+    pub fn unless_hidden_by(self, unseen: &Self) -> Self {
+        if !unseen.code.is_retriable() {
+            return self;
+        }
+        Self { code: unseen.code, ..self.followed_by(&unseen.message) }
+    }
+
     /// The same error with `model`, unless it carries a model already.
     #[must_use]
     pub fn about(mut self, model: Option<M>) -> Self {

@@ -10,8 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// is dropped.
 ///
 /// It has no `Serialize`, so that no secret is written by accident. A secret may go to two places, a response's model and
-/// the secret store. Their fields ask for it with `#[serde(serialize_with = …)]` and [`Secret::serialize`] or
-/// [`Secret::serialize_some`].
+/// the secret store. Their fields ask for it with `#[serde(serialize_with = "Secret::serialize_some")]`.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 #[schemars(inline)]
@@ -28,14 +27,6 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
-    }
-
-    /// Writes the secret out, for `#[serde(serialize_with)]` on a field of this type.
-    ///
-    /// # Errors
-    /// Whatever the serializer answers.
-    pub fn serialize<S: Serializer>(secret: &Self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&secret.0)
     }
 
     /// Writes the secret out, for `#[serde(serialize_with)]` on an optional field of this type.
