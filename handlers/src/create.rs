@@ -11,10 +11,10 @@
 //! - `doubt.rs`: keys that an attempt without an answer may have made
 //! - `failure.rs`: what failed, and what is left
 
+mod attempts;
 mod doubt;
 mod failure;
 mod preconditions;
-mod record;
 mod rollback;
 
 use access_key_schema::{
@@ -30,6 +30,7 @@ use tokio::{
 
 use crate::{
     Services,
+    callback::{CallbackContext, call_again},
     description::UserTag,
     iam::{CreatedKey, KeyMetadata, Untagged},
     locate::undecided,
@@ -38,14 +39,13 @@ use crate::{
     resource_model::success,
     secret_store::{Ownership, Record, SecretValue, StoredSecret, UnknownFields, Value, refuse_what_cannot_be_stored},
     ses_smtp,
-    stabilize::{CallbackContext, call_again},
     time_budget::{NEW_USER_WAIT, STABILIZE_WAIT, TIME_TO_CREATE, TIME_TO_GO_ON},
     user_keys::{UserKey, user_keys},
 };
 
+use attempts::{Attempts, Step};
 pub use failure::Failure;
 use failure::{Kept, Left};
-use record::{Attempts, Step};
 use rollback::{Unfinished, Written};
 
 /// The result of a step of a CREATE.
@@ -127,9 +127,15 @@ impl<'a> Create<'a> {
         Ok((Self { services, request, user: request.desired.required_user_name()?, app_name }, context))
     }
 
-    /// The model of a key in the answer of a failed CREATE. By its `Id`, CloudFormation's rollback deletes the key.
+    /// The model of a key in the answer of a failed CREATE. By its `Id`, CloudFormation's rollback deletes the key; by its
+    /// `Description`, the tag of the user, of which no secret may tell.
     fn model_of(&self, id: &str) -> AccessKey {
-        AccessKey { user_name: Some(self.user.clone()), id: Some(id.to_owned()), ..AccessKey::default() }
+        AccessKey {
+            user_name: Some(self.user.clone()),
+            id: Some(id.to_owned()),
+            description: self.request.desired.description.clone(),
+            ..AccessKey::default()
+        }
     }
 
     /// Refuses what is wrong with the request itself, before anything is called.
@@ -165,25 +171,31 @@ impl<'a> Create<'a> {
             let doubt = attempts.doubt_beside(Some(&record));
             if record.note.access_key_id.is_none() {
                 // The key may be a later attempt's whose record is not shown yet: then the name of the next record is taken.
-                let next = self.take_over(attempts).await?;
-                attempts.hold(next);
+                let number = attempts.next_number();
+                match self.take_over(attempts).await? {
+                    Some(next) => attempts.hold(next),
+                    None => return Box::pin(self.wait_for(attempts, number)).await,
+                }
             }
             if let Some(answer) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
                 return Ok(answer);
             }
             attempts.settled(&record);
-            own = None;
+            own = own.filter(|own| *own != id);
         }
         match attempts.next_step(own.as_deref(), &self.services.clock) {
             Step::Wait(number) => Box::pin(self.wait_for(attempts, number)).await,
             Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
             Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
             Step::Create(number) if attempts.are_ahead() => Err(self.taken(number).doubting(attempts.doubt())),
-            Step::Create(_) => {
+            Step::Create(number) => {
                 let doubt = attempts.doubt();
                 let record = match (attempts.held(), &keys) {
                     (Some(record), _) => record,
-                    (None, Ok(_)) => self.take_over(attempts).await?,
+                    (None, Ok(_)) => match self.take_over(attempts).await? {
+                        Some(record) => record,
+                        None => return Box::pin(self.wait_for(attempts, number)).await,
+                    },
                     (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
                 };
                 let created = Box::pin(self.create_access_key(keys, pgp_key, Some(record))).await;
@@ -308,7 +320,7 @@ impl<'a> Create<'a> {
             services.secret_store.put(&value, &request.context.stack_tags),
             note,
             self.set_initial_status(&key.id),
-            self.describe(&key.id),
+            self.set_description(&key.id),
         );
         let written = Written {
             secret: stored.as_ref().err().is_none_or(|unstored| unstored.may_be_stored),
@@ -407,7 +419,7 @@ impl<'a> Create<'a> {
 
     /// Sets the description. Returns whether IAM has taken it: the looks that follow try a passing failure again, such as that
     /// IAM does not know the user yet.
-    async fn describe(&self, id: &str) -> std::result::Result<bool, Untagged> {
+    async fn set_description(&self, id: &str) -> std::result::Result<bool, Untagged> {
         let Some(description) = self.request.desired.wanted_description() else { return Ok(true) };
         let Err(Untagged { error, may_be_done }) = self.services.iam.tag_user(self.user, id, description).await else {
             return Ok(true);
@@ -422,7 +434,7 @@ impl<'a> Create<'a> {
     ///
     /// # Errors
     /// A code that CloudFormation retries: there is no time to find out, or IAM fails. `AccessDenied`: the role may not write.
-    async fn lives(&self, id: &str) -> Result<bool> {
+    async fn takes_a_write(&self, id: &str) -> Result<bool> {
         let Self { services, request, user, .. } = *self;
         if !services.deadline.leaves(TIME_TO_GO_ON) {
             return Err(undecided(id, user));
@@ -498,7 +510,7 @@ impl<'a> Create<'a> {
         }
         let id = &context.access_key_id;
         let deactivate = async { if has_status { Ok(()) } else { self.deactivate(id).await } };
-        let describe = async { if is_described { Ok(true) } else { self.describe(id).await } };
+        let describe = async { if is_described { Ok(true) } else { self.set_description(id).await } };
         let (deactivated, described) = join!(deactivate, describe);
         deactivated?;
         let described = described.map_err(|untagged| untagged.error)?;

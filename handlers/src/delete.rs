@@ -1,4 +1,4 @@
-//! DELETE: deletes the key, then its secret and its description. If the key is gone already, it still deletes these two.
+//! DELETE: deletes the key, then its description and its secret. If the key is gone already, it still deletes these two.
 
 use std::time::SystemTime;
 
@@ -7,10 +7,12 @@ use cfn_resource_runtime::{OPERATION_TIMEOUT, pause, poll, unless_retriable};
 use tokio::{join, time::Instant};
 
 use crate::{
-    Services, description,
+    Services,
+    callback::{CallbackContext, call_again},
+    description,
     locate::{Location, locate, of_another_user, undecided},
     resource_model::not_found,
-    stabilize::{CallbackContext, call_again},
+    secret_store::Entry,
     time_budget::{
         CONTRADICTION_WAIT, PROPAGATION, STABILIZE_WAIT, TIME_TO_DELETE, TIME_TO_DELETE_AGAIN, UNKNOWN_WAIT, is_new,
     },
@@ -39,7 +41,7 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
         }
     };
     // An UPDATE that was neither finished nor undone may have left a description that the request does not declare.
-    let is_described = async {
+    let has_description = async {
         is_declared
             || match is_noted {
                 Some(is_noted) => is_noted,
@@ -47,12 +49,12 @@ pub(crate) async fn delete(services: &Services, request: &Request) -> Result<Pro
                 None => services.deadline.bound(services.secret_store.has_description(id)).await.unwrap_or(true),
             }
     };
-    let (deleted, is_described) = join!(Box::pin(delete), is_described);
+    let (deleted, has_description) = join!(Box::pin(delete), has_description);
     let (user, missing) = match deleted {
         Err(error) if error.is_not_found() => (user, Some(error)),
         deleted => (deleted?, None),
     };
-    let delete_rest = Box::pin(delete_rest(services, id, Some(&user).filter(|_| is_described)));
+    let delete_rest = Box::pin(delete_rest(services, id, Some(&user).filter(|_| has_description)));
     if let Some(missing) = missing {
         delete_rest.await?;
         return Err(missing);
@@ -97,7 +99,7 @@ fn secret_left_behind(services: &Services, failure: HandlerError, id: &str) -> H
 /// nothing tells the key's age, it may be one that a CREATE has just failed to delete: IAM gets time to show it.
 async fn find_owner(services: &Services, id: &str) -> Result<(UserName, bool)> {
     if let Some(ownership) = services.secret_store.entry(id).await?.and_then(|entry| entry.ownership) {
-        return Ok((ownership.user_name, ownership.is_described));
+        return Ok((ownership.user_name, ownership.has_description));
     }
     let is_known = |owner: &Result<UserName>| !matches!(owner, Err(error) if error.is_not_found());
     let reason = "waiting until IAM knows whose the key is";
@@ -130,7 +132,8 @@ async fn wait_until_gone(services: &Services, user: &UserName, id: &str) -> Resu
 /// # Errors
 /// - `NotFound`: IAM shows the key nowhere, and it is old enough to be shown.
 /// - `InvalidRequest`: the key is another user's, and nothing proves that it is this type's.
-/// - `ResourceConflict`: IAM contradicts itself, and the key may live; or there is no time to find out.
+/// - `ResourceConflict`: IAM contradicts itself, and the key may live; the store does not tell now whose the key is; or there is
+///   no time to find out.
 pub(crate) async fn delete_and_confirm(
     services: &Services,
     user: &UserName,
@@ -139,6 +142,7 @@ pub(crate) async fn delete_and_confirm(
 ) -> Result<UserName> {
     let start = Instant::now();
     let mut user = user.clone();
+    let mut entry = None;
     loop {
         match services.iam.delete_access_key(&user, id).await {
             Err(error) if error.is_not_found() => {}
@@ -147,23 +151,30 @@ pub(crate) async fn delete_and_confirm(
         if !services.deadline.leaves(TIME_TO_DELETE_AGAIN) {
             return Err(undecided(id, &user));
         }
-        let (place, entry) = join!(
+        let (place, seen) = join!(
             services.deadline.bound(locate(services, &user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
-        // A failure of the store is no reason to give up.
-        let entry = entry.ok().flatten();
+        let passes = |failure: &HandlerError| failure.code.is_retriable();
+        // A failure of the store is no reason to give up: unless the key's age is known, it hides whose the key is, and how old.
+        let is_hidden = created.is_none() && entry.is_none() && seen.as_ref().is_err_and(passes);
+        entry = seen.ok().flatten().or(entry);
         let clock = &services.clock;
-        let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry| entry.created), clock);
+        let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry: &Entry| entry.created), clock);
+        let elapsed = start.elapsed();
         match place? {
             Location::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
+            Location::Here if elapsed >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
+            Location::Here => pause("waiting until IAM deletes the key that it shows").await,
+            Location::Elsewhere(_) | Location::Nowhere if is_hidden && elapsed >= UNKNOWN_WAIT => {
+                return Err(undecided(id, &user));
+            }
+            Location::Elsewhere(_) if is_hidden => pause("waiting until the store tells whose the key is").await,
             Location::Elsewhere(owner) => {
                 let advice = "Delete the stack and retain this resource";
                 return Err(of_another_user(id, &user, &owner, advice));
             }
-            Location::Here if start.elapsed() >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
-            Location::Nowhere if !is_young && start.elapsed() >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
-            Location::Here => pause("waiting until IAM deletes the key that it shows").await,
+            Location::Nowhere if !is_young && elapsed >= UNKNOWN_WAIT => return Err(not_found(id, &user)),
             Location::Nowhere => pause("waiting until IAM shows the key, if there is one").await,
         }
     }

@@ -77,6 +77,11 @@ pub(crate) async fn remove(services: &Services, user: &UserName, id: &str, reser
     }
 }
 
+/// Why a description may stay when no time is left to remove it.
+pub(crate) fn too_late(user: &UserName, id: &str) -> String {
+    format!("too little of the invocation is left to remove it. Remove the tag with: {}", remove_command(user, id))
+}
+
 /// Tells in the log of a description that may outlive its key.
 pub(crate) fn warn_of(user: &UserName, id: &str, failure: &HandlerError) {
     let (user, why) = (user.as_str(), &failure.message);

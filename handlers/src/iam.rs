@@ -140,7 +140,7 @@ impl Iam {
     }
 
     /// Turns `AccessDenied` into `NotFound` if the user does not exist, and into `ResourceConflict`, which passes, if the user is
-    /// seconds old.
+    /// seconds old, or IAM does not tell now.
     ///
     /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell, because the
     /// user does not exist, or is not known everywhere yet. Such a role may call `GetUser` for everybody, which tells these
@@ -159,6 +159,10 @@ impl Iam {
                     "The user is seconds old, and IAM may not know everywhere what the role may do with them",
                 )
             },
+            // As CREATE takes `NetworkFailure` of `CreateAccessKey` for a lost answer, the code is another one.
+            Err(unseen) if unseen.code.is_retriable() => {
+                HandlerError { code: HandlerErrorCode::ResourceConflict, ..error.followed_by(&unseen.message) }
+            }
             _ => error,
         }
     }

@@ -3,6 +3,7 @@
 //! One file is one handler, and reads from top to bottom as the story of what happens to a key. They all use [`Iam`], the few IAM
 //! calls, and [`SecretStore`], which keeps what IAM reveals only once. This crate knows no Lambda.
 
+mod callback;
 mod confidential;
 mod create;
 mod delete;
@@ -18,12 +19,11 @@ mod resource_model;
 mod sdk_error;
 mod secret_store;
 mod ses_smtp;
-mod stabilize;
 mod time_budget;
 mod update;
 mod user_keys;
 
-use access_key_schema::{AccessKey, HandlerError, ProgressEvent, Request, Result};
+use access_key_schema::{AccessKey, Action, HandlerError, ProgressEvent, Request, Result};
 use cfn_resource_runtime::{Clock, Deadline, Handlers};
 
 pub use confidential::Confidential;
@@ -90,13 +90,12 @@ impl Services {
         create::tell(self, request, outcome).map_err(|error| self.hide_unknown_user(request, error))
     }
 
-    /// The error without the user's name, if IAM does not know it: a template may give a secret by mistake. A request with an id,
-    /// or a callback, is about a key that was made, so IAM knew its user.
+    /// The error without the user's name, if IAM does not know it: a template may give a secret by mistake. A CREATE with an id, or
+    /// a callback, is about a key that was made, so IAM knew its user.
     fn hide_unknown_user(&self, request: &Request, error: HandlerError) -> HandlerError {
-        match &request.desired {
-            AccessKey { user_name: Some(user), id: None, .. } if request.context.callback_context.is_none() => {
-                self.iam.hide_unknown_user(user, error)
-            }
+        let is_made = request.desired.id.is_some() || request.context.callback_context.is_some();
+        match &request.desired.user_name {
+            Some(user) if request.action == Action::List || !is_made => self.iam.hide_unknown_user(user, error),
             _ => error,
         }
     }

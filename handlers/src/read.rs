@@ -62,13 +62,13 @@ async fn observe(services: &Services, named: Option<&UserName>, id: &str) -> Res
             None => find_anywhere(services, stored.as_ref(), id).await,
         }
     };
-    let described = stored.as_ref().filter(|stored| stored.is_described()).and_then(StoredSecret::user_name);
-    let (key, description) = join!(find_key, describe(services, described, id));
+    let described = stored.as_ref().filter(|stored| stored.has_description()).and_then(StoredSecret::user_name);
+    let (key, description) = join!(find_key, read_description(services, described, id));
     match key {
         Err(error) if !error.is_not_found() => Err(error),
         // The user was renamed.
         Ok((user, key)) if described.is_some_and(|described| *described != user) => {
-            let description = describe(services, Some(&user), id).await?;
+            let description = read_description(services, Some(&user), id).await?;
             Ok(Observed { stored, key: Ok((user, key)), description })
         }
         key => Ok(Observed { stored, key, description: description? }),
@@ -76,7 +76,7 @@ async fn observe(services: &Services, named: Option<&UserName>, id: &str) -> Res
 }
 
 /// The description of the key, if the store says that this user has it.
-async fn describe(services: &Services, described: Option<&UserName>, id: &str) -> Result<UserTag> {
+async fn read_description(services: &Services, described: Option<&UserName>, id: &str) -> Result<UserTag> {
     let Some(user) = described else { return Ok(UserTag::Unseen) };
     match UserTag::of(services, user, id).await {
         // IAM does not show the key either, or may not know yet what the role may do with a new user.

@@ -191,8 +191,8 @@ impl StoredSecret {
     }
 
     /// Whether a tag of the user is the key's description, as far as the store tells.
-    pub(crate) fn is_described(&self) -> bool {
-        self.ownership().is_some_and(|ownership| ownership.is_described)
+    pub(crate) fn has_description(&self) -> bool {
+        self.ownership().is_some_and(|ownership| ownership.has_description)
     }
 
     /// For whom the key was created, if the store tells.
@@ -252,7 +252,7 @@ impl SecretStore {
             .client
             .create_secret()
             .name(self.name(id))
-            .description(Ownership::of(value).describe(id))
+            .description(Ownership::of(value).to_description(id))
             .secret_string(json.as_str())
             .set_kms_key_id(self.configuration.kms_key_id.clone())
             .set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
@@ -316,7 +316,7 @@ impl SecretStore {
     }
 
     /// Whether the store describes a secret of the key now.
-    pub(crate) async fn is_described(&self, id: &str) -> Result<bool> {
+    pub(crate) async fn has_secret(&self, id: &str) -> Result<bool> {
         Ok(self.describe(id).await?.is_some())
     }
 
@@ -324,7 +324,7 @@ impl SecretStore {
     pub(crate) async fn has_description(&self, id: &str) -> Result<bool> {
         let described = self.describe(id).await?;
         let ownership = described.and_then(|described| Ownership::from_description(&described.description?));
-        Ok(ownership.is_some_and(|ownership| ownership.is_described))
+        Ok(ownership.is_some_and(|ownership| ownership.has_description))
     }
 
     /// `None` also for a secret that is scheduled for deletion: for a reader it is gone.
@@ -345,7 +345,7 @@ impl SecretStore {
     async fn replace(&self, value: &SecretValue) -> Result<Option<String>> {
         let id = &value.access_key_id;
         let json = value.to_json()?;
-        let description = Ownership::of(value).describe(id);
+        let description = Ownership::of(value).to_description(id);
         let call = self.client.update_secret().secret_id(self.name(id)).description(description);
         let call = call.secret_string(json.as_str());
         let answer = call.send().await;

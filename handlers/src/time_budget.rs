@@ -1,4 +1,4 @@
-//! Every duration of the handlers, the deadline that holds them together, and the proof that they fit.
+//! Every duration of the handlers, and the proof that they fit into an invocation.
 //!
 //! CloudFormation gives CREATE, UPDATE and DELETE 60 seconds, READ and LIST 30 ([handler contract]). Before a
 //! handler makes a key that only this invocation knows, it checks that there is time to finish or to roll back.

@@ -17,12 +17,12 @@ use tokio::{join, time::Instant, try_join};
 
 use crate::{
     Services,
+    callback::{CallbackContext, call_again},
     description::UserTag,
     iam::{KeyMetadata, Untagged},
     locate::{Location, locate, of_another_user, undecided},
     resource_model::{not_found, of_iam, success, success_without_secret},
     secret_store::{StoredSecret, are_same, refuse_what_cannot_be_stored},
-    stabilize::{CallbackContext, call_again},
     time_budget::{SETTLED_AFTER_INVOCATIONS, STABILIZE_WAIT, UNKNOWN_WAIT, is_new},
 };
 
@@ -93,7 +93,9 @@ impl Update<'_> {
         self.refuse_undeclarable(&user, &stored).await?;
         let was = Description::in_store(&stored);
         let (stored, version) = self.retag(stored).await?;
-        if let Err(Untagged { error: refusal, may_be_done }) = Box::pin(self.describe(&user, &stored, &was)).await {
+        if let Err(Untagged { error: refusal, may_be_done }) =
+            Box::pin(self.set_description(&user, &stored, &was)).await
+        {
             if !refusal.code.is_retriable() {
                 Box::pin(self.put_back(&user, stored, may_be_done)).await;
             }
@@ -149,7 +151,8 @@ impl Update<'_> {
             // There was nothing to write.
             Err(refusal) => match self.find_key().await {
                 Ok((user, key)) if key.status == status => Ok(user),
-                _ => Err(refusal),
+                Ok(_) => Err(refusal),
+                Err(unseen) => Err(refusal.unless_hidden_by(&unseen)),
             },
         }
     }
@@ -174,7 +177,8 @@ impl Update<'_> {
     ) -> Result<(UserName, T)> {
         let Self { services, request, id, .. } = self;
         let start = Instant::now();
-        let mut user = request.desired.required_user_name()?.clone();
+        let declared = request.desired.required_user_name()?;
+        let mut user = declared.clone();
         let look = async || {
             match ask(&user).await {
                 Ok(None) => {}
@@ -184,14 +188,14 @@ impl Update<'_> {
             match services.deadline.bound(locate(services, &user, id)).await? {
                 Location::Here => {}
                 Location::Elsewhere(owner) => {
-                    if purpose == Purpose::Write && !self.was_made_for(&user).await? {
+                    if purpose == Purpose::Write && !self.was_made_for(declared).await? {
                         let advice = "Set UserName to the user's current name, which replaces the key";
-                        return Err(of_another_user(id, &user, &owner, advice));
+                        return Err(of_another_user(id, declared, &owner, advice));
                     }
+                    // IAM may not know the new name everywhere yet.
                     user = owner;
-                    return Ok(ask(&user).await?.map(|known| (user.clone(), known)));
                 }
-                Location::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.is_young().await => {}
+                Location::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.may_be_young().await => {}
                 Location::Nowhere => return Err(not_found(id, &user)),
             }
             Ok(None)
@@ -207,11 +211,13 @@ impl Update<'_> {
         Ok(entry.and_then(|entry| entry.ownership).is_some_and(|ownership| ownership.user_name == *user))
     }
 
-    /// Whether the key is so young that IAM may not show it yet.
-    async fn is_young(&self) -> bool {
+    /// Whether the key may be so young that IAM does not show it yet. A failure of the store that passes hides how old it is.
+    async fn may_be_young(&self) -> bool {
         let Self { services, id, .. } = self;
-        let entry = services.deadline.bound(services.secret_store.entry(id)).await.ok().flatten();
-        is_new(entry.and_then(|entry| entry.created), &services.clock)
+        match services.deadline.bound(services.secret_store.entry(id)).await {
+            Err(failure) => failure.code.is_retriable(),
+            Ok(entry) => is_new(entry.and_then(|entry| entry.created), &services.clock),
+        }
     }
 
     /// The stored secret of the key. The store may show it late if the key is young.
@@ -262,8 +268,12 @@ impl Update<'_> {
             Ok(Some(mut stored)) if stored.readable().is_some() || self.changes.own_tags == Some(false) => {
                 let Self { services, request, .. } = self;
                 match services.secret_store.retag(&mut stored, request, services.deadline).await {
-                    // A write meets the truth, and a read may be late.
-                    Err(refusal) if refusal.is_not_found() && self.is_secret_gone().await => Ok((Ok(None), None)),
+                    Err(refusal) if refusal.is_not_found() => match self.is_secret_described().await {
+                        Ok(false) => Ok((Ok(None), None)),
+                        // The write or the read was late, which passes.
+                        Ok(true) => Err(HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal }),
+                        Err(unseen) => Err(refusal.unless_hidden_by(&unseen)),
+                    },
                     version => version.map(|version| (Ok(Some(stored)), version)),
                 }
             }
@@ -271,14 +281,12 @@ impl Update<'_> {
         }
     }
 
-    /// Whether the store describes no secret, even after the time in which one may be shown late.
-    async fn is_secret_gone(&self) -> bool {
+    /// Whether the store describes the secret. If it does not even after a while, the secret is gone.
+    async fn is_secret_described(&self) -> Result<bool> {
         let Self { services, id, .. } = self;
-        let look = async || services.deadline.bound(services.secret_store.is_described(id)).await;
+        let look = async || services.deadline.bound(services.secret_store.has_secret(id)).await;
         let reason = "waiting until the store describes the secret, which a write has not found";
-        let described =
-            poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |described| *described, look).await;
-        described == Ok(false)
+        poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, |described| *described, look).await
     }
 
     /// Puts back what was written before the rest was refused: the tags, and the description, if that may have been written.
@@ -304,7 +312,7 @@ impl Update<'_> {
         }
         let undo = Update { services, request: &undone, id, changes: Changes::of(&undone) };
         if is_described
-            && let Err(Untagged { error, .. }) = Box::pin(undo.describe(user, &Ok(Some(stored)), &was)).await
+            && let Err(Untagged { error, .. }) = Box::pin(undo.set_description(user, &Ok(Some(stored)), &was)).await
         {
             tracing::warn!(
                 access_key_id = id,

@@ -45,7 +45,7 @@ pub(super) enum Left {
     Key { id: String, why: Kept },
     /// The secret of its key, and why the secret could not be deleted. The key is gone.
     Secret { id: String, why: String },
-    /// The description of its key, and why the description could not be removed. The key is gone.
+    /// The description of its key, and why the description could not be removed.
     Description { id: String, why: String },
     /// Perhaps a key: `CreateAccessKey` got no answer.
     Unknown,
@@ -79,7 +79,7 @@ impl fmt::Display for Kept {
 
 impl From<HandlerError> for Failure {
     fn from(error: HandlerError) -> Self {
-        // `stabilize::call_again` tells how to look.
+        // `callback::call_again` tells how to look.
         let lists = error.code == HandlerErrorCode::NotStabilized;
         Self { error, left: vec![], may_be_retried: true, lists, doubt: Doubt::None }
     }
@@ -259,9 +259,7 @@ impl Left {
             }
             Self::Description { id, why } => {
                 tracing::warn!(access_key_id = id, user = name, why, "description of a failed CREATE is left");
-                format!(
-                    "Access key {id} of user {user} was rolled back, but its description, a tag of the user, may remain: {why}"
-                )
+                format!("The description of access key {id}, a tag of user {user}, may remain: {why}")
             }
             Self::Unknown => {
                 tracing::warn!(user = name, "key of a CREATE without an answer may be left");

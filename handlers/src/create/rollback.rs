@@ -59,7 +59,12 @@ pub(super) async fn roll_back(
         if let Some(record) = record {
             create.warn_of_open(record, failure.error());
         }
-        return failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
+        let failure = failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
+        return if written.description && create.request.desired.wanted_description().is_some() {
+            failure.leaving(Left::Description { id: key.id.clone(), why: description::too_late(create.user, &key.id) })
+        } else {
+            failure
+        };
     }
     let created = key.created_at().unwrap_or_else(|| create.services.clock.now());
     if let Err((left, refusal)) = delete(create, &key.id, created, written).await {
@@ -74,7 +79,8 @@ pub(super) async fn roll_back(
     failure.leaving(Left::Nothing)
 }
 
-/// Deletes a key that this operation created at this time, and then its secret and its description, side by side.
+/// Deletes a key that this operation created at this time, and then its secret and its description, side by side. The description
+/// goes even if the key does not: perhaps no secret is there to tell of it when the key goes.
 ///
 /// # Errors
 /// What is left, and why.
@@ -85,24 +91,26 @@ pub(super) async fn delete(
     written: Written,
 ) -> std::result::Result<(), (Vec<Left>, HandlerError)> {
     let (services, id) = (create.services, id.to_owned());
-    let user = match delete_and_confirm(services, create.user, &id, Some(created)).await {
-        Err(refusal) if !refusal.is_not_found() => {
-            let why = Kept::Refused(refusal.message.clone());
-            return Err((vec![Left::Key { id, why }], refusal));
-        }
-        deleted => deleted.unwrap_or_else(|_| create.user.clone()),
+    let (user, refused) = match delete_and_confirm(services, create.user, &id, Some(created)).await {
+        Err(refusal) if !refusal.is_not_found() => (create.user.clone(), Some(refusal)),
+        deleted => (deleted.unwrap_or_else(|_| create.user.clone()), None),
     };
     let is_described = written.description && create.request.desired.wanted_description().is_some();
     let undescribed = async {
         if is_described { description::remove(services, &user, &id, OPERATION_TIMEOUT).await } else { Ok(()) }
     };
-    let (secret, undescribed) = join!(services.secret_store.delete(&id), undescribed);
+    let secret = async {
+        // A key that lives keeps its secret.
+        if refused.is_none() { services.secret_store.delete(&id).await } else { Ok(()) }
+    };
+    let (secret, undescribed) = join!(secret, undescribed);
+    let why = |failure: &HandlerError| failure.message.clone();
+    let key = refused.map(|failure| (Left::Key { id: id.clone(), why: Kept::Refused(why(&failure)) }, failure));
     let secret = secret.err().filter(|_| written.secret);
-    let secret = secret.map(|failure| (Left::Secret { id: id.clone(), why: failure.message.clone() }, failure));
-    let description =
-        undescribed.err().map(|failure| (Left::Description { id, why: failure.message.clone() }, failure));
-    let (left, mut failures): (Vec<_>, Vec<_>) = secret.into_iter().chain(description).unzip();
-    failures.pop().map_or(Ok(()), |failure| Err((left, failure)))
+    let secret = secret.map(|failure| (Left::Secret { id: id.clone(), why: why(&failure) }, failure));
+    let description = undescribed.err().map(|failure| (Left::Description { id, why: why(&failure) }, failure));
+    let (left, failures): (Vec<_>, Vec<_>) = [key, secret, description].into_iter().flatten().unzip();
+    failures.into_iter().next().map_or(Ok(()), |failure| Err((left, failure)))
 }
 
 /// Marks the record of a key that is gone as over. If the record still names the key, it stays open: the next attempt finds out

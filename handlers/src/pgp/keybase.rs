@@ -74,8 +74,7 @@ pub struct Keybase {
 }
 
 impl Keybase {
-    /// The Keybase at `base_url`, or <https://keybase.io>. `connect` builds the connector when Keybase is first asked,
-    /// which is rare: it loads the root certificates.
+    /// The Keybase at `base_url`, or <https://keybase.io>. `connect` gives the connector when Keybase is asked, which is rare.
     #[must_use]
     pub fn new(connect: fn() -> SharedHttpConnector, base_url: Option<String>) -> Self {
         Self { connect, base_url }

@@ -27,7 +27,7 @@ pub(crate) struct Ownership {
     pub(crate) client_request_token_sha256: Option<String>,
     /// Whether a tag of the user is the key's description.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) is_described: bool,
+    pub(crate) has_description: bool,
 }
 
 impl Ownership {
@@ -39,12 +39,12 @@ impl Ownership {
             logical_resource_id: value.logical_resource_id.clone(),
             serial: value.serial,
             client_request_token_sha256: value.client_request_token.as_deref().map(sha256),
-            is_described: value.declared_description().is_some(),
+            has_description: value.declared_description().is_some(),
         }
     }
 
     /// The description of a key's secret: a sentence for a person, then the owner as JSON.
-    pub(super) fn describe(&self, id: &str) -> String {
+    pub(super) fn to_description(&self, id: &str) -> String {
         let owner = serde_json::to_string(self).unwrap_or_default();
         format!("Access key {id} of IAM user {}, kept by CloudFormation: {owner}", self.user_name)
     }
@@ -89,7 +89,7 @@ mod tests {
         }))
         .unwrap();
         let owner = Ownership::of(&value);
-        let description = owner.describe("AKIA");
+        let description = owner.to_description("AKIA");
         assert_eq!(
             description,
             "Access key AKIA of IAM user a,b@c, kept by CloudFormation: {\"UserName\":\"a,b@c\",\"StackId\":\"arn:s\",\
@@ -112,8 +112,8 @@ mod tests {
             logical_resource_id: longest(255),
             serial: Some(i64::MIN),
             client_request_token_sha256: Some(sha256("token")),
-            is_described: true,
+            has_description: true,
         };
-        assert!(owner.describe(&"A".repeat(128)).len() <= 2048);
+        assert!(owner.to_description(&"A".repeat(128)).len() <= 2048);
     }
 }

@@ -109,7 +109,7 @@ impl Note {
     }
 
     /// The description of the record: sentences for a person, then the note as JSON.
-    fn describe(&self) -> String {
+    fn to_description(&self) -> String {
         let note = serde_json::to_string(self).unwrap_or_default();
         format!(
             "An attempt of CloudFormation to create an IAM access key. If this stays for more than some minutes, it has ended \
@@ -177,7 +177,7 @@ impl SecretStore {
         let tries = Tries::default();
         let id = record_id(request, record.number);
         let tags = tags::merged(&request.context.stack_tags, request.desired.tags.as_deref());
-        let call = self.client.create_secret().name(self.name(&id)).description(record.note.describe());
+        let call = self.client.create_secret().name(self.name(&id)).description(record.note.to_description());
         let call = call.set_kms_key_id(self.configuration.kms_key_id.clone());
         let call = call.set_tags((!tags.is_empty()).then(|| tags::sdk(&tags)));
         let Err(error) = call.customize().interceptor(tries.clone()).send().await else { return Ok(Made::Now) };
@@ -212,7 +212,7 @@ impl SecretStore {
     /// Writes what the record says by now.
     pub(crate) async fn write_record(&self, request: &Request, record: &Record) -> Result<()> {
         let id = record_id(request, record.number);
-        let call = self.client.update_secret().secret_id(self.name(&id)).description(record.note.describe());
+        let call = self.client.update_secret().secret_id(self.name(&id)).description(record.note.to_description());
         call.send().await.map_err(|error| self.failed("UpdateSecret", &id, &error))?;
         Ok(())
     }
@@ -240,7 +240,7 @@ mod tests {
     fn a_description_leads_back_to_the_note_and_names_no_user() {
         let note = Note::for_tests(1_764_374_400_000, Some("AKIAIOSFODNN7EXAMPLE"));
         let note = Note { attempt: "00f1".to_owned(), stack_id: Some("arn:s".to_owned()), ..note };
-        let description = note.describe();
+        let description = note.to_description();
         assert_eq!(
             description,
             "An attempt of CloudFormation to create an IAM access key. If this stays for more than some minutes, it has ended \

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use access_key_schema::{AccessKey, HandlerError, HandlerErrorCode, Request, Result, Tag};
 use aws_sdk_secretsmanager::{operation::describe_secret::DescribeSecretOutput, types::Tag as SdkTag};
-use cfn_resource_runtime::{Deadline, LOOK_TIME, pause};
-use tokio::time::Instant;
+use cfn_resource_runtime::{Deadline, OPERATION_TIMEOUT, poll};
 
 use super::{SecretStore, SecretValue, StoredSecret, Value};
 use crate::time_budget::STABILIZE_WAIT;
@@ -122,10 +121,8 @@ impl SecretStore {
             deadline.refuse_late_write(1)?;
             replaced = Some(value.declare(Declared::of(&request.desired)));
             version = match self.replace(value).await {
-                Err(refusal)
-                    if retagging.is_declared && self.stands(&stored.id, &retagging, &refusal, deadline).await =>
-                {
-                    return Ok(None);
+                Err(refusal) if retagging.is_declared => {
+                    return self.forgive(refusal, &stored.id, &retagging, deadline).await.map(|()| None);
                 }
                 version => version?,
             };
@@ -133,44 +130,56 @@ impl SecretStore {
         if !retagging.changes {
             return Ok(version);
         }
-        match self.write_tags(&stored.id, &retagging, deadline).await {
-            Err(refusal) if self.stands(&stored.id, &retagging, &refusal, deadline).await => Ok(version),
-            Err(refusal) => {
-                // After a failure that passes, the same tags are tried again.
-                if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !refusal.code.is_retriable()) {
-                    self.declare_again(stored, declared, deadline).await;
-                }
-                Err(refusal)
-            }
-            Ok(()) => Ok(version),
+        let Err(refusal) = self.write_tags(&stored.id, &retagging, deadline).await else { return Ok(version) };
+        let Err(refusal) = self.forgive(refusal, &stored.id, &retagging, deadline).await else { return Ok(version) };
+        // After a failure that passes, the same tags are tried again.
+        if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !refusal.code.is_retriable()) {
+            self.declare_again(stored, declared, deadline).await;
+        }
+        Err(refusal)
+    }
+
+    /// Forgives a refusal to write tags that are as wanted already: there was nothing to write.
+    ///
+    /// # Errors
+    /// The refusal; one that passes, where the store does not tell now what the secret carries.
+    async fn forgive(&self, refusal: HandlerError, id: &str, retagging: &Retagging, deadline: Deadline) -> Result<()> {
+        if refusal.code.is_retriable() {
+            return Err(refusal);
+        }
+        match self.carries(id, retagging, deadline).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refusal),
+            Err(unseen) => Err(refusal.unless_hidden_by(&unseen)),
         }
     }
 
     /// Whether the secret, as `DescribeSecret` shows it, carries the tags that the request wants, and none that it takes away.
-    pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request, deadline: Deadline) -> bool {
-        self.carries(&stored.id, &Retagging::of(request, stored), deadline).await
+    /// `false` also if the role may not look.
+    ///
+    /// # Errors
+    /// What passes: the store does not tell now.
+    pub(crate) async fn is_tagged(&self, stored: &StoredSecret, request: &Request, deadline: Deadline) -> Result<bool> {
+        match self.carries(&stored.id, &Retagging::of(request, stored), deadline).await {
+            Err(denial) if !denial.code.is_retriable() => Ok(false),
+            known => known,
+        }
     }
 
-    /// Whether the tags are as wanted already, so that a write that was refused for good had nothing to write.
-    async fn stands(&self, id: &str, retagging: &Retagging, refusal: &HandlerError, deadline: Deadline) -> bool {
-        !refusal.code.is_retriable() && self.carries(id, retagging, deadline).await
-    }
-
-    async fn carries(&self, id: &str, Retagging { wanted, before, .. }: &Retagging, deadline: Deadline) -> bool {
-        let start = Instant::now();
-        let tags = loop {
-            match deadline.bound(self.describe(id)).await {
-                Ok(Some(described)) => break tags_of(described),
-                // The secret was read: it is young.
-                Ok(None) if start.elapsed() < STABILIZE_WAIT && deadline.leaves(LOOK_TIME) => {
-                    pause("waiting until the store describes the secret whose tags were refused").await;
-                }
-                _ => return false,
-            }
-        };
+    async fn carries(
+        &self,
+        id: &str,
+        Retagging { wanted, before, .. }: &Retagging,
+        deadline: Deadline,
+    ) -> Result<bool> {
+        let reason = "waiting until the store describes the secret whose tags were refused";
+        let look = async || deadline.bound(self.describe(id)).await;
+        let described = poll(deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
         // Others may be there: somebody else put them on the secret.
-        wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
-            && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
+        Ok(described.map(tags_of).is_some_and(|tags| {
+            wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
+                && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
+        }))
     }
 
     /// Writes the tags. A refusal halfway could not be undone. So if both permissions are needed, a call that changes nothing

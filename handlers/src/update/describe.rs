@@ -1,6 +1,6 @@
 //! UPDATE of the description: a tag of the user, which the stored secret declares.
 
-use access_key_schema::{HandlerError, HandlerErrorCode, Request, Result, UserName};
+use access_key_schema::{HandlerErrorCode, Request, Result, UserName};
 use cfn_resource_runtime::{OPERATION_TIMEOUT, poll};
 use tokio::join;
 
@@ -35,7 +35,7 @@ impl Update<'_> {
     /// - `ServiceLimitExceeded`: the user has no room for a tag.
     /// - `NetworkFailure` and `ResourceConflict`: there is no time to write it, or IAM does not know the user everywhere. All of
     ///   it can be done again.
-    pub(super) async fn describe(
+    pub(super) async fn set_description(
         &self,
         user: &UserName,
         stored: &Stored,
@@ -63,14 +63,10 @@ impl Update<'_> {
             Ok(true) => Ok(()),
             Ok(false) => Err(Untagged::before(undecided(id, user))),
             Err(refusal) if refusal.error.code.is_retriable() => Err(refusal),
-            Err(Untagged { error, may_be_done }) => match self.is_described(user).await {
+            Err(Untagged { error, may_be_done }) => match self.has_wanted_description(user).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Untagged { error, may_be_done }),
-                // What passes hides whether there was anything to write.
-                Err(unseen) => {
-                    let error = HandlerError { code: unseen.code, ..error.followed_by(&unseen.message) };
-                    Err(Untagged { error, may_be_done })
-                }
+                Err(unseen) => Err(Untagged { error: error.unless_hidden_by(&unseen), may_be_done }),
             },
         }
     }
@@ -98,11 +94,15 @@ impl Update<'_> {
     ///
     /// # Errors
     /// What passes: IAM does not tell now.
-    pub(super) async fn is_described(&self, user: &UserName) -> Result<bool> {
+    pub(super) async fn has_wanted_description(&self, user: &UserName) -> Result<bool> {
         let wanted = self.request.desired.wanted_description();
         match self.services.deadline.bound(UserTag::of(self.services, user, self.id)).await {
             Ok(UserTag::Shown(tag)) => Ok(tag.as_deref() == wanted),
             Ok(UserTag::Unseen) => {
+                if wanted.is_none() && self.requests_description() {
+                    let (access_key_id, user) = (self.id, user.as_str());
+                    tracing::warn!(access_key_id, user, "description may stay: the role may neither remove nor see it");
+                }
                 Ok(wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description())
             }
             Err(missing) if missing.is_not_found() => Ok(false),

@@ -47,9 +47,9 @@ impl Update<'_> {
         match stored {
             Ok(Some(unreadable @ StoredSecret { value: Value::Unreadable { why, .. }, .. })) if !is_undone => {
                 let store = &services.secret_store;
-                let refused = if changes_tags && !store.is_tagged(unreadable, request, services.deadline).await {
+                let refused = if changes_tags && !store.is_tagged(unreadable, request, services.deadline).await? {
                     "Tags cannot be changed, because they are"
-                } else if changes_description && !self.is_described(user).await? {
+                } else if changes_description && !self.has_wanted_description(user).await? {
                     "Description cannot be changed, because it is"
                 } else {
                     return Ok(());

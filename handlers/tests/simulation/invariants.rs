@@ -569,7 +569,7 @@ fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
                 && warning.has("message", "description of a deleted key was not removed")
         };
         let is_told = ledger.operations.iter().any(is_told) || ledger.warnings.iter().any(is_warned_of);
-        if !is_excused && !is_told && !ledger.is_named(&key.id) {
+        if !is_excused && !is_told {
             violations.push(format!("15: the description of {tag} outlives its key, and nobody is told"));
         }
     }

@@ -227,6 +227,25 @@ fn the_user_of_a_key_is_renamed_before_it_is_updated() {
 }
 
 #[test]
+fn the_user_of_a_key_is_renamed_in_the_seconds_before_an_update() {
+    let steps = [Step::Wait(Duration::from_mins(1)), Step::Status(Status::Inactive), Step::Tag("blue"), Step::Delete];
+    for milliseconds in (58_000..63_000).step_by(500) {
+        let deeds = deed(milliseconds, Act::RenameUser);
+        succeeds(&Plan { lag: Lag::Usual, stacks: vec![stack(&steps)], deeds, ..Plan::default() });
+    }
+}
+
+/// Only the store tells that the key is the resource's.
+#[test]
+fn the_store_does_not_tell_whose_a_key_is_when_a_renamed_users_key_is_deleted() {
+    let steps = [Step::Wait(Duration::from_mins(1)), Step::Delete];
+    for fault in [Fault::Throttle, Fault::CutBefore, Fault::Fail] {
+        let (deeds, troubles) = (deed(30_000, Act::RenameUser), vec![between("DescribeSecret", 55, 75, fault)]);
+        succeeds(&Plan { lag: Lag::Usual, stacks: vec![stack(&steps)], deeds, troubles, ..Plan::default() });
+    }
+}
+
+#[test]
 fn an_update_is_undone_while_a_late_read_shows_what_was_before_it() {
     let wait = Step::Wait(Duration::from_secs(30));
     let nth = |operation, nth| Trouble { operation, when: When::Nth(nth), fault: Fault::Refuse };
@@ -247,6 +266,20 @@ fn an_update_is_denied_and_undone_while_the_denial_stands() {
                 let troubles = vec![between(denied, from, 300, Fault::Refuse)];
                 goes_well(&Plan { undo, stacks: vec![stack], troubles, ..Plan::default() });
             }
+        }
+    }
+}
+
+/// The rollback has nothing to write, and for seconds it cannot see that.
+#[test]
+fn a_denied_update_is_undone_while_what_was_denied_cannot_be_seen() {
+    let steps = [Step::Wait(Duration::from_secs(30)), Step::StatusAndTag(Status::Inactive, "blue")];
+    for (denied, look) in [("UpdateAccessKey", "ListAccessKeys"), ("TagResource", "DescribeSecret")] {
+        for undo in [Undo::Failed, Undo::Old, Undo::OldWithHint] {
+            let cut = |from| between(look, from, from + 12, Fault::CutBefore);
+            let troubles = |from| vec![between(denied, 2, 300, Fault::Refuse), cut(from)];
+            let plan = |from| Plan { undo, stacks: vec![stack(&steps)], troubles: troubles(from), ..Plan::default() };
+            go_well(&(28..44).map(plan).collect::<Vec<_>>());
         }
     }
 }
@@ -579,6 +612,25 @@ fn a_sibling_stores_its_secret_while_the_key_of_a_lost_answer_is_sought() {
         ],
         ..Plan::default()
     });
+}
+
+#[test]
+fn iam_does_not_tell_that_the_user_whom_a_limited_role_is_denied_is_seconds_old() {
+    for fault in [Fault::Throttle, Fault::CutBefore, Fault::Fail] {
+        let (stacks, troubles) = (vec![stack_with_user(&[Step::Delete])], vec![between("GetUser", 0, 15, fault)]);
+        succeeds(&Plan { lag: Lag::Usual, role: Role::Path, stacks, troubles, ..Plan::default() });
+    }
+}
+
+/// The third attempt is shown the key that the second one has rolled back.
+#[test]
+fn after_a_lost_answer_the_next_attempts_key_is_rolled_back_and_shown_late() {
+    for user in ["alice", "app", "bob", "zoe"] {
+        let refused = (1..=3).map(|number| nth("UpdateSecret of a record", number, Fault::Throttle));
+        let troubles = first("CreateAccessKey", Fault::CutAfter).into_iter().chain(refused).collect();
+        let stacks = vec![StackPlan { user, ..stack_with_user(&[Step::Delete]) }];
+        goes_well(&Plan { lag: Lag::Usual, stacks, troubles, ..Plan::default() });
+    }
 }
 
 #[test]

@@ -125,6 +125,9 @@ fn a_create_with_a_description_is_rolled_back() {
             let troubles = [first(operation, Fault::Refuse), vec![between("UntagUser", 0, 60, fault)]].concat();
             goes_well(&Plan { stacks: vec![inactive.clone()], troubles, ..Plan::default() });
         }
+        // No secret tells the rollback of the stack that there is a description.
+        let troubles = [first(operation, Fault::Refuse), first("DeleteAccessKey", Fault::Refuse)].concat();
+        goes_well(&Plan { stacks: vec![inactive.clone()], troubles, ..Plan::default() });
     }
 }
 

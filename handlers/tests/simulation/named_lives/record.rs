@@ -496,3 +496,16 @@ fn the_secret_of_an_ended_process_is_stored_and_its_record_names_no_key() {
     succeeds(&plan(vec![hang]));
     goes_well(&plan(vec![hang, between("UpdateAccessKey", 0, 300, Fault::Refuse)]));
 }
+
+#[test]
+fn after_two_lost_answers_and_an_ended_process_the_next_record_is_shown_late() {
+    let beside = StackPlan { user: "bob", region: OTHER_REGION, starts: Duration::from_millis(16_692), ..stack(&[]) };
+    goes_well_as_rolled(Plan {
+        dice: 5_211_743_457_629_296_556,
+        lag: Lag::Usual,
+        stacks: vec![StackPlan { user: "bob", ..stack(&[Step::Delete]) }, beside],
+        troubles: vec![nth("CreateAccessKey", 2, Fault::HangAndReach(12)), nth("CreateAccessKey", 3, Fault::Fail)],
+        interruptions: vec![Interruption { invocation: 4, ..interrupted(How::Killed, 99)[0] }],
+        ..Plan::default()
+    });
+}

@@ -66,7 +66,14 @@ impl Attempts {
                 Step::Settle(record.clone(), own.to_owned())
             }
             // The key is of an attempt whose record is gone, or of a release that kept no records.
-            (None, Some(own)) if self.held.is_some() || self.doubt().is_some() => Step::Adopt(own.to_owned()),
+            (None, Some(own)) if self.held.is_some() => Step::Adopt(own.to_owned()),
+            // It is the first attempt's, or it was rolled back and is shown all the same: a write tells.
+            (None, Some(own))
+                if self.doubt().is_some()
+                    && let Some(last) = self.earlier.last() =>
+            {
+                Step::Settle(last.clone(), own.to_owned())
+            }
             // A key that is shown although it was rolled back does not count.
             (None, _) => Step::Create(self.next_number()),
         }
@@ -90,7 +97,7 @@ impl Attempts {
     }
 
     /// The number of the record after the last.
-    fn next_number(&self) -> u32 {
+    pub(super) fn next_number(&self) -> u32 {
         self.earlier.last().map_or(1, |last| last.number + 1)
     }
 
@@ -181,12 +188,12 @@ impl Create<'_> {
         })
     }
 
-    /// Makes the next record. It keeps the doubt of the records before it, so that they can be over.
+    /// Makes the next record, unless another invocation has made it. It keeps the doubt of the records before it, so that they can
+    /// be over.
     ///
     /// # Errors
-    /// - `ResourceConflict`: another invocation has made it.
-    /// - `NetworkFailure`: there is no time to create a key.
-    pub(super) async fn take_over(&self, attempts: &mut Attempts) -> Outcome<Record> {
+    /// `NetworkFailure`: there is no time to create a key.
+    pub(super) async fn take_over(&self, attempts: &mut Attempts) -> Outcome<Option<Record>> {
         let Self { services, request, .. } = *self;
         let number = attempts.next_number();
         refuse_late_start(services.deadline).map_err(|error| Failure::from(error).doubting(attempts.doubt()))?;
@@ -198,13 +205,13 @@ impl Create<'_> {
         if made != Made::Now {
             let there = store.record(request, number).await.map_err(failed)?;
             if !there.as_ref().is_some_and(|there| there.is_same(&record)) {
-                let (earlier, refusal) = (there.into_iter().collect(), made.refusal());
-                let there = Attempts { earlier, refusal, ..Attempts::default() };
-                return Err(there.named_in(self.not_made(number, &there)).doubting(doubt));
+                attempts.refusal = made.refusal();
+                attempts.saw(there);
+                return Ok(None);
             }
         }
         self.close_all(attempts).await;
-        Ok(record)
+        Ok(Some(record))
     }
 
     /// Waits for the outcome of another invocation's attempt.
@@ -290,7 +297,11 @@ impl Create<'_> {
     async fn close_with(&self, attempts: &mut Attempts, id: &str) {
         self.close_all(attempts).await;
         let Some(record) = attempts.held.take().map(|held| held.naming(id)) else { return };
-        match self.services.secret_store.write_record(self.request, &record).await {
+        let written = match self.services.deadline.refuse_late_write(1) {
+            Ok(()) => self.services.secret_store.write_record(self.request, &record).await,
+            late => late,
+        };
+        match written {
             Ok(()) => self.close(Some(&record)).await,
             Err(failure) => self.warn_of_open(&record, &failure),
         }
@@ -323,7 +334,7 @@ impl Create<'_> {
         let Self { services, user, .. } = *self;
         let failed = |error: HandlerError| not_rolled_back(error, id).doubting(doubt);
         let entry = services.deadline.bound(services.secret_store.entry(id)).await.map_err(failed)?;
-        if entry.is_some() && self.lives(id).await.map_err(failed)? {
+        if entry.is_some() && self.takes_a_write(id).await.map_err(failed)? {
             return self.go_on(attempts, id, doubt).await.map(Some);
         }
         if !services.deadline.leaves(TIME_TO_DELETE) {
@@ -392,6 +403,8 @@ mod tests {
         let adopted = || Step::Adopt(KEY.to_owned());
         let settled = |record: &Record| Step::Settle(record.clone(), KEY.to_owned());
         let (abandoned, unknown) = (record(1, 70, false, Some(KEY)), record(1, 70, false, None));
+        let mut rolled_back = record(2, 3, true, None);
+        rolled_back.note.doubt = Some(1000 * (NOW - 200));
         let rows = [
             // The name is taken, and not shown.
             (vec![], None, Step::Wait(1), None),
@@ -405,6 +418,8 @@ mod tests {
             (vec![unknown.clone()], Some(KEY), settled(&unknown), Some(70)),
             // It was rolled back, and is shown all the same.
             (vec![record(1, 3, true, None)], Some(KEY), Step::Create(2), None),
+            // Or it is the first attempt's.
+            (vec![rolled_back.clone()], Some(KEY), settled(&rolled_back), Some(200)),
             (vec![abandoned.clone()], None, settled(&abandoned), None),
             (vec![record(1, 200, false, None), record(2, 100, false, None)], None, Step::Create(3), Some(200)),
             (vec![record(1, 200, false, None), record(2, 3, true, Some(KEY))], None, adopted(), Some(200)),
