@@ -46,7 +46,7 @@ check: gnupg setup ## before a commit, under a minute: format, lints, unit tests
 	cargo test --quiet --workspace --lib --bins --test in_process
 	cd dev && pytest --quiet tests/test_generated.py
 
-test: doctor gnupg valgrind setup $(VENV)/cdk/installed dev/permissions/node_modules ## before a change is done: every check and every test
+test: doctor gnupg valgrind setup $(VENV)/cdk/installed dev/policy_simulator/node_modules ## before a change is done: every check and every test
 	$(LINTS)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 	@# What its calls to AWS are is a test of its own, in dev/tests/test_permissions.py.
@@ -73,9 +73,9 @@ live: setup ## when docs/assumptions.md is to be checked: in your own AWS accoun
 	cargo build --quiet --bin iam-access-key
 	python dev/live.py
 
-permissions: setup $(VENV)/enforced/installed ## when a role changes: the life of a key where signatures and policies are enforced
+permissions: setup $(VENV)/permissions/installed ## when a role changes: the life of a key where signatures and policies are enforced
 	cargo build --quiet --bin iam-access-key
-	python dev/enforced.py
+	python dev/permissions.py
 
 NOTE := runtime/examples/note/acme-notes-note.json
 schema: setup ## when a model changes: write the registry schemas, the type reference and the role
@@ -114,12 +114,11 @@ format: setup ## format everything
 	ruff format $(PYTHON)
 	ruff check --fix $(PYTHON)
 
-bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md and docs/scale.md
+bench: build valgrind $(VENV)/peer/installed ## when speed matters: measure, beside the official Python runtime; writes docs/performance.md
 	cargo build --release --example floor
 	python benches/bench.py $(BOOTSTRAP) $(UNSTRIPPED) target/release/examples/floor $(VENV)/peer/bin/python
-	python benches/scale.py
 
-lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/enforced-requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
+lock: $(addsuffix .lock,benches/peers/requirements dev/requirements dev/permissions-requirements dev/guard-rail-requirements dev/sam-requirements examples/cdk/requirements) ## lock the newest Python tools, with their hashes
 
 ##@ To register it
 
@@ -165,7 +164,7 @@ $(VENV)/installed: dev/requirements.txt cfn-engine/pyproject.toml cfn-plugin/pyp
 
 # Tools that want other versions of what the tools above bring.
 $(VENV)/guard-rail/installed: dev/guard-rail-requirements.txt
-$(VENV)/enforced/installed: dev/enforced-requirements.txt
+$(VENV)/permissions/installed: dev/permissions-requirements.txt
 $(VENV)/sam/installed: dev/sam-requirements.txt
 $(VENV)/cdk/installed: examples/cdk/requirements.txt
 $(VENV)/peer/installed: benches/peers/requirements.txt
@@ -176,7 +175,7 @@ $(VENV)/%/installed: | $(VENV)/installed
 
 # Node has certificate authorities of its own. Behind a proxy that reads TLS, those of the system count.
 NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
-dev/permissions/node_modules: dev/permissions/package-lock.json | $(VENV)/cdk/installed
+dev/policy_simulator/node_modules: dev/policy_simulator/package-lock.json | $(VENV)/cdk/installed
 	PATH=$(CURDIR)/$(VENV)/cdk/bin:$$PATH NODE_EXTRA_CA_CERTS=$(NODE_EXTRA_CA_CERTS) npm ci --silent --no-audit --no-fund --prefix $(@D)
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""`make bench`: measure the function beside its peers, and write docs/performance.md with its charts.
+"""`make bench`: measure the function beside its peers, and write docs/performance.md.
 
 Every comparison is of figures taken in one run, in turns, on one machine: how fast that machine is, and what else it
 does, is in both. CPU time and instructions tell more than the clock where others use the machine too.
@@ -19,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from certificates import as_on_amazon_linux, certificates
-from charts import Bar, bars
 from delivery import delivery
 from function import ROOT, Cost, Event, first_answers, request
 from instructions import instructions
@@ -27,7 +26,6 @@ from sizes import sizes
 from stand_in import Aws, Places, counted, stand_in
 
 PAGE = ROOT / "docs/performance.md"
-CHARTS = ROOT / "docs/performance"
 PEERS = ROOT / "benches/peers"
 
 ACTIONS = ("CREATE", "READ", "DELETE", "LIST")
@@ -234,7 +232,7 @@ def median(runs: Sequence[Cost]) -> Cost:
 
 
 async def measure(ours: Function, peer: Function, floor: Function, rounds: int) -> dict[str, str]:
-    """Measure, draw the charts, and return what the page says."""
+    """Measure, and return what the page says."""
     aws = Aws()
     aws.add_users(USERS, keys_each=0)
     load = os.getloadavg()[0]
@@ -267,7 +265,6 @@ async def measure(ours: Function, peer: Function, floor: Function, rounds: int) 
             listings.append(await listing(ours, users, rate, tls, roots))
     say("delivery of logs and metrics")
     delivered = await delivery(Path(ours.command[0]))
-    CHARTS.mkdir(exist_ok=True)
     return {
         "machine": machine(load),
         **cold_tables(ours, peer, cold, slow, counts),
@@ -289,8 +286,8 @@ def cold_tables(
     slow: dict[str, list[dict[str, Cost]]],
     counts: dict[str, int],
 ) -> dict[str, str]:
-    """Return the tables of cold starts, and draw their chart."""
-    rows, slow_rows, charted = [], [], []
+    """Return the tables of cold starts."""
+    rows, slow_rows = [], []
     for action in ACTIONS:
         own, other = (median([run[action] for run in cold[function.name]]) for function in (ours, peer))
         rows.append(
@@ -300,16 +297,11 @@ def cold_tables(
             f"{own.peak_bytes / 1e6:.1f} MB | {other.peak_bytes / own.peak_bytes:.1f} | "
             f"{own.own_bytes / 1e6:.1f} MB | {other.own_bytes / own.own_bytes:.0f} |"
         )
-        charted += [
-            Bar(f"{action}, {name}", cost.cpu_seconds * 1000, name == ours.name)
-            for name, cost in ((ours.name, own), (peer.name, other))
-        ]
         own, other = (median([run[action] for run in slow[function.name]]) for function in (ours, peer))
         slow_rows.append(
             f"| {action} | {own.seconds * 1000:.0f} ms | {other.seconds * 1000:,.0f} ms | "
             f"{other.seconds / own.seconds:.0f} |"
         )
-    (CHARTS / "cold.svg").write_text(bars("CPU time of a cold start over TLS, in milliseconds", charted))
     return {"rounds": str(len(cold[ours.name])), "cold": "\n".join(rows), "slow": "\n".join(slow_rows)}
 
 
@@ -333,10 +325,8 @@ def read_table(reads: Mapping[str, Reading]) -> dict[str, str]:
 
 
 def list_table(listings: Sequence[Listing]) -> dict[str, str]:
-    """Return the table of LIST, and draw its chart; the last one was throttled."""
+    """Return the table of LIST; the last one was throttled."""
     *free, throttled = listings
-    charted = [Bar(f"{each.users:,} users", each.seconds / each.ideal, True) for each in free]
-    (CHARTS / "list.svg").write_text(bars("LIST: time, as a multiple of the ideal", charted, mark=1.0))
     return {
         "latency": f"{LATENCY * 1000:.0f}",
         "list": "\n".join(

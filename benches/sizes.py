@@ -6,7 +6,7 @@ from pathlib import Path
 
 from check_package import symbols, zipped_size
 
-OWN = {"access_key_handlers", "access_key_schema", "bootstrap", "iam_access_key"}
+OWN = {"access_key_handlers", "access_key_schema", "bootstrap", "cfn_resource_runtime", "iam_access_key"}
 STANDARD = {"alloc", "compiler_builtins", "core", "std"}
 # What "<a::b as c::D>" begins with where it is about a reference, a slice, or any type.
 NO_CRATE = {"as", "const", "dyn", "for", "impl", "mut"}

@@ -21,7 +21,7 @@ from roles import KMS_KEY, LOG_GROUP, PARAMETERS, policy
 from schema_rules import read
 
 RECORDED = ROOT / "target/tmp/aws-calls"
-SIMULATOR = ROOT / "dev/permissions/simulate.mjs"
+SIMULATOR = ROOT / "dev/policy_simulator/simulate.mjs"
 NODE = ROOT / ".venv/cdk/bin/node"
 
 ACCOUNT = "arn:aws:iam::123456789012:"

@@ -22,7 +22,7 @@ from processes import running, stop_on_signals
 from roles import policy
 from schema_rules import read
 
-MINISTACK = ROOT / ".venv/enforced/bin/ministack"
+MINISTACK = ROOT / ".venv/permissions/bin/ministack"
 # ministack takes an account's number for the key of its root user.
 ROOT_USER = {"aws_access_key_id": "123456789012", "aws_secret_access_key": "local"}
 PREFIX = "teams/payments/"
