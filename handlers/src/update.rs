@@ -271,7 +271,13 @@ impl Update<'_> {
                     Err(refusal) if refusal.is_not_found() => match self.is_secret_described().await {
                         Ok(false) => Ok((Ok(None), None)),
                         // The write or the read was late, which passes.
-                        Ok(true) => Err(HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal }),
+                        Ok(true) => Err(HandlerError {
+                            code: HandlerErrorCode::ResourceConflict,
+                            ..refusal.followed_by(
+                                "It is described all the same, which is usual for some seconds after a secret was made or \
+                                 deleted. Try again",
+                            )
+                        }),
                         Err(unseen) => Err(refusal.unless_hidden_by(&unseen)),
                     },
                     version => version.map(|version| (Ok(Some(stored)), version)),
