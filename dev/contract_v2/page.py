@@ -10,7 +10,7 @@ from checkout import ROOT
 from contract import EXPECTED
 
 PAGE = ROOT / "docs/contract-tests.md"
-TEXT = Path(__file__).with_name("page.md")
+TEXT = Path(__file__).with_name("page.md.in")
 
 # By section, in the order and by the names of AWS's page. A name of several words is no function's name there either.
 PUBLISHED: dict[str, Sequence[str]] = {
