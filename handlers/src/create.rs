@@ -5,7 +5,7 @@
 //! names the key. Once the secret is stored and the record names the key, nothing is rolled back: the answer names the key, and
 //! CloudFormation's rollback deletes it.
 //!
-//! - `record.rs`: who may create, and how earlier attempts are finished
+//! - `attempts.rs`: who may create, and how earlier attempts are finished
 //! - `preconditions.rs`: whether there may be a new key
 //! - `rollback.rs`: deleting a key whose CREATE failed
 //! - `doubt.rs`: keys that an attempt without an answer may have made
@@ -167,15 +167,16 @@ impl<'a> Create<'a> {
     async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
         let mut own =
             keys.iter().flatten().find(|key| key.was_made_by(self.request)).map(|key| key.metadata.id.clone());
-        if let Step::Settle(record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
+        while let Step::Settle(mut record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
             let doubt = attempts.doubt_beside(Some(&record));
-            if record.note.access_key_id.is_none() {
+            if record.note.access_key_id.is_none() && attempts.held().is_none() {
                 // The key may be a later attempt's whose record is not shown yet: then the name of the next record is taken.
                 let number = attempts.next_number();
                 match self.take_over(attempts).await? {
                     Some(next) => attempts.hold(next),
                     None => return Box::pin(self.wait_for(attempts, number)).await,
                 }
+                record.is_over = true;
             }
             if let Some(answer) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
                 return Ok(answer);
@@ -185,7 +186,7 @@ impl<'a> Create<'a> {
         }
         match attempts.next_step(own.as_deref(), &self.services.clock) {
             Step::Wait(number) => Box::pin(self.wait_for(attempts, number)).await,
-            Step::Settle(record, _) => Err(attempts.named_in(self.taken(record.number))),
+            Step::Settle(record, id) => Err(self.taken(record.number).leaving(Left::of_another_invocation(id))),
             Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
             Step::Create(number) if attempts.are_ahead() => Err(self.taken(number).doubting(attempts.doubt())),
             Step::Create(number) => {

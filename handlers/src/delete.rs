@@ -155,9 +155,9 @@ pub(crate) async fn delete_and_confirm(
             services.deadline.bound(locate(services, &user, id)),
             services.deadline.bound(services.secret_store.entry(id))
         );
-        let passes = |failure: &HandlerError| failure.code.is_retriable();
         // A failure of the store is no reason to give up: unless the key's age is known, it hides whose the key is, and how old.
-        let is_hidden = created.is_none() && entry.is_none() && seen.as_ref().is_err_and(passes);
+        let is_known = created.is_some() || entry.is_some();
+        let unseen = seen.as_ref().err().filter(|failure| !is_known && failure.code.is_retriable()).cloned();
         entry = seen.ok().flatten().or(entry);
         let clock = &services.clock;
         let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry: &Entry| entry.created), clock);
@@ -166,10 +166,12 @@ pub(crate) async fn delete_and_confirm(
             Location::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,
             Location::Here if elapsed >= CONTRADICTION_WAIT => return Err(undecided(id, &user)),
             Location::Here => pause("waiting until IAM deletes the key that it shows").await,
-            Location::Elsewhere(_) | Location::Nowhere if is_hidden && elapsed >= UNKNOWN_WAIT => {
-                return Err(undecided(id, &user));
+            Location::Elsewhere(_) | Location::Nowhere if let Some(unseen) = &unseen => {
+                if elapsed >= UNKNOWN_WAIT {
+                    return Err(undecided(id, &user).followed_by(&unseen.message));
+                }
+                pause("waiting until the store tells whose the key is").await;
             }
-            Location::Elsewhere(_) if is_hidden => pause("waiting until the store tells whose the key is").await,
             Location::Elsewhere(owner) => {
                 let advice = "Delete the stack and retain this resource";
                 return Err(of_another_user(id, &user, &owner, advice));

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use access_key_schema::{HandlerError, Result, UserName};
+use access_key_schema::{HandlerError, HandlerErrorCode, Result, UserName};
 use cfn_resource_runtime::poll;
 
 use crate::{Services, time_budget::UNKNOWN_WAIT};
@@ -78,8 +78,12 @@ pub(crate) async fn remove(services: &Services, user: &UserName, id: &str, reser
 }
 
 /// Why a description may stay when no time is left to remove it.
-pub(crate) fn too_late(user: &UserName, id: &str) -> String {
-    format!("too little of the invocation is left to remove it. Remove the tag with: {}", remove_command(user, id))
+pub(crate) fn too_late(user: &UserName, id: &str) -> HandlerError {
+    let command = remove_command(user, id);
+    HandlerError::new(
+        HandlerErrorCode::NetworkFailure,
+        format!("too little of the invocation is left to remove it. Remove the tag with: {command}"),
+    )
 }
 
 /// Tells in the log of a description that may outlive its key.

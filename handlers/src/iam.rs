@@ -139,8 +139,8 @@ impl Iam {
         Ok(keys.into_iter().filter_map(KeyMetadata::from_sdk).collect())
     }
 
-    /// Turns `AccessDenied` into `NotFound` if the user does not exist, and into `ResourceConflict`, which passes, if the user is
-    /// seconds old, or IAM does not tell now.
+    /// Turns `AccessDenied` into `NotFound` if the user does not exist, into `ResourceConflict`, which passes, if the user is seconds
+    /// old, and into `Throttling`, which passes as well, if IAM does not tell now.
     ///
     /// A role that is limited to the users under a path gets `AccessDenied` for a user whose path IAM cannot tell, because the
     /// user does not exist, or is not known everywhere yet. Such a role may call `GetUser` for everybody, which tells these
@@ -159,9 +159,9 @@ impl Iam {
                     "The user is seconds old, and IAM may not know everywhere what the role may do with them",
                 )
             },
-            // As CREATE takes `NetworkFailure` of `CreateAccessKey` for a lost answer, the code is another one.
+            // Whatever the look's own code: CREATE takes `NetworkFailure` of `CreateAccessKey` for a lost answer.
             Err(unseen) if unseen.code.is_retriable() => {
-                HandlerError { code: HandlerErrorCode::ResourceConflict, ..error.followed_by(&unseen.message) }
+                HandlerError { code: HandlerErrorCode::Throttling, ..error.followed_by(&unseen.message) }
             }
             _ => error,
         }

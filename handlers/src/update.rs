@@ -179,6 +179,7 @@ impl Update<'_> {
         let start = Instant::now();
         let declared = request.desired.required_user_name()?;
         let mut user = declared.clone();
+        let mut unseen = None;
         let look = async || {
             match ask(&user).await {
                 Ok(None) => {}
@@ -195,14 +196,22 @@ impl Update<'_> {
                     // IAM may not know the new name everywhere yet.
                     user = owner;
                 }
-                Location::Nowhere if start.elapsed() < UNKNOWN_WAIT || self.may_be_young().await => {}
-                Location::Nowhere => return Err(not_found(id, &user)),
+                Location::Nowhere if start.elapsed() < UNKNOWN_WAIT => {}
+                Location::Nowhere => match self.is_young().await {
+                    Ok(true) => {}
+                    // It hides how old the key is.
+                    Err(failure) if failure.code.is_retriable() => unseen = Some(failure),
+                    _ => return Err(not_found(id, &user)),
+                },
             }
             Ok(None)
         };
         let reason = "waiting until IAM knows the key that is to be updated";
         let known = poll(services.deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
-        known.ok_or_else(|| undecided(id, &user))
+        known.ok_or_else(|| match unseen {
+            Some(failure) => undecided(id, &user).followed_by(&failure.message),
+            None => undecided(id, &user),
+        })
     }
 
     /// Whether the store says that the key was created for this user.
@@ -211,13 +220,11 @@ impl Update<'_> {
         Ok(entry.and_then(|entry| entry.ownership).is_some_and(|ownership| ownership.user_name == *user))
     }
 
-    /// Whether the key may be so young that IAM does not show it yet. A failure of the store that passes hides how old it is.
-    async fn may_be_young(&self) -> bool {
+    /// Whether the key is so young that IAM may not show it yet.
+    async fn is_young(&self) -> Result<bool> {
         let Self { services, id, .. } = self;
-        match services.deadline.bound(services.secret_store.entry(id)).await {
-            Err(failure) => failure.code.is_retriable(),
-            Ok(entry) => is_new(entry.and_then(|entry| entry.created), &services.clock),
-        }
+        let entry = services.deadline.bound(services.secret_store.entry(id)).await?;
+        Ok(is_new(entry.and_then(|entry| entry.created), &services.clock))
     }
 
     /// The stored secret of the key. The store may show it late if the key is young.
@@ -269,12 +276,12 @@ impl Update<'_> {
                 let Self { services, request, .. } = self;
                 match services.secret_store.retag(&mut stored, request, services.deadline).await {
                     Err(refusal) if refusal.is_not_found() => match self.is_secret_described().await {
-                        Ok(false) => Ok((Ok(None), None)),
+                        Ok(false) if !is_new(stored.created(), &services.clock) => Ok((Ok(None), None)),
                         // The write or the read was late, which passes.
-                        Ok(true) => Err(HandlerError {
+                        Ok(_) => Err(HandlerError {
                             code: HandlerErrorCode::ResourceConflict,
                             ..refusal.followed_by(
-                                "It is described all the same, which is usual for some seconds after a secret was made or \
+                                "It can be read all the same, which is usual for some seconds after a secret was made or \
                                  deleted. Try again",
                             )
                         }),

@@ -173,6 +173,8 @@ impl Create<'_> {
                 return Ok(attempts);
             }
             attempts.earlier.push(record);
+            // It says why the first record was not made, and nothing of the next one.
+            attempts.refusal = None;
             number += 1;
         }
     }
@@ -244,7 +246,7 @@ impl Create<'_> {
     /// The failure of an invocation that has made no record. It has AWS's words, unless the reason is a record that is over.
     fn not_made(&self, number: u32, attempts: &Attempts) -> Failure {
         match &attempts.refusal {
-            Some(refusal) if !attempts.earlier.iter().any(|record| record.is_over) => {
+            Some(refusal) if !attempts.earlier.iter().any(|record| record.number == number && record.is_over) => {
                 let refusal = HandlerError { code: HandlerErrorCode::ResourceConflict, ..refusal.clone() };
                 Failure::without_record(refusal.followed_by(
                     "This attempt has created no key. If AWS goes on refusing its record, mend the reason that it gives",

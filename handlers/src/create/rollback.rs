@@ -61,7 +61,8 @@ pub(super) async fn roll_back(
         }
         let failure = failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
         return if written.description && create.request.desired.wanted_description().is_some() {
-            failure.leaving(Left::Description { id: key.id.clone(), why: description::too_late(create.user, &key.id) })
+            let why = description::too_late(create.user, &key.id).message;
+            failure.leaving(Left::Description { id: key.id.clone(), why })
         } else {
             failure
         };
@@ -96,8 +97,14 @@ pub(super) async fn delete(
         deleted => (deleted.unwrap_or_else(|_| create.user.clone()), None),
     };
     let is_described = written.description && create.request.desired.wanted_description().is_some();
+    // The refusal may have taken all the time.
+    let is_late = refused.is_some() && !services.deadline.leaves(OPERATION_TIMEOUT);
     let undescribed = async {
-        if is_described { description::remove(services, &user, &id, OPERATION_TIMEOUT).await } else { Ok(()) }
+        match is_described {
+            false => Ok(()),
+            true if is_late => Err(description::too_late(&user, &id)),
+            true => description::remove(services, &user, &id, OPERATION_TIMEOUT).await,
+        }
     };
     let secret = async {
         // A key that lives keeps its secret.
@@ -117,6 +124,9 @@ pub(super) async fn delete(
 /// that the key is gone.
 pub(super) async fn close(create: &Create<'_>, record: &Record) {
     let Create { services, request, .. } = *create;
+    if record.is_over {
+        return;
+    }
     let record = record.clone().naming_none();
     let cleared = match services.deadline.refuse_late_write(1) {
         Ok(()) => services.secret_store.write_record(request, &record).await,

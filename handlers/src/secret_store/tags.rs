@@ -131,9 +131,10 @@ impl SecretStore {
             return Ok(version);
         }
         let Err(refusal) = self.write_tags(&stored.id, &retagging, deadline).await else { return Ok(version) };
-        let Err(refusal) = self.forgive(refusal, &stored.id, &retagging, deadline).await else { return Ok(version) };
         // After a failure that passes, the same tags are tried again.
-        if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !refusal.code.is_retriable()) {
+        let passes = refusal.code.is_retriable();
+        let Err(refusal) = self.forgive(refusal, &stored.id, &retagging, deadline).await else { return Ok(version) };
+        if let Some(declared) = replaced.filter(|_| !retagging.is_declared && !passes) {
             self.declare_again(stored, declared, deadline).await;
         }
         Err(refusal)
@@ -175,11 +176,21 @@ impl SecretStore {
         let reason = "waiting until the store describes the secret whose tags were refused";
         let look = async || deadline.bound(self.describe(id)).await;
         let described = poll(deadline, reason, STABILIZE_WAIT, OPERATION_TIMEOUT, Option::is_some, look).await?;
+        // The secret was read: it is young, or somebody has just deleted it.
+        let tags = tags_of(described.ok_or_else(|| self.not_described(id))?);
         // Others may be there: somebody else put them on the secret.
-        Ok(described.map(tags_of).is_some_and(|tags| {
-            wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
-                && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key))
-        }))
+        Ok(wanted.iter().all(|(key, value)| tags.get(key) == Some(value))
+            && before.keys().all(|key| wanted.contains_key(key) || !tags.contains_key(key)))
+    }
+
+    fn not_described(&self, id: &str) -> HandlerError {
+        HandlerError::new(
+            HandlerErrorCode::ResourceConflict,
+            format!(
+                "Secret {} is not described, which is usual for some seconds after a secret was made or deleted. Try again",
+                self.name(id)
+            ),
+        )
     }
 
     /// Writes the tags. A refusal halfway could not be undone. So if both permissions are needed, a call that changes nothing

@@ -63,9 +63,19 @@ impl Update<'_> {
             Ok(true) => Ok(()),
             Ok(false) => Err(Untagged::before(undecided(id, user))),
             Err(refusal) if refusal.error.code.is_retriable() => Err(refusal),
-            Err(Untagged { error, may_be_done }) => match self.has_wanted_description(user).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Untagged { error, may_be_done }),
+            Err(Untagged { error, may_be_done }) => match self.look_at_description(user).await {
+                Ok(tag) if self.is_wanted(&tag) => {
+                    if tag == UserTag::Unseen && wanted.is_none() && self.requests_description() {
+                        let (access_key_id, user) = (*id, user.as_str());
+                        tracing::warn!(
+                            access_key_id,
+                            user,
+                            "description may stay: the role may neither remove nor see it"
+                        );
+                    }
+                    Ok(())
+                }
+                Ok(_) => Err(Untagged { error, may_be_done }),
                 Err(unseen) => Err(Untagged { error: error.unless_hidden_by(&unseen), may_be_done }),
             },
         }
@@ -88,25 +98,32 @@ impl Update<'_> {
         previous.as_ref().is_some_and(|previous| previous.wanted_description() != desired.wanted_description())
     }
 
-    /// Whether the description is as the request wants it, so that a write that was refused for good had nothing to write. If the
-    /// role may not look either, the request tells whether there is one. Having no description takes no permission. The store's
-    /// declaration is no proof: an earlier attempt may have declared the description without writing it.
+    /// Whether the description is as the request wants it. The store's declaration is no proof: an earlier attempt may have declared
+    /// the description without writing it.
     ///
     /// # Errors
     /// What passes: IAM does not tell now.
     pub(super) async fn has_wanted_description(&self, user: &UserName) -> Result<bool> {
-        let wanted = self.request.desired.wanted_description();
+        Ok(self.is_wanted(&self.look_at_description(user).await?))
+    }
+
+    /// The description, as IAM shows it now; none of a user whom IAM does not know.
+    async fn look_at_description(&self, user: &UserName) -> Result<UserTag> {
         match self.services.deadline.bound(UserTag::of(self.services, user, self.id)).await {
-            Ok(UserTag::Shown(tag)) => Ok(tag.as_deref() == wanted),
-            Ok(UserTag::Unseen) => {
-                if wanted.is_none() && self.requests_description() {
-                    let (access_key_id, user) = (self.id, user.as_str());
-                    tracing::warn!(access_key_id, user, "description may stay: the role may neither remove nor see it");
-                }
-                Ok(wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description())
+            Err(missing) if missing.is_not_found() => Ok(UserTag::Shown(None)),
+            tag => tag,
+        }
+    }
+
+    /// Whether this is what the request wants, so that a write that was refused for good had nothing to write. If the role may not
+    /// look either, the request tells whether there is a description. Having none takes no permission.
+    fn is_wanted(&self, tag: &UserTag) -> bool {
+        let wanted = self.request.desired.wanted_description();
+        match tag {
+            UserTag::Shown(tag) => tag.as_deref() == wanted,
+            UserTag::Unseen => {
+                wanted.is_none() || self.request.context.rollback == Some(true) || !self.requests_description()
             }
-            Err(missing) if missing.is_not_found() => Ok(false),
-            Err(error) => Err(error),
         }
     }
 

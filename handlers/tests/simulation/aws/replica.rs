@@ -98,6 +98,11 @@ impl<T> Replicated<T> {
         self.versions.iter().filter_map(|version| version.state.as_ref()).any(so)
     }
 
+    /// What every read of this kind knows by now.
+    pub(crate) fn surely_seen(&self, read: Read, now: Duration) -> Option<&T> {
+        self.versions.iter().rev().find(|version| version.visible[read as usize] <= now)?.state.as_ref()
+    }
+
     /// What a read of this kind is told. While replicas flap, it may be any of the versions on their way.
     pub(crate) fn seen(&self, read: Read, moment: &mut Moment<'_>) -> Option<&T> {
         let flaps = moment.lag == Lag::Flapping;

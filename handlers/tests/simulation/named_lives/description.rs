@@ -5,8 +5,8 @@ use std::time::Duration;
 use access_key_schema::Status;
 
 use super::{
-    Act, Deed, Fault, How, Lag, Plan, ROTATE, Role, StackPlan, Step, Tagging, Undo, between, first, go_well, goes_well,
-    goes_well_as_rolled, interrupted, nth, stack, stack_with_user, succeeds,
+    Act, Deed, Fault, How, Lag, OTHER_REGION, Plan, ROTATE, Role, StackPlan, Step, Tagging, Undo, between, first,
+    go_well, goes_well, goes_well_as_rolled, interrupted, nth, stack, stack_with_user, succeeds,
 };
 
 /// The calls that are about a description.
@@ -242,4 +242,28 @@ fn an_update_of_a_description_is_denied_and_undone_while_the_denial_stands() {
             }
         }
     }
+}
+
+/// The UPDATE has put the tags back, and the store does not show that yet.
+#[test]
+fn a_rollback_is_refused_a_tag_that_was_just_put_back() {
+    let user = "ci+deploy,1@example.com";
+    let all = Step::StatusTagAndDescription(Status::Active, "green", "orders");
+    let owner = StackPlan { user, ..stack_with_user(&[Step::Delete]) };
+    let beside = StackPlan {
+        user,
+        region: OTHER_REGION,
+        starts: Duration::from_millis(3_430),
+        status: Status::Inactive,
+        ..stack(&[Step::Wait(Duration::from_secs(1_000)), all])
+    };
+    goes_well_as_rolled(Plan {
+        dice: 314_121_015_884_615_449,
+        lag: Lag::Usual,
+        role: Role::Path,
+        tagging: Tagging::Denied,
+        stacks: vec![owner, beside],
+        troubles: vec![nth("TagResource", 3, Fault::Refuse)],
+        ..Plan::default()
+    });
 }
