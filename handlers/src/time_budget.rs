@@ -52,7 +52,7 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// After so many invocations that waited, IAM and the store show what was written before the first one.
 pub(crate) const SETTLED_AFTER_INVOCATIONS: u32 = 2;
 
-/// The longest time to delete a key and then its secret, also in a rollback.
+/// The longest time to delete a key and then its secret, also in a rollback; or to be refused the key, and to find out why.
 pub(crate) const TIME_TO_DELETE: Duration = OPERATION_TIMEOUT.saturating_mul(2);
 
 /// The time that must be left to start `CreateAccessKey`: for this call, for storing the secret, for finding out why the status
