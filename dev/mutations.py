@@ -1,8 +1,8 @@
-"""`make mutations`: does the simulation notice when a rule of the handlers, or an excuse of its own, is switched off.
+"""`make mutations`: does the simulation notice when a rule of the handlers is switched off.
 
-Each patch beside the simulation switches one off, in a copy of the project under target/mutations. The written lives are
-played without it, and lives drawn from the first seed on, until one breaks an invariant. The table goes to the page
-beside the patches. What neither finds is an error.
+Each patch beside the simulation switches one rule off, in a copy of the project under target/mutations. The written
+lives are played without the rule, and lives drawn from the first seed on, until one breaks an invariant. The table goes
+to the page beside the patches. A rule that neither finds is an error.
 """
 
 import os
@@ -34,13 +34,8 @@ def patches(name: str = "") -> list[Path]:
 
 
 def rule(patch: Path) -> str:
-    """Return what a patch switches off, which is its first line."""
+    """Return the rule that a patch switches off, which is its first line."""
     return patch.read_text().partition("\n")[0]
-
-
-def is_excuse(patch: Path) -> bool:
-    """Tell whether a patch switches off an excuse of the simulation, not a rule of the handlers."""
-    return rule(patch).startswith("Excuse: ")
 
 
 def apply(patch: Path, *options: str) -> None:
@@ -116,9 +111,7 @@ def main() -> None:
     copied()
     for patch in tried:
         with switched_off(patch):
-            drawn, broken = drawn_lives(lives)
-            # An excuse needs no life that every run of the tests plays: one that is found is enough.
-            life = "—" if is_excuse(patch) and broken != "—" else written_life()
+            life, (drawn, broken) = written_life(), drawn_lives(lives)
         row = f"| {rule(patch)} | {life} | {drawn} | {broken} |"
         print(row, flush=True)
         write(rows() | {rule(patch): row})

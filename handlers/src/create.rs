@@ -326,6 +326,7 @@ impl<'a> Create<'a> {
         let written = Written {
             secret: stored.as_ref().err().is_none_or(|unstored| unstored.may_be_stored),
             description: described.as_ref().err().is_none_or(|untagged| untagged.may_be_done),
+            note: noted.as_ref().err().is_none_or(|failure| failure.code.is_retriable()),
         };
         let stored = stored.map_err(|unstored| unstored.error);
         let described = described.map_err(|untagged| untagged.error);

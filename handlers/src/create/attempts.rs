@@ -277,7 +277,7 @@ impl Create<'_> {
         let doubt = attempts.doubt();
         let answer = self.go_on(attempts, id, doubt).await?;
         if answer.event.status == OperationStatus::InProgress && self.is_deleted(attempts, id).await {
-            return Err(self.deleted_since(id));
+            return Err(self.deleted_since(id).doubting(doubt));
         }
         Ok(answer)
     }
@@ -349,7 +349,7 @@ impl Create<'_> {
             let failure = Failure::from(HandlerError { message: message.to_owned(), ..error });
             left.into_iter().fold(failure, Failure::leaving).doubting(doubt)
         })?;
-        rollback::close(self, record).await;
+        rollback::close(self, record, record.note.access_key_id.is_some()).await;
         Ok(None)
     }
 

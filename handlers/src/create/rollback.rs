@@ -27,11 +27,13 @@ pub(super) struct Written {
     pub(super) secret: bool,
     /// The tag of the user, if the template has a description at all.
     pub(super) description: bool,
+    /// The key's id in the record.
+    pub(super) note: bool,
 }
 
 impl Written {
     /// Everything that a CREATE may write.
-    pub(super) const ANYTHING: Self = Self { secret: true, description: true };
+    pub(super) const ANYTHING: Self = Self { secret: true, description: true, note: true };
 }
 
 impl<E: Into<Failure>> From<E> for Unfinished {
@@ -75,7 +77,7 @@ pub(super) async fn roll_back(
         return left.into_iter().fold(failure.for_good(), Failure::leaving);
     }
     if let Some(record) = record {
-        close(create, record).await;
+        close(create, record, written.note).await;
     }
     failure.leaving(Left::Nothing)
 }
@@ -120,9 +122,9 @@ pub(super) async fn delete(
     failures.into_iter().next().map_or(Ok(()), |failure| Err((left, failure)))
 }
 
-/// Marks the record of a key that is gone as over. If the record still names the key, it stays open: the next attempt finds out
-/// that the key is gone.
-pub(super) async fn close(create: &Create<'_>, record: &Record) {
+/// Marks the record of a key that is gone as over. If the record may still name the key, as it did, it stays open: the next attempt
+/// finds out that the key is gone.
+pub(super) async fn close(create: &Create<'_>, record: &Record, names_key: bool) {
     let Create { services, request, .. } = *create;
     if record.is_over {
         return;
@@ -133,8 +135,7 @@ pub(super) async fn close(create: &Create<'_>, record: &Record) {
         late => late,
     };
     match cleared {
-        // If this is refused for good, the record could not name the key either.
-        Err(failure) if failure.code.is_retriable() => create.warn_of_open(&record, &failure),
+        Err(failure) if names_key || failure.code.is_retriable() => create.warn_of_open(&record, &failure),
         _ => create.close(Some(&record)).await,
     }
 }

@@ -172,7 +172,11 @@ impl Stack {
         let (had_nothing_to_write, are_tags_late) = (self.is_as_declared(key), self.are_tags_late(key));
         let hits = self.world.state().weather.hit.len();
         let event = self.change(key, key.declared.clone(), previous, Some(undo)).await;
-        let hit = self.world.state().weather.hit.split_off(hits);
+        let hit = {
+            let hit = &mut self.world.state().weather.hit;
+            // The rollback of another stack may have taken some.
+            hit.split_off(hits.min(hit.len()))
+        };
         let is_tag = |hit: &String| hit == "TagResource" || hit == "UntagResource";
         if !(are_tags_late && hit.iter().any(is_tag)) {
             self.judge_undone(key, event.as_ref(), had_nothing_to_write, &hit);

@@ -509,3 +509,17 @@ fn after_two_lost_answers_and_an_ended_process_the_next_record_is_shown_late() {
         ..Plan::default()
     });
 }
+
+/// The record of the second attempt cannot be written any more when its key is rolled back.
+#[test]
+fn after_a_lost_answer_the_next_attempts_record_goes_on_naming_a_key_that_is_gone() {
+    goes_well(&Plan {
+        stacks: vec![stack_with_user(&[])],
+        troubles: vec![
+            between("CreateSecret", 29, 329, Fault::Fail),
+            nth("CreateAccessKey", 1, Fault::CutAfter),
+            nth("UpdateSecret of a record", 2, Fault::Refuse),
+        ],
+        ..Plan::default()
+    });
+}
