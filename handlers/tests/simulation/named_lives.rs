@@ -270,16 +270,17 @@ fn an_update_is_denied_and_undone_while_the_denial_stands() {
     }
 }
 
-/// The rollback has nothing to write, and for seconds it cannot see that.
+/// The rollback has nothing to write, and cannot see that at first.
 #[test]
 fn a_denied_update_is_undone_while_what_was_denied_cannot_be_seen() {
     let steps = [Step::Wait(Duration::from_secs(30)), Step::StatusAndTag(Status::Inactive, "blue")];
     for (denied, look) in [("UpdateAccessKey", "ListAccessKeys"), ("TagResource", "DescribeSecret")] {
         for undo in [Undo::Failed, Undo::Old, Undo::OldWithHint] {
-            let cut = |from| between(look, from, from + 12, Fault::CutBefore);
-            let troubles = |from| vec![between(denied, 2, 300, Fault::Refuse), cut(from)];
-            let plan = |from| Plan { undo, stacks: vec![stack(&steps)], troubles: troubles(from), ..Plan::default() };
-            go_well(&(28..44).map(plan).collect::<Vec<_>>());
+            // Each of the SDK's attempts.
+            let cut = |call| (call..call + 3).map(|call| nth(look, call, Fault::CutBefore));
+            let troubles = |call| [between(denied, 20, 300, Fault::Refuse)].into_iter().chain(cut(call)).collect();
+            let plan = |call| Plan { undo, stacks: vec![stack(&steps)], troubles: troubles(call), ..Plan::default() };
+            go_well(&(1..12).map(plan).collect::<Vec<_>>());
         }
     }
 }
