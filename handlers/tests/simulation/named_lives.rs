@@ -270,21 +270,6 @@ fn an_update_is_denied_and_undone_while_the_denial_stands() {
     }
 }
 
-/// The rollback has nothing to write, and cannot see that at first.
-#[test]
-fn a_denied_update_is_undone_while_what_was_denied_cannot_be_seen() {
-    let steps = [Step::Wait(Duration::from_secs(30)), Step::StatusAndTag(Status::Inactive, "blue")];
-    for (denied, look) in [("UpdateAccessKey", "ListAccessKeys"), ("TagResource", "DescribeSecret")] {
-        for undo in [Undo::Failed, Undo::Old, Undo::OldWithHint] {
-            // Each of the SDK's attempts.
-            let cut = |call| (call..call + 3).map(|call| nth(look, call, Fault::CutBefore));
-            let troubles = |call| [between(denied, 20, 300, Fault::Refuse)].into_iter().chain(cut(call)).collect();
-            let plan = |call| Plan { undo, stacks: vec![stack(&steps)], troubles: troubles(call), ..Plan::default() };
-            go_well(&(1..12).map(plan).collect::<Vec<_>>());
-        }
-    }
-}
-
 #[test]
 fn iam_is_down_for_minutes() {
     for fault in [Fault::Throttle, Fault::Fail, Fault::FailAfter, Fault::NoConnection, Fault::Hang] {
