@@ -167,40 +167,32 @@ impl<'a> Create<'a> {
     async fn follow(&self, attempts: &mut Attempts, keys: Result<Vec<UserKey>>, pgp_key: Option<PgpKey>) -> Outcome {
         let mut own =
             keys.iter().flatten().find(|key| key.was_made_by(self.request)).map(|key| key.metadata.id.clone());
-        while let Step::Settle(mut record, id) = attempts.next_step(own.as_deref(), &self.services.clock) {
-            let doubt = attempts.doubt_beside(Some(&record));
-            if record.note.access_key_id.is_none() && attempts.held().is_none() {
-                // The key may be a later attempt's whose record is not shown yet: then the name of the next record is taken.
-                let number = attempts.next_number();
-                match self.take_over(attempts).await? {
-                    Some(next) => attempts.hold(next),
-                    None => return Box::pin(self.wait_for(attempts, number)).await,
+        loop {
+            match attempts.next_step(own.as_deref(), &self.services.clock) {
+                Step::Settle(record, id) => {
+                    if let Some(answer) = Box::pin(self.settle(attempts, record, &id)).await? {
+                        return Ok(answer);
+                    }
+                    own = own.filter(|own| *own != id);
                 }
-                record.is_over = true;
-            }
-            if let Some(answer) = Box::pin(self.settle(attempts, &record, &id, doubt)).await? {
-                return Ok(answer);
-            }
-            attempts.settled(&record);
-            own = own.filter(|own| *own != id);
-        }
-        match attempts.next_step(own.as_deref(), &self.services.clock) {
-            Step::Wait(number) => Box::pin(self.wait_for(attempts, number)).await,
-            Step::Settle(record, id) => Err(self.taken(record.number).leaving(Left::of_another_invocation(id))),
-            Step::Adopt(id) => Box::pin(self.adopt(attempts, &id)).await,
-            Step::Create(number) if attempts.are_ahead() => Err(self.taken(number).doubting(attempts.doubt())),
-            Step::Create(number) => {
-                let doubt = attempts.doubt();
-                let record = match (attempts.held(), &keys) {
-                    (Some(record), _) => record,
-                    (None, Ok(_)) => match self.take_over(attempts).await? {
-                        Some(record) => record,
-                        None => return Box::pin(self.wait_for(attempts, number)).await,
-                    },
-                    (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
-                };
-                let created = Box::pin(self.create_access_key(keys, pgp_key, Some(record))).await;
-                created.map_err(|failure| failure.doubting(doubt))
+                Step::Wait(number) => return Box::pin(self.wait_for(attempts, number)).await,
+                Step::Adopt(id) => return Box::pin(self.adopt(attempts, &id)).await,
+                Step::Create(number) if attempts.are_ahead() => {
+                    return Err(self.taken(number).doubting(attempts.doubt()));
+                }
+                Step::Create(number) => {
+                    let doubt = attempts.doubt();
+                    let record = match (attempts.held(), &keys) {
+                        (Some(record), _) => record,
+                        (None, Ok(_)) => match self.take_over(attempts).await? {
+                            Some(record) => record,
+                            None => return Box::pin(self.wait_for(attempts, number)).await,
+                        },
+                        (None, Err(error)) => return Err(Failure::from(error.clone()).doubting(doubt)),
+                    };
+                    let created = Box::pin(self.create_access_key(keys, pgp_key, Some(record))).await;
+                    return created.map_err(|failure| failure.doubting(doubt));
+                }
             }
         }
     }
@@ -338,6 +330,12 @@ impl<'a> Create<'a> {
     fn context(&self, id: &str, doubt: Option<u64>) -> CallbackContext {
         let app_name = doubt.and(self.app_name.clone());
         CallbackContext { doubt, app_name, ..CallbackContext::waiting_for(id, None) }
+    }
+
+    /// Writes what the record says by now.
+    async fn write(&self, record: &Record) -> Result<()> {
+        self.services.deadline.refuse_late_write(1)?;
+        self.services.secret_store.write_record(self.request, record).await
     }
 
     /// Marks the record as over, if there is one. If that fails, it stays open, and a WARN line names it.

@@ -142,7 +142,7 @@ pub(crate) async fn delete_and_confirm(
 ) -> Result<UserName> {
     let start = Instant::now();
     let mut user = user.clone();
-    let mut entry = None;
+    let mut entry: Option<Entry> = None;
     loop {
         match services.iam.delete_access_key(&user, id).await {
             Err(error) if error.is_not_found() => {}
@@ -160,7 +160,7 @@ pub(crate) async fn delete_and_confirm(
         let unseen = seen.as_ref().err().filter(|failure| !is_known && failure.code.is_retriable()).cloned();
         entry = seen.ok().flatten().or(entry);
         let clock = &services.clock;
-        let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry: &Entry| entry.created), clock);
+        let is_young = is_new(created, clock) || is_new(entry.as_ref().and_then(|entry| entry.created), clock);
         let elapsed = start.elapsed();
         match place? {
             Location::Elsewhere(owner) if created.is_some() || entry.is_some() => user = owner,

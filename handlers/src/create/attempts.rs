@@ -85,7 +85,7 @@ impl Attempts {
     }
 
     /// The same, when this attempt has turned out to be the one that made a key.
-    pub(super) fn doubt_beside(&self, maker: Option<&Record>) -> Option<u64> {
+    fn doubt_beside(&self, maker: Option<&Record>) -> Option<u64> {
         let noted = self.earlier.iter().filter_map(|record| record.note.doubt);
         let others = self.unknown().filter(|record| maker.is_none_or(|maker| !maker.is_same(record)));
         noted.chain(others.map(|record| record.note.since())).min()
@@ -97,13 +97,8 @@ impl Attempts {
     }
 
     /// The number of the record after the last.
-    pub(super) fn next_number(&self) -> u32 {
+    fn next_number(&self) -> u32 {
         self.earlier.last().map_or(1, |last| last.number + 1)
-    }
-
-    /// Takes note that this invocation has made a record.
-    pub(super) fn hold(&mut self, record: Record) {
-        self.held = Some(record);
     }
 
     /// The record that this invocation has made.
@@ -119,7 +114,7 @@ impl Attempts {
     }
 
     /// Takes note that the key of this record is gone, and the record over.
-    pub(super) fn settled(&mut self, settled: &Record) {
+    fn settled(&mut self, settled: &Record) {
         for record in self.earlier.iter_mut().filter(|record| record.is_same(settled)) {
             record.is_over = true;
             record.note.access_key_id = None;
@@ -299,11 +294,7 @@ impl Create<'_> {
     async fn close_with(&self, attempts: &mut Attempts, id: &str) {
         self.close_all(attempts).await;
         let Some(record) = attempts.held.take().map(|held| held.naming(id)) else { return };
-        let written = match self.services.deadline.refuse_late_write(1) {
-            Ok(()) => self.services.secret_store.write_record(self.request, &record).await,
-            late => late,
-        };
-        match written {
+        match self.write(&record).await {
             Ok(()) => self.close(Some(&record)).await,
             Err(failure) => self.warn_of_open(&record, &failure),
         }
@@ -314,14 +305,25 @@ impl Create<'_> {
     pub(super) async fn settle(
         &self,
         attempts: &mut Attempts,
-        record: &Record,
+        mut record: Record,
         id: &str,
-        doubt: Option<u64>,
     ) -> Outcome<Option<Answer>> {
-        let settled = self.try_to_settle(attempts, record, id, doubt).await;
-        if settled.as_ref().is_err_and(|failure| !failure.is_retriable()) {
+        let doubt = attempts.doubt_beside(Some(&record));
+        if record.note.access_key_id.is_none() && attempts.held.is_none() {
+            // The key may be a later attempt's whose record is not shown yet: then the name of the next record is taken.
+            let number = attempts.next_number();
+            match self.take_over(attempts).await? {
+                Some(next) => attempts.held = Some(next),
+                None => return Box::pin(self.wait_for(attempts, number)).await.map(Some),
+            }
+            record.is_over = true;
+        }
+        let settled = self.try_to_settle(attempts, &record, id, doubt).await;
+        match &settled {
+            Ok(None) => attempts.settled(&record),
             // The event has the id, and nobody calls again.
-            self.close_with(attempts, id).await;
+            Err(failure) if !failure.is_retriable() => self.close_with(attempts, id).await,
+            _ => {}
         }
         settled
     }

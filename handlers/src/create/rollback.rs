@@ -32,6 +32,11 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// Whether a description of the key may be there.
+    fn is_described(self, create: &Create<'_>) -> bool {
+        self.description && create.request.desired.wanted_description().is_some()
+    }
+
     /// Everything that a CREATE may write.
     pub(super) const ANYTHING: Self = Self { secret: true, description: true, note: true };
 }
@@ -62,7 +67,7 @@ pub(super) async fn roll_back(
             create.warn_of_open(record, failure.error());
         }
         let failure = failure.for_good().leaving(Left::Key { id: key.id.clone(), why: Kept::TooLate });
-        return if written.description && create.request.desired.wanted_description().is_some() {
+        return if written.is_described(create) {
             let why = description::too_late(create.user, &key.id).message;
             failure.leaving(Left::Description { id: key.id.clone(), why })
         } else {
@@ -98,14 +103,15 @@ pub(super) async fn delete(
         Err(refusal) if !refusal.is_not_found() => (create.user.clone(), Some(refusal)),
         deleted => (deleted.unwrap_or_else(|_| create.user.clone()), None),
     };
-    let is_described = written.description && create.request.desired.wanted_description().is_some();
     // The refusal may have taken all the time.
     let is_late = refused.is_some() && !services.deadline.leaves(OPERATION_TIMEOUT);
     let undescribed = async {
-        match is_described {
-            false => Ok(()),
-            true if is_late => Err(description::too_late(&user, &id)),
-            true => description::remove(services, &user, &id, OPERATION_TIMEOUT).await,
+        if !written.is_described(create) {
+            Ok(())
+        } else if is_late {
+            Err(description::too_late(&user, &id))
+        } else {
+            description::remove(services, &user, &id, OPERATION_TIMEOUT).await
         }
     };
     let secret = async {
@@ -125,16 +131,11 @@ pub(super) async fn delete(
 /// Marks the record of a key that is gone as over. If the record may still name the key, as it did, it stays open: the next attempt
 /// finds out that the key is gone.
 pub(super) async fn close(create: &Create<'_>, record: &Record, names_key: bool) {
-    let Create { services, request, .. } = *create;
     if record.is_over {
         return;
     }
     let record = record.clone().naming_none();
-    let cleared = match services.deadline.refuse_late_write(1) {
-        Ok(()) => services.secret_store.write_record(request, &record).await,
-        late => late,
-    };
-    match cleared {
+    match create.write(&record).await {
         Err(failure) if names_key || failure.code.is_retriable() => create.warn_of_open(&record, &failure),
         _ => create.close(Some(&record)).await,
     }

@@ -178,9 +178,8 @@ impl Stack {
             hit.split_off(hits.min(hit.len()))
         };
         let is_tag = |hit: &String| hit == "TagResource" || hit == "UntagResource";
-        if !(are_tags_late && hit.iter().any(is_tag)) {
-            self.judge_undone(key, event.as_ref(), had_nothing_to_write, &hit);
-        }
+        let is_unsure = are_tags_late && hit.iter().any(is_tag);
+        self.judge_undone(key, event.as_ref(), had_nothing_to_write, is_unsure, &hit);
     }
 
     async fn change(
@@ -238,7 +237,14 @@ impl Stack {
 
     /// An UPDATE that was refused has nothing to write when it is undone, so that it succeeds whatever is refused now as well;
     /// and one that came half the way is undone.
-    fn judge_undone(&self, key: &Key, event: Option<&ProgressEvent>, had_nothing_to_write: bool, hit: &[String]) {
+    fn judge_undone(
+        &self,
+        key: &Key,
+        event: Option<&ProgressEvent>,
+        had_nothing_to_write: bool,
+        is_unsure: bool,
+        hit: &[String],
+    ) {
         const WRITES: [&str; 6] =
             ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource", "TagUser", "UntagUser"];
         let is_touched = {
@@ -269,7 +275,7 @@ impl Stack {
             Some(_) => {
                 // Whether there was anything to write, a role that may not look cannot know.
                 let is_blind = self.world.plan.tagging != Tagging::Allowed && hit.iter().any(|hit| hit == "TagUser");
-                let is_excused = is_blind || !had_nothing_to_write && !hit.is_empty();
+                let is_excused = is_blind || is_unsure || !had_nothing_to_write && !hit.is_empty();
                 if !is_excused && hit.iter().all(|operation| WRITES.contains(&&**operation)) {
                     self.world.violated(format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded"));
                 }

@@ -608,17 +608,6 @@ fn iam_does_not_tell_that_the_user_whom_a_limited_role_is_denied_is_seconds_old(
     }
 }
 
-/// The third attempt is shown the key that the second one has rolled back.
-#[test]
-fn after_a_lost_answer_the_next_attempts_key_is_rolled_back_and_shown_late() {
-    for user in ["alice", "app", "bob", "zoe"] {
-        let refused = (1..=3).map(|number| nth("UpdateSecret of a record", number, Fault::Throttle));
-        let troubles = first("CreateAccessKey", Fault::CutAfter).into_iter().chain(refused).collect();
-        let stacks = vec![StackPlan { user, ..stack_with_user(&[Step::Delete]) }];
-        goes_well(&Plan { lag: Lag::Usual, stacks, troubles, ..Plan::default() });
-    }
-}
-
 #[test]
 fn a_role_limited_to_a_path_is_denied_a_user_who_is_seconds_old() {
     for dice in [6_068_785_238_521_364_096, 5_276_637_904_209_046_265] {
