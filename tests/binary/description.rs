@@ -135,6 +135,11 @@ async fn a_create_that_fails_takes_its_description_back() {
     assert_eq!(left.keys().collect::<Vec<_>>(), [id(&event["resourceModel"])], "{event}");
     let command = format!("aws iam untag-user --user-name alice --tag-keys {}", id(&event["resourceModel"]));
     assert!(message(&event).contains(&command), "{event}");
+
+    // The rollback of the stack, by the model that the event has.
+    env.proxy.clear_faults();
+    env.delete(&event["resourceModel"]).await;
+    assert!(env.aws.user_tags("alice").await.is_empty(), "{event}");
 }
 
 #[tokio::test]
