@@ -19,10 +19,12 @@ use crate::{
         iam::User,
         replica::{LONGEST_DELAY, Read, Replicated},
     },
+    excuses::{Excuse, Violation},
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, Told, judge_event, judge_heard},
-    plan::{How, Lag, REACHED_PATH, StackPlan, Step, Tagging, Undo},
+    plan::{Fault, How, Lag, REACHED_PATH, StackPlan, Step, Tagging, Undo},
     story::speaking_as,
+    weather::Hit,
     world::{Caller, State, World},
 };
 
@@ -170,16 +172,22 @@ impl Stack {
         let undo = self.world.plan.undo;
         let previous = if undo == Undo::Failed { failed } else { key.declared.clone() };
         let (had_nothing_to_write, are_tags_late) = (self.is_as_declared(key), self.are_tags_late(key));
-        let hits = self.world.state().weather.hit.len();
+        let before = self.world.state().weather.hits.len();
         let event = self.change(key, key.declared.clone(), previous, Some(undo)).await;
-        let hit = {
-            let hit = &mut self.world.state().weather.hit;
-            // The rollback of another stack may have taken some.
-            hit.split_off(hits.min(hit.len()))
-        };
-        let is_tag = |hit: &String| hit == "TagResource" || hit == "UntagResource";
-        let is_unsure = are_tags_late && hit.iter().any(is_tag);
-        self.judge_undone(key, event.as_ref(), had_nothing_to_write, is_unsure, &hit);
+        let refused = self.refused(&key.name, before);
+        let is_tag = |operation: &String| operation == "TagResource" || operation == "UntagResource";
+        let is_unsure = are_tags_late && refused.iter().any(is_tag);
+        self.judge_undone(key, event.as_ref(), had_nothing_to_write, is_unsure, &refused);
+    }
+
+    /// What operations on the resource were refused, of the hits after so many. Whatever else befalls a call passes, so that it
+    /// is no reason to fail for good.
+    fn refused(&self, resource: &str, after: usize) -> Vec<String> {
+        let State { weather, ledger, .. } = &*self.world.state();
+        let is_its = |hit: &&Hit| hit.by.is_some_and(|by| ledger.operations[by].resource == resource);
+        let is_refused = |hit: &&Hit| matches!(hit.fault, Fault::Refuse | Fault::NotShown);
+        let refused = weather.hits.iter().skip(after).filter(is_its).filter(is_refused);
+        refused.map(|hit| hit.operation.clone()).collect()
     }
 
     async fn change(
@@ -243,45 +251,44 @@ impl Stack {
         event: Option<&ProgressEvent>,
         had_nothing_to_write: bool,
         is_unsure: bool,
-        hit: &[String],
+        refused: &[String],
     ) {
         const WRITES: [&str; 6] =
             ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource", "TagUser", "UntagUser"];
-        let is_touched = {
-            let StackPlan { region, prefix, .. } = self.plan;
-            let State { iam, stores, ledger, .. } = &*self.world.state();
-            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{}", key.id)));
-            // What is declared in a secret that cannot be decrypted any more cannot be put back.
-            let is_sealed = secret.and_then(|secret| secret.truth()).is_some_and(|state| state.kms_key_is_lost);
-            let is_gone = iam.key(&key.id).is_none_or(|key| key.touched || !key.is_live());
-            ledger.haunted.contains(&key.id) || is_gone || is_sealed && !had_nothing_to_write
-        };
-        // IAM or the store answer otherwise than before, or not at all.
-        if is_touched || self.is_a_person_at_work() {
-            return;
-        }
+        let is_undone = self.is_as_declared(key);
         let id = &key.id;
-        match event {
-            Some(event) if event.status == OperationStatus::Success => {
+        let violation = match event {
+            Some(event) if event.status == OperationStatus::Success && !is_undone => {
                 // Without the failed properties, and without a hint, what came half the way is seen only where no read is late.
                 // And nothing but a change in the template activates a key.
-                let undo = self.world.plan.undo;
-                let is_seen = undo == Undo::Failed || had_nothing_to_write;
-                let is_undone = self.is_as_declared(key);
-                if is_seen && !is_undone {
-                    self.world.violated(format!("9: an UPDATE of {id} is undone, and is not as it was"));
-                }
+                let is_blind = self.world.plan.undo != Undo::Failed && !had_nothing_to_write;
+                let violation = Violation::from(format!("9: an UPDATE of {id} is undone, and is not as it was"));
+                violation.unless([(Excuse::UndoneBlindly, is_blind)])
             }
-            Some(_) => {
-                // Whether there was anything to write, a role that may not look cannot know.
-                let is_blind = self.world.plan.tagging != Tagging::Allowed && hit.iter().any(|hit| hit == "TagUser");
-                let is_excused = is_blind || is_unsure || !had_nothing_to_write && !hit.is_empty();
-                if !is_excused && hit.iter().all(|operation| WRITES.contains(&&**operation)) {
-                    self.world.violated(format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded"));
-                }
+            Some(event) if event.status != OperationStatus::Success => {
+                let is_write = |operation: &String| WRITES.contains(&&**operation);
+                let what = format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded");
+                Violation::from(what).unless([
+                    (Excuse::TagsPutBack, is_unsure),
+                    (Excuse::WriteRefused, !had_nothing_to_write && refused.iter().any(is_write)),
+                    (Excuse::ReadRefused, !refused.iter().all(is_write)),
+                ])
             }
-            None => {}
-        }
+            _ => return,
+        };
+        // IAM or the store answer otherwise than before, or not at all.
+        let (is_touched, is_sealed) = {
+            let StackPlan { region, prefix, .. } = self.plan;
+            let State { iam, stores, .. } = &*self.world.state();
+            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{id}")));
+            let is_sealed = secret.and_then(|secret| secret.truth()).is_some_and(|state| state.kms_key_is_lost);
+            (iam.key(id).is_some_and(|key| key.touched), is_sealed)
+        };
+        self.world.violated(violation.unless([
+            (Excuse::Person, is_touched),
+            (Excuse::SecretSealed, is_sealed && !had_nothing_to_write),
+            (Excuse::TagsUnseen, is_sealed && self.world.plan.tagging != Tagging::Allowed),
+        ]));
     }
 
     /// A replacement: the new key, then the old one's deletion; or back, if something else in the stack fails.
@@ -357,7 +364,7 @@ impl Stack {
         is_gone
     }
 
-    /// When nothing goes wrong, a deletion succeeds. Not where another stack has just deleted the user.
+    /// When nothing goes wrong, a deletion succeeds.
     fn judge_undeleted(&self, key: &Key) {
         let is_left = {
             let StackPlan { region, prefix, .. } = self.plan;
@@ -367,9 +374,10 @@ impl Stack {
             iam.key(&key.id).is_some_and(aws::iam::Key::is_live)
                 || secret.is_some_and(|secret| secret.truth().is_some())
         };
-        if is_left && self.world.state().iam.has_user(self.plan.user) {
+        if is_left {
             let Key { id, name, .. } = key;
-            self.world.violated(format!("7: {name} cannot be deleted although nothing is wrong, and {id} is left"));
+            let what = format!("7: {name} cannot be deleted although nothing is wrong, and {id} is left");
+            self.world.violated(Violation::from(what).unless([(Excuse::UserGone, !self.has_user())]));
         }
     }
 
@@ -429,50 +437,64 @@ impl Stack {
                 if is_retried && !says_what_to_do {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
-                self.expect(action, undo, started, &event, id.as_deref());
-                // By these it changes no status, while what the failed one wrote may still be on its way.
-                if matches!(undo, None | Some(Undo::Failed)) {
-                    self.judge_agreement(action, resource, &event, id.as_deref()).await;
-                }
+                self.expect(action, started, &event, id.as_deref());
+                self.judge_agreement(action, undo, resource, &event, id.as_deref()).await;
                 return (Some(event), id);
             }
         }
     }
 
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
-    async fn judge_agreement(&self, action: Action, resource: &str, event: &ProgressEvent, id: Option<&str>) {
-        let is_disturbed = self.world.plan.lag == Lag::Flapping
-            || self.is_a_person_at_work()
-            || id.is_some_and(|id| self.world.state().ledger.haunted.contains(id))
-            || lacks_its_secret(event)
-            || self.were_tags_refused()
-            || self.world.state().ledger.abandoned.get(resource).is_some_and(|running| *running > 0)
-            // IAM may show it for the first time when it is deleted.
-            || id.is_some_and(|id| action == Action::Delete && !self.world.state().ledger.succeeded.contains(id));
-        let Some(id) = id.filter(|_| event.status == OperationStatus::Success && !is_disturbed) else { return };
+    async fn judge_agreement(
+        &self,
+        action: Action,
+        undo: Option<Undo>,
+        resource: &str,
+        event: &ProgressEvent,
+        id: Option<&str>,
+    ) {
+        let Some(id) = id.filter(|_| event.status == OperationStatus::Success) else { return };
+        let excuses = {
+            let (is_a_person_at_work, were_tags_refused) =
+                (self.is_a_person_at_work(), self.were_tags_refused(resource));
+            let ledger = &self.world.state().ledger;
+            [
+                (Excuse::ReplicasFlap, self.world.plan.lag == Lag::Flapping),
+                (Excuse::PersonAtWork, is_a_person_at_work),
+                (Excuse::NeverShown, action == Action::Delete && !ledger.succeeded.contains(id)),
+                (Excuse::SecretUnread, lacks_its_secret(event)),
+                (Excuse::TagsRefused, action != Action::Delete && were_tags_refused),
+                // By these it changes no status, while what the failed one wrote may still be on its way.
+                (Excuse::UndoneBlindly, matches!(undo, Some(Undo::Old | Undo::OldWithHint))),
+            ]
+        };
         let read = self.look(Action::Read, json!({"Id": id}), None, true).await;
-        if action == Action::Delete {
-            if !self.says_gone(read.as_ref()) {
-                self.world.violated(format!("3: DELETE of {id} succeeds, and READ still finds it"));
-            }
-            if self.list(true).await.iter().any(|key| key.id.as_deref() == Some(id)) {
-                self.world.violated(format!("3: DELETE of {id} succeeds, and LIST still names it"));
-            }
-        } else if read.and_then(|read| read.resource_model) != event.resource_model {
-            self.world.violated(format!("3: {action} of {id} succeeds, and READ does not say the same"));
+        let violation = if action == Action::Delete {
+            let is_listed = self.list(true).await.iter().any(|key| key.id.as_deref() == Some(id));
+            let listed = is_listed.then(|| format!("3: DELETE of {id} succeeds, and LIST still names it").into());
+            listed.or_else(|| {
+                self.still_found(read.as_ref(), format!("3: DELETE of {id} succeeds, and READ still finds it"))
+            })
+        } else {
+            let differs = read.and_then(|read| read.resource_model) != event.resource_model;
+            differs.then(|| format!("3: {action} of {id} succeeds, and READ does not say the same").into())
+        };
+        if let Some(violation) = violation {
+            self.world.violated(violation.unless(excuses));
         }
     }
 
-    /// Whether READ says that the key is gone.
-    fn says_gone(&self, read: Option<&ProgressEvent>) -> bool {
-        match read.and_then(|read| read.error_code) {
-            Some(HandlerErrorCode::NotFound) => true,
-            // Of a user who was just deleted, IAM may say no more, and call one new who is seconds old.
-            Some(HandlerErrorCode::AccessDenied | HandlerErrorCode::ResourceConflict) => {
-                !self.world.state().iam.has_user(self.plan.user)
-            }
-            _ => false,
-        }
+    /// What is wrong where READ does not say that the key is gone.
+    fn still_found(&self, read: Option<&ProgressEvent>, what: String) -> Option<Violation> {
+        let code = read.and_then(|read| read.error_code);
+        // Of a user who was just deleted, IAM may say no more, and call one new who is seconds old.
+        let says_no_more = matches!(code, Some(HandlerErrorCode::AccessDenied | HandlerErrorCode::ResourceConflict));
+        let excuse = (Excuse::UserGone, says_no_more && !self.has_user());
+        (code != Some(HandlerErrorCode::NotFound)).then(|| Violation::from(what).unless([excuse]))
+    }
+
+    fn has_user(&self) -> bool {
+        self.world.state().iam.has_user(self.plan.user)
     }
 
     /// Whether a person is about to do something, or IAM and the store do not show it everywhere yet.
@@ -485,10 +507,9 @@ impl Stack {
 
     /// Whether IAM has refused to show the tags of a user who is not new. The handlers take that for the role's rights, although
     /// the next call may be allowed.
-    fn were_tags_refused(&self) -> bool {
-        let state = self.world.state();
-        let is_new = state.iam.is_new(self.plan.user, self.world.now());
-        !is_new && state.weather.hit.iter().any(|operation| operation == "ListUserTags")
+    fn were_tags_refused(&self, resource: &str) -> bool {
+        let is_new = self.world.state().iam.is_new(self.plan.user, self.world.now());
+        !is_new && self.refused(resource, 0).iter().any(|operation| operation == "ListUserTags")
     }
 
     /// All pages of a LIST.

@@ -23,8 +23,9 @@ use crate::{
         replica::LONGEST_DELAY,
         wire::{Call, Heard, Input},
     },
+    excuses::{Excuse, Violation},
     life::OTHER_TAG,
-    plan::{Act, Lag, Plan, Tagging, Tokens},
+    plan::{Act, Lag, Plan, Tokens},
     record::operation_in,
     story::Logged,
     world::{Caller, Maker, State, World},
@@ -68,6 +69,8 @@ pub(crate) struct Ledger {
     /// What READ has to say of each key in the end.
     pub(crate) answers: BTreeMap<String, Answered>,
     pub(crate) violations: Vec<String>,
+    /// The excuses that alone kept a rule from being broken.
+    pub(crate) excused: BTreeSet<(u8, Excuse)>,
 }
 
 /// A key that is a resource of a stack, and where its secret is kept.
@@ -84,6 +87,8 @@ pub(crate) struct Answered {
     pub(crate) stack: usize,
     pub(crate) at: Duration,
     pub(crate) said: Said,
+    /// What excuses that READ says something else.
+    pub(crate) excuses: [(Excuse, bool); 2],
 }
 
 /// What an answer says that READ has to say in the end.
@@ -203,16 +208,16 @@ impl Ledger {
         !self.made_in.get(id).is_some_and(|invocation| answered.contains(invocation))
     }
 
-    /// Whether all that could be done about a secret that is left was done: CloudFormation had given up on the
-    /// invocation that made the key, so no event of it is heard, and its warning names the key. Or its process ended
-    /// between the deletions of the key and of the secret.
-    fn could_only_warn(&self, id: &str) -> bool {
+    /// What excuses that something of a deleted key is left: all was done about it that could be.
+    fn of_what_is_left(&self, key: &Key) -> [(Excuse, bool); 3] {
+        let Key { id, touched, .. } = key;
         let maker = self.made_in.get(id);
-        let is_heard = |maker: &u32| self.operations.iter().any(|operation| operation.answered.contains(maker));
         let has_ended = maker.is_some_and(|maker| self.ended.contains(maker)) && self.taken_back.contains(id);
-        let is_warned_of = self.warnings.iter().any(|warning| warning.has("access_key_id", id))
-            || self.told.iter().any(|(_, told)| told.names(id));
-        has_ended || is_warned_of && !maker.is_some_and(is_heard)
+        [
+            (Excuse::Person, *touched),
+            (Excuse::LateCall, self.haunted.contains(id)),
+            (Excuse::EndedWhileUndoing, has_ended),
+        ]
     }
 
     /// Whether an operation has said in the log that it leaves this key.
@@ -232,10 +237,17 @@ impl Ledger {
 }
 
 impl World {
-    /// Takes down that something must not be as it is.
-    pub(crate) fn violated(&self, what: impl AsRef<str>) {
-        self.story.line(format!("VIOLATION: {}", what.as_ref()));
-        self.state().ledger.violations.push(what.as_ref().to_owned());
+    /// Takes down that something must not be as it is, or by what it is excused.
+    pub(crate) fn violated(&self, violation: impl Into<Violation>) {
+        let violation = violation.into();
+        let ledger = &mut self.state().ledger;
+        if violation.excuses.is_empty() {
+            self.story.line(format!("VIOLATION: {}", violation.what));
+            ledger.violations.push(violation.what);
+        } else {
+            self.story.line(format!("excused by {:?}: {}", violation.excuses, violation.what));
+            ledger.excused.extend(violation.needs());
+        }
     }
 }
 
@@ -267,7 +279,7 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         if is_late && !is_read && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
-        ledger.records.note(caller, call, answer, is_late);
+        ledger.records.note(caller, call, answer);
         let of_records = record::judge_call(world.plan.tokens, iam, stores, ledger, caller, call, answer);
         let verdict = match answer {
             Err(refusal) if ["Bug", "InvalidAction", "UnknownOperationException"].contains(&refusal.code) => {
@@ -281,7 +293,7 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         };
         (verdict, of_records)
     };
-    for violation in verdict.into_iter().chain(of_records) {
+    for violation in verdict.map(Violation::from).into_iter().chain(of_records) {
         world.violated(violation);
     }
 }
@@ -352,40 +364,40 @@ pub(crate) fn judge_event(
     {
         let State { iam, ledger, .. } = &mut *world.state();
         if let Some(id) = left_without_its_id(iam, ledger, caller, event) {
-            violations.push(format!("2: CREATE knows that it leaves {id}, and does not answer with it"));
+            let what = format!("2: CREATE knows that it leaves {id}, and does not answer with it");
+            violations.push(what.into());
         }
         let shown = shown(caller.action, event, &log);
         ledger.keep_warnings(log);
         ledger.told.extend(caller.operation.map(|operation| (operation, told.clone())));
         if iam.keys.iter().any(|key| shown.contains(&key.secret)) {
-            violations.push("8: a secret is where it must not be".to_owned());
+            violations.push("8: a secret is where it must not be".into());
         }
         if told.is_late {
-            violations.push(format!("7: {} has begun what it has no time to take back", caller.action));
+            violations.push(format!("7: {} has begun what it has no time to take back", caller.action).into());
         }
         if event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded) && !iam.was_full(user, started) {
-            violations.push(format!("6: the quota of {user} was never full during this call"));
+            violations.push(format!("6: the quota of {user} was never full during this call").into());
         }
         // What nobody can decrypt is no reason to fail, but for a CREATE, which reads what it has stored.
-        let is_calm = match caller.action {
-            Action::Create | Action::Update => world.plan.is_calm() && caller.operation.is_some(),
-            Action::Delete => world.plan.is_calm_but_for_kms() && caller.operation.is_some(),
+        let (is_calm, is_hidden) = match caller.action {
+            Action::Create | Action::Update => (world.plan.is_calm() && caller.operation.is_some(), false),
+            Action::Delete => (world.plan.is_calm_but_for_kms() && caller.operation.is_some(), false),
             Action::Read | Action::List => {
                 let is_resource = |id: &&String| ledger.resources.values().any(|resource| resource.id == **id);
                 let key = caller.key.as_ref().filter(is_resource).and_then(|id| iam.key(id));
                 // What neither of two replicas shows for seconds, nobody can tell from what is not there.
-                let is_hidden =
-                    |key: &Key| world.plan.lag == Lag::Flapping && world.now() < key.created + LONGEST_DELAY;
-                world.plan.is_calm_but_for_kms() && key.is_some_and(|key| key.is_live() && !is_hidden(key))
+                let is_young = |key: &Key| world.now() < key.created + LONGEST_DELAY;
+                let is_hidden = world.plan.lag == Lag::Flapping && key.is_some_and(is_young);
+                (world.plan.is_calm_but_for_kms() && key.is_some_and(Key::is_live), is_hidden)
             }
         };
-        if is_calm && event.status == OperationStatus::Failed {
-            let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
-            let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
-            let is_user_there = iam.has_user(user);
-            if is_user_there && !is_full && !is_retried {
-                violations.push(format!("7: {} fails although nothing is wrong", caller.action));
-            }
+        let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
+        let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
+        if is_calm && event.status == OperationStatus::Failed && !is_full && !is_retried {
+            let violation = Violation::from(format!("7: {} fails although nothing is wrong", caller.action));
+            violations
+                .push(violation.unless([(Excuse::UserGone, !iam.has_user(user)), (Excuse::ReplicasFlap, is_hidden)]));
         }
     }
     for violation in violations {
@@ -396,37 +408,44 @@ pub(crate) fn judge_event(
 /// After an event that CloudFormation was still waiting for: it is the truth.
 pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent, told: &Told) {
     let succeeded = event.status == OperationStatus::Success;
-    let (violation, of_records) = {
+    let violations = {
         let State { iam, stores, ledger, .. } = &*world.state();
         let model = event.resource_model.as_ref().and_then(|model| model.id.as_deref());
         let key = caller.key.as_deref().or(model).and_then(|id| iam.key(id));
         let violation = match caller.action {
             Action::Create if succeeded => {
-                let is_its = key.is_some_and(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
-                let is_there = key.is_some_and(|key| key.is_live() || key.touched || ledger.haunted.contains(&key.id));
-                (!is_its || !is_there).then_some("3: CREATE answers with a key that it did not make, or that is gone")
+                let its = key.filter(|key| caller.operation.map(Maker::Operation) == Some(key.maker));
+                match its {
+                    None => Some("3: CREATE answers with a key that it did not make".into()),
+                    Some(key) if key.is_live() => None,
+                    Some(key) => {
+                        let violation = Violation::from("3: CREATE answers with a key that is gone");
+                        Some(violation.unless([(Excuse::Person, key.touched)]))
+                    }
+                }
             }
-            Action::Update if succeeded && key.is_some_and(|key| invents_its_description(iam, ledger, key, event)) => {
-                Some("3: UPDATE answers with a description that was never written")
+            Action::Update if succeeded && key.is_some_and(|key| invents_its_description(iam, key, event)) => {
+                Some("3: UPDATE answers with a description that was never written".into())
             }
             Action::Delete if succeeded || event.error_code == Some(HandlerErrorCode::NotFound) => {
-                key.is_some_and(Key::is_live).then_some("3: DELETE says that the key is gone, and it lives")
+                let lives = key.is_some_and(Key::is_live);
+                lives.then(|| "3: DELETE says that the key is gone, and it lives".into())
             }
             _ => None,
         };
-        (violation, record::judge_heard(iam, stores, ledger, caller, event, told))
+        let of_records = record::judge_heard(iam, stores, ledger, caller, event, told);
+        violation.into_iter().chain(of_records).collect::<Vec<_>>()
     };
-    for violation in violation.map(ToOwned::to_owned).into_iter().chain(of_records) {
+    for violation in violations {
         world.violated(violation);
     }
 }
 
 /// Whether the event has a description that no tag of the user ever had. What an UPDATE did not change, it may read late.
-fn invents_its_description(iam: &Iam, ledger: &Ledger, key: &Key, event: &ProgressEvent) -> bool {
+fn invents_its_description(iam: &Iam, key: &Key, event: &ProgressEvent) -> bool {
     let said = event.resource_model.as_ref().and_then(|model| model.wanted_description());
     let mut tags = iam.tags.iter().filter(|((_, tag), _)| *tag == key.id);
-    let is_invented = said.is_some_and(|said| !tags.any(|(_, tag)| tag.was(|value| value == said)));
-    is_invented && !key.touched && !ledger.haunted.contains(&key.id)
+    said.is_some_and(|said| !tags.any(|(_, tag)| tag.was(|value| value == said)))
 }
 
 /// The key that this CREATE has made, and of which it was told or has proof, for it tried to delete it, if it lives although
@@ -451,7 +470,7 @@ fn shown(action: Action, event: &ProgressEvent, log: &[Logged]) -> String {
     format!("{event} {}", log.join(" "))
 }
 
-fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
+fn protocol(action: Action, event: &ProgressEvent) -> Vec<Violation> {
     use OperationStatus::{Failed, InProgress, Success};
     let model = event.resource_model.as_ref();
     let has_secret = |model: &AccessKey| {
@@ -490,7 +509,7 @@ fn protocol(action: Action, event: &ProgressEvent) -> Vec<String> {
             "the model of a SUCCESS lacks a read-only property",
         ),
     ];
-    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| format!("8: {rule}")).collect()
+    rules.into_iter().filter(|(broken, _)| *broken).map(|(_, rule)| format!("8: {rule}").into()).collect()
 }
 
 /// When everything has come to rest: nothing is lost.
@@ -504,21 +523,21 @@ pub(crate) fn judge_life(world: &World) {
             let Maker::Operation(operation) = key.maker else { continue };
             let id = &key.id;
             let is_resource = ledger.resources.values().any(|resource| resource.id == *id);
-            // Without a token, no invocation knows that it is a retry.
-            let is_unrecognizable = world.plan.tokens == Tokens::None && ledger.is_unanswered(operation, id);
-            let is_accounted_for = record::is_accounted_for(world.plan.tokens, stores, ledger, operation, id);
-            if !is_resource && !is_unrecognizable && !is_accounted_for {
-                let resource = &ledger.operations[operation].resource;
-                violations.push(format!("2: key {id} of {resource} lives, and nobody is told"));
+            if !is_resource && !record::is_accounted_for(stores, ledger, operation, id) {
+                let maker = &ledger.operations[operation];
+                let has_no_token = world.plan.tokens == Tokens::None;
+                let violation = Violation::from(format!("2: key {id} of {} lives, and nobody is told", maker.resource));
+                violations.push(violation.unless([
+                    (Excuse::NoToken, has_no_token && (maker.says.lists || ledger.is_unanswered(operation, id))),
+                    (Excuse::NotTold, maker.says.lists && !maker.was_last_told_of(id)),
+                ]));
             }
         }
         for (name, Resource { id, region, secret }) in &ledger.resources {
             let Some(key) = iam.key(id) else { continue };
-            if key.touched || ledger.haunted.contains(id) {
-                continue;
-            }
             if !key.is_live() {
-                violations.push(format!("4: {name} is a resource, and its key {id} is gone"));
+                let violation = Violation::from(format!("4: {name} is a resource, and its key {id} is gone"));
+                violations.push(violation.unless([(Excuse::Person, key.touched)]));
             }
             let stored = stores.get(region).and_then(|store| store.secrets.get(secret));
             let was_touched = stored.is_some_and(|secret| secret.was(|state| state.touched));
@@ -526,16 +545,16 @@ pub(crate) fn judge_life(world: &World) {
                 let value: Value = serde_json::from_str(string).unwrap_or_default();
                 value["SecretAccessKey"] == *key.secret && value["AccessKeyId"] == **id
             };
-            if !was_touched && !stored.and_then(|secret| secret.truth()).is_some_and(|state| keeps(&state.string)) {
-                violations.push(format!("4: {name} is a resource, and its secret {secret} is not what it was"));
+            if !stored.and_then(|secret| secret.truth()).is_some_and(|state| keeps(&state.string)) {
+                let what = format!("4: {name} is a resource, and its secret {secret} is not what it was");
+                violations.push(Violation::from(what).unless([(Excuse::Person, was_touched || key.touched)]));
             }
         }
         for (name, secret) in stores.values().flat_map(|store| &store.secrets) {
             let Some(key) = ids(name).pop().and_then(|id| iam.key(&id)) else { continue };
-            let is_excused = key.touched || ledger.haunted.contains(&key.id);
-            let is_lost = secret.truth().is_some() && !key.is_live() && !is_excused;
-            if is_lost && !ledger.is_named(&key.id) && !ledger.could_only_warn(&key.id) {
-                violations.push(format!("5: the secret {name} is kept without its key, and nobody is told"));
+            if secret.truth().is_some() && !key.is_live() && !ledger.is_named(&key.id) {
+                let what = format!("5: the secret {name} is kept without its key, and nobody is told");
+                violations.push(Violation::from(what).unless(ledger.of_what_is_left(key)));
             }
         }
         violations.extend(of_tags(iam, ledger, &world.plan));
@@ -548,29 +567,27 @@ pub(crate) fn judge_life(world: &World) {
 /// A description never outlives its key, unless a person is told or has deleted its secret, and no other tag is touched. While
 /// replicas flap, DELETE may not learn that there is one; and what an UPDATE answers that may see neither tag nor
 /// secret does not say so.
-fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<String> {
-    let is_unseen = plan.tagging == Tagging::Unseen && plan.deeds.iter().any(|deed| deed.act == Act::LoseKmsKey);
+fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<Violation> {
     let mut violations = vec![];
     for ((user, tag), state) in iam.tags.iter().filter(|((user, _), _)| iam.has_user(user)) {
         let value = state.truth().map(|value| &**value);
         if tag == OTHER_TAG.0 && value != Some(OTHER_TAG.1) {
-            violations.push(format!("15: the tag {tag} of {user} is not what it was"));
+            violations.push(format!("15: the tag {tag} of {user} is not what it was").into());
         }
         let Some(key) = iam.key(tag).filter(|key| value.is_some() && !key.is_live()) else { continue };
-        let is_excused = is_unseen
-            || plan.deeds.iter().any(|deed| deed.act == Act::DeleteSecret)
-            || plan.lag == Lag::Flapping
-            || key.touched
-            || ledger.haunted.contains(&key.id)
-            || ledger.could_only_warn(&key.id);
         let is_told = |operation: &Operation| operation.says.descriptions.contains(&key.id);
         let is_warned_of = |warning: &Logged| {
             warning.has("access_key_id", &key.id)
                 && warning.has("message", "description of a deleted key was not removed")
         };
         let is_told = ledger.operations.iter().any(is_told) || ledger.warnings.iter().any(is_warned_of);
-        if !is_excused && !is_told {
-            violations.push(format!("15: the description of {tag} outlives its key, and nobody is told"));
+        if !is_told {
+            let what = format!("15: the description of {tag} outlives its key, and nobody is told");
+            let violation = Violation::from(what).unless(ledger.of_what_is_left(key));
+            violations.push(violation.unless([
+                (Excuse::SecretDeletedByPerson, plan.deeds.iter().any(|deed| deed.act == Act::DeleteSecret)),
+                (Excuse::ReplicasFlap, plan.lag == Lag::Flapping),
+            ]));
         }
     }
     violations

@@ -1,6 +1,6 @@
 //! One life, from its plan to its verdict.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
 use tokio::{runtime::Builder, task::LocalSet, time::sleep};
@@ -8,6 +8,7 @@ use tokio::{runtime::Builder, task::LocalSet, time::sleep};
 use crate::{
     aws::{iam::User, replica::Replicated},
     cloudformation::Stack,
+    excuses::Excuse,
     invariants::{Ledger, Operation, judge_life},
     others::act,
     plan::{BYSTANDER, OLD_USERS, OTHER_PATH, Plan, REACHED_PATH},
@@ -26,6 +27,8 @@ pub(crate) struct Verdict {
     pub(crate) story: String,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
+    /// What would have been a violation but for one excuse.
+    pub(crate) excused: BTreeSet<(u8, Excuse)>,
     /// The operations that failed in the end, which most lives may have.
     pub(crate) failures: Vec<String>,
     /// How long the longest operation took.
@@ -51,11 +54,12 @@ pub(crate) fn play(plan: Plan) -> Verdict {
             Stack::new(&world, number).judge_settled().await;
         }
         judge_life(&world);
-        let State { weather, ledger: Ledger { violations, operations, .. }, .. } = &*world.state();
+        let State { weather, ledger: Ledger { violations, excused, operations, .. }, .. } = &*world.state();
         let failures = operations.iter().filter_map(Operation::failure).collect();
         let missed = weather.missed(&world.plan);
         let longest = operations.iter().map(|operation| operation.took).max().unwrap_or_default();
-        Verdict { story: world.story.tell(), violations: violations.clone(), failures, longest, missed }
+        let (violations, excused) = (violations.clone(), excused.clone());
+        Verdict { story: world.story.tell(), violations, excused, failures, longest, missed }
     })
 }
 

@@ -5,7 +5,20 @@ use std::{
     time::Duration,
 };
 
-use crate::plan::{Fault, Plan, When};
+use crate::{
+    plan::{Fault, Plan, When},
+    world::Caller,
+};
+
+/// A call that something has befallen.
+#[derive(Clone, Debug)]
+pub(crate) struct Hit {
+    /// What was called.
+    pub(crate) operation: String,
+    pub(crate) fault: Fault,
+    /// The operation of CloudFormation that called it.
+    pub(crate) by: Option<usize>,
+}
 
 /// How often each operation was called.
 #[derive(Debug, Default)]
@@ -13,15 +26,15 @@ pub(crate) struct Weather {
     calls: BTreeMap<String, u32>,
     /// The troubles of the plan, by number, that have befallen a call.
     struck: BTreeSet<usize>,
-    /// The operations that were called when one did, in this order.
-    pub(crate) hit: Vec<String>,
+    /// The calls that one did befall, in this order.
+    pub(crate) hits: Vec<Hit>,
     /// The invocations that were interrupted.
     pub(crate) interrupted: BTreeSet<u32>,
 }
 
 impl Weather {
     /// What befalls this call of a handler.
-    pub(crate) fn fault(&mut self, plan: &Plan, operation: &str, now: Duration) -> Option<Fault> {
+    pub(crate) fn fault(&mut self, plan: &Plan, caller: &Caller, operation: &str, now: Duration) -> Option<Fault> {
         for name in [operation, "*"] {
             *self.calls.entry(name.to_owned()).or_default() += 1;
         }
@@ -34,7 +47,7 @@ impl Weather {
         });
         let (number, trouble) = strikes?;
         self.struck.insert(number);
-        self.hit.push(operation.to_owned());
+        self.hits.push(Hit { operation: operation.to_owned(), fault: trouble.fault, by: caller.operation });
         Some(trouble.fault)
     }
 

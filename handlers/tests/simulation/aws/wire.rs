@@ -58,7 +58,7 @@ impl Wire {
             let now = self.world.now();
             let State { weather, dice, .. } = &mut *self.world.state();
             let is_calm = self.caller.is_calm;
-            let fault = if is_calm { None } else { weather.fault(&self.world.plan, &call.name(), now) };
+            let fault = if is_calm { None } else { weather.fault(&self.world.plan, &self.caller, &call.name(), now) };
             (fault, Duration::from_millis(dice.u64(3..30)), Duration::from_millis(dice.u64(3..30)))
         };
         if let Some(fault) = fault {

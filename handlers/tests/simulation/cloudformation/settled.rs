@@ -3,21 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    Action, HandlerErrorCode, LONGEST_DELAY, Lag, OperationStatus, ProgressEvent, Stack, StackPlan, State, Undo, json,
-    lacks_its_secret,
+    Action, Excuse, HandlerErrorCode, LONGEST_DELAY, Lag, OperationStatus, ProgressEvent, Stack, StackPlan, State,
+    json, lacks_its_secret,
 };
 use crate::invariants::{Answered, Said};
 
 impl Stack {
     /// Takes down what READ has to say of the key in the end, as the last event of an operation tells it.
-    pub(super) fn expect(
-        &self,
-        action: Action,
-        undo: Option<Undo>,
-        started: Duration,
-        event: &ProgressEvent,
-        id: Option<&str>,
-    ) {
+    pub(super) fn expect(&self, action: Action, started: Duration, event: &ProgressEvent, id: Option<&str>) {
         let (Some(id), at) = (id, self.world.now()) else { return };
         let answers = &mut self.world.state().ledger.answers;
         // What an UPDATE does not change, it tells as it reads it, and a replica may not show the operation before it yet.
@@ -27,43 +20,39 @@ impl Stack {
         let said = match (&event.resource_model, action) {
             _ if action == Action::Delete && succeeded => Said::KeyIsGone,
             _ if action == Action::Delete && event.error_code == Some(HandlerErrorCode::NotFound) => Said::KeyIsGone,
-            (Some(model), Action::Create | Action::Update)
-                if succeeded && undo.is_none() && !is_read_late && !lacks_its_secret(event) =>
-            {
-                Said::Key(Box::new(model.clone()))
-            }
+            (Some(model), Action::Create | Action::Update) if succeeded => Said::Key(Box::new(model.clone())),
             _ => Said::Nothing,
         };
-        answers.insert(id.to_owned(), Answered { stack: self.number, at, said });
+        let excuses = [(Excuse::ReplicasFlap, is_read_late), (Excuse::SecretUnread, lacks_its_secret(event))];
+        answers.insert(id.to_owned(), Answered { stack: self.number, at, said, excuses });
     }
 
     /// READ by the id alone says what the last answer said, when all replicas agree.
     pub(crate) async fn judge_settled(&self) {
         let answers = self.world.state().ledger.answers.clone();
-        for (id, Answered { stack, said, .. }) in answers {
-            if stack != self.number || self.is_changed_by_others(&id) {
-                continue;
-            }
+        for (id, Answered { said, excuses, .. }) in answers.into_iter().filter(|(_, it)| it.stack == self.number) {
             let read = self.look(Action::Read, json!({"Id": id}), None, true).await;
-            match said {
-                Said::KeyIsGone if !self.says_gone(read.as_ref()) => {
-                    self.world.violated(format!("3: {id} was deleted, and READ finds it when all has settled"));
+            let violation = match said {
+                Said::Nothing => None,
+                Said::KeyIsGone => self
+                    .still_found(read.as_ref(), format!("3: {id} was deleted, and READ finds it when all has settled")),
+                Said::Key(model) => {
+                    let differs = read.and_then(|read| read.resource_model).as_ref() != Some(&*model);
+                    differs.then(|| format!("3: READ of {id} says something else when all has settled").into())
                 }
-                Said::Key(model) if read.and_then(|read| read.resource_model).as_ref() != Some(&*model) => {
-                    self.world.violated(format!("3: READ of {id} says something else when all has settled"));
-                }
-                _ => {}
+            };
+            if let Some(violation) = violation {
+                self.world.violated(violation.unless(excuses).unless(self.of_others(&id)));
             }
         }
     }
-
-    /// Whether a person, or a call that nobody waited for, has changed the key or its secret.
-    fn is_changed_by_others(&self, id: &str) -> bool {
+    /// What excuses that a key or its secret is not as the handlers say.
+    fn of_others(&self, id: &str) -> [(Excuse, bool); 2] {
         let StackPlan { region, prefix, .. } = self.plan;
         let State { iam, stores, ledger, .. } = &*self.world.state();
         let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{id}")));
-        ledger.haunted.contains(id)
-            || iam.key(id).is_some_and(|key| key.touched)
-            || secret.is_some_and(|secret| secret.was(|state| state.touched))
+        let is_touched = iam.key(id).is_some_and(|key| key.touched)
+            || secret.is_some_and(|secret| secret.was(|state| state.touched));
+        [(Excuse::Person, is_touched), (Excuse::LateCall, ledger.haunted.contains(id))]
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold of the records that a CREATE keeps of what it is about to do, and of keys because of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use access_key_schema::{Action, HandlerErrorCode, OperationStatus, ProgressEvent};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::{
         secrets_manager::SecretState,
         wire::{Call, Input},
     },
+    excuses::{Excuse, Violation},
     plan::Tokens,
     record::{Record, operation_in},
     world::{Caller, Maker, Stores, epoch_seconds},
@@ -28,20 +29,15 @@ pub(super) struct Makers {
     operations: BTreeMap<String, usize>,
     /// The invocation, by the record's region and name.
     invocations: BTreeMap<(&'static str, String), u32>,
-    /// The records that were made when nobody waited for that any more.
-    late: BTreeSet<String>,
 }
 
 impl Makers {
     /// Takes down who makes a record.
-    pub(super) fn note(&mut self, caller: &Caller, call: &Call, answer: &Answer, is_late: bool) {
+    pub(super) fn note(&mut self, caller: &Caller, call: &Call, answer: &Answer) {
         let Some((name, its)) = record_of(call) else { return };
         let (Some(operation), "CreateSecret", Ok(_)) = (caller.operation, &*call.operation, answer) else { return };
         self.operations.entry(its.to_owned()).or_insert(operation);
         self.invocations.insert((caller.region, name.to_owned()), caller.invocation);
-        if is_late {
-            self.late.insert(name.to_owned());
-        }
     }
 }
 
@@ -82,16 +78,16 @@ pub(super) fn judge_call(
     caller: &Caller,
     call: &Call,
     answer: &Answer,
-) -> Vec<String> {
+) -> Vec<Violation> {
     let Caller { action, .. } = caller;
     let form = |wanted: &str| match &call.input {
         Input::Iam(form) => form.iter().find(|(name, _)| name == wanted).map(|(_, value)| &**value),
         Input::SecretsManager(_) => None,
     };
     let key = form("AccessKeyId").and_then(|id| iam.key(id));
-    let mut violations = vec![];
+    let mut violations: Vec<Violation> = vec![];
     if call.operation == "CreateAccessKey" && tokens != Tokens::None && !holds(stores, ledger, caller) {
-        violations.push("13: CreateAccessKey without a record that this invocation made".to_owned());
+        violations.push("13: CreateAccessKey without a record that this invocation made".into());
     }
     if (&*call.operation, *action) == ("UpdateAccessKey", Action::Create)
         && form("Status") == Some("Active")
@@ -99,25 +95,25 @@ pub(super) fn judge_call(
         && let Some(key) = key
         && key.state.before().is_some_and(|state| !state.active)
     {
-        violations.push(format!("14: CREATE activates {}, which somebody has deactivated", key.id));
+        violations.push(format!("14: CREATE activates {}, which somebody has deactivated", key.id).into());
     }
     if (&*call.operation, *action) == ("DeleteAccessKey", Action::Create)
         && let Some(key) = key
         && !has_proof(stores, ledger, caller, key)
     {
-        violations.push(format!("10: CREATE deletes {} without proof that it is its own", key.id));
+        violations.push(format!("10: CREATE deletes {} without proof that it is its own", key.id).into());
     }
     if let (Some((name, _)), Input::SecretsManager(input)) = (record_of(call), &call.input) {
         let maker = ledger.records.operation(name);
         if *action != Action::Create || maker.is_some() && maker != caller.operation {
-            violations
-                .push(format!("11: {} of the record {name} by {action}, which is not its operation's", call.operation));
+            let what = format!("11: {} of the record {name} by {action}, which is not its operation's", call.operation);
+            violations.push(what.into());
         }
         if input["SecretString"] != Value::Null || input["SecretBinary"] != Value::Null {
-            violations.push("11: a record holds a value".to_owned());
+            violations.push("11: a record holds a value".into());
         }
         if input["Description"].as_str().is_some_and(|description| Record::read(description).is_none()) {
-            violations.push("11: what a record says cannot be read".to_owned());
+            violations.push("11: what a record says cannot be read".into());
         }
     }
     violations
@@ -160,7 +156,7 @@ pub(super) fn judge_heard(
     caller: &Caller,
     event: &ProgressEvent,
     told: &Told,
-) -> Vec<String> {
+) -> Vec<Violation> {
     let is_last = is_last(event) && caller.action == Action::Create;
     let Some(operation) = caller.operation.filter(|_| is_last) else { return vec![] };
     if event.status == OperationStatus::Failed && told.lists {
@@ -172,12 +168,11 @@ pub(super) fn judge_heard(
     let is_doubtful = |key: &&Key| {
         key.maker == Maker::Operation(operation)
             && key.is_live()
-            && !key.touched
             && Some(&key.id) != id
             && epoch_seconds(key.created) + CLOCKS_DIFFER >= since / 1_000
     };
     let unnamed = iam.keys.iter().filter(is_doubtful).filter(|key| !told.keys.contains(&key.id));
-    unnamed.map(|key| format!("11: CREATE ends in doubt about {}, and does not name it", key.id)).collect()
+    unnamed.map(|key| format!("11: CREATE ends in doubt about {}, and does not name it", key.id).into()).collect()
 }
 
 /// Whether `CloudFormation` does not call again.
@@ -186,19 +181,17 @@ fn is_last(event: &ProgressEvent) -> bool {
 }
 
 /// Whether it can be found out of a key that is nobody's that it is there: its own operation names it, or has left a record
-/// open. Where there is no record, or the invocation that answered last was refused it and not told of the key, the event says
-/// how to list the user's keys.
-pub(super) fn is_accounted_for(tokens: Tokens, stores: &Stores, ledger: &Ledger, operation: usize, id: &str) -> bool {
+/// open.
+pub(super) fn is_accounted_for(stores: &Stores, ledger: &Ledger, operation: usize, id: &str) -> bool {
     let maker = &ledger.operations[operation];
     ledger.left_behind.contains(id)
         || maker.names(id)
         || ledger.warns_of_key(operation, id)
         || records(stores, ledger, operation).any(|(_, state)| state.scheduled.is_none())
-        || (tokens == Tokens::None || !maker.was_last_told_of(id)) && maker.says.lists
 }
 
 /// When everything has come to rest: what is open has no answer yet, and no operation has two keys.
-pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Ledger) -> Vec<String> {
+pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Ledger) -> Vec<Violation> {
     let mut violations = vec![];
     for (number, operation) in ledger.operations.iter().enumerate() {
         let is_settled = operation.last.as_ref().is_some_and(is_last);
@@ -206,17 +199,16 @@ pub(super) fn judge_life(tokens: Tokens, iam: &Iam, stores: &Stores, ledger: &Le
         for (name, _) in open.filter(|_| is_settled) {
             // Who cannot read the records does not know which one is open.
             let is_told = operation.says.is_unread || ledger.warns_of_record(number, name);
-            if !is_told && !ledger.records.late.contains(name) {
-                violations
-                    .push(format!("11: {} is done, and nobody is told that a record is open", operation.resource));
+            if !is_told {
+                let what = format!("11: {} is done, and nobody is told that a record is open", operation.resource);
+                violations.push(what.into());
             }
         }
-        let is_one_more = |key: &&Key| {
-            let is_changed = key.touched || ledger.haunted.contains(&key.id);
-            key.maker == Maker::Operation(number) && key.is_live() && !is_changed && !operation.names(&key.id)
-        };
-        if tokens != Tokens::None && iam.keys.iter().filter(is_one_more).count() > 1 {
-            violations.push(format!("12: an operation on {} has two keys", operation.resource));
+        let is_one_more =
+            |key: &&Key| key.maker == Maker::Operation(number) && key.is_live() && !operation.names(&key.id);
+        if iam.keys.iter().filter(is_one_more).count() > 1 {
+            let violation = Violation::from(format!("12: an operation on {} has two keys", operation.resource));
+            violations.push(violation.unless([(Excuse::NoToken, tokens == Tokens::None)]));
         }
     }
     violations
@@ -250,18 +242,18 @@ mod tests {
         }
 
         /// A call by the invocation with this number, of the operation with the same number.
-        fn call(&self, number: u32, action: Action, operation: &str, input: &Value) -> Vec<String> {
+        fn call(&self, number: u32, action: Action, operation: &str, input: &Value) -> Vec<Violation> {
             let caller = caller(number, action);
             let call = Call { operation: operation.to_owned(), input: Input::SecretsManager(input.clone()) };
             let answer = self
                 .0
                 .at_aws(|_, stores, moment| stores.get_mut(REGION).unwrap().answer(operation, input, PREFIX, moment));
             let State { iam, stores, ledger, .. } = &mut *self.0.state();
-            ledger.records.note(&caller, &call, &answer, false);
+            ledger.records.note(&caller, &call, &answer);
             judge_call(Tokens::One, iam, stores, ledger, &caller, &call, &answer)
         }
 
-        fn create(&self, number: u32, more: &Value) -> Vec<String> {
+        fn create(&self, number: u32, more: &Value) -> Vec<Violation> {
             self.call(number, Action::Create, "CreateSecret", &json!({"Name": name(), "Description": described(more)}))
         }
 
@@ -282,7 +274,7 @@ mod tests {
         }
 
         /// What the first operation's SUCCESS breaks, and then the life that ends with it.
-        fn succeed(&self, named: &[&str]) -> (Vec<String>, Vec<String>) {
+        fn succeed(&self, named: &[&str]) -> (Vec<Violation>, Vec<Violation>) {
             let event = ProgressEvent::success(AccessKey::default());
             let keys = named.iter().map(|id| (*id).to_owned()).collect();
             let told = Told { keys, ..Told::default() };
@@ -376,7 +368,7 @@ mod tests {
         let id = life.key();
         let is_accounted_for = || {
             let State { stores, ledger, .. } = &*life.0.state();
-            super::is_accounted_for(Tokens::One, stores, ledger, 0, &id)
+            super::is_accounted_for(stores, ledger, 0, &id)
         };
         let warn = |operation| {
             let told = Told { keys: [id.clone()].into(), ..Told::default() };

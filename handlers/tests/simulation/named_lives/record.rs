@@ -317,7 +317,7 @@ fn killed(invocation: u32, milliseconds: u64) -> Interruption {
 /// For a life in which nothing is lost, but an operation could take minutes.
 #[track_caller]
 fn succeeds_within(seconds: u64, troubles: Vec<Trouble>) {
-    let Verdict { story, violations, failures, longest, missed } =
+    let Verdict { story, violations, failures, longest, missed, .. } =
         play(Plan { stacks: vec![stack(&[])], troubles, ..Plan::default() });
     assert!(violations.is_empty() && failures.is_empty() && missed.is_empty(), "{story}\n{violations:#?}\n{missed:#?}");
     assert!(longest < Duration::from_secs(seconds), "{longest:?}\n{story}");
