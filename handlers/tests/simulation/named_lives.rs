@@ -270,6 +270,23 @@ fn an_update_is_denied_and_undone_while_the_denial_stands() {
     }
 }
 
+/// The rollback has nothing to write, and cannot see that for as long as the attempts of one look take.
+#[test]
+fn a_denied_update_is_undone_while_what_it_would_write_cannot_be_seen() {
+    let wait = Step::Wait(Duration::from_secs(30));
+    for (denied, look, step) in [
+        ("UpdateAccessKey", "ListAccessKeys", Step::Status(Status::Inactive)),
+        ("TagResource", "DescribeSecret", Step::Tag("blue")),
+    ] {
+        let plan = |first| {
+            let cut = (first..first + 3).map(|number| nth(look, number, Fault::CutBefore));
+            let troubles = [between(denied, 2, 300, Fault::Refuse)].into_iter().chain(cut).collect();
+            Plan { stacks: vec![stack(&[wait, step, wait, Step::Delete])], troubles, ..Plan::default() }
+        };
+        go_well(&(1..10).map(plan).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn iam_is_down_for_minutes() {
     for fault in [Fault::Throttle, Fault::Fail, Fault::FailAfter, Fault::NoConnection, Fault::Hang] {
