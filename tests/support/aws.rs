@@ -143,7 +143,6 @@ impl Aws {
         tags.map(|tag| (tag.key.expect("a key"), tag.value.expect("a value"))).collect()
     }
 
-    /// The lines in a log stream, the first first.
     /// The tags of a user, by key.
     pub async fn user_tags(&self, user: &str) -> BTreeMap<String, String> {
         let answer = self.iam.list_user_tags().user_name(user).send().await.expect("ListUserTags");
@@ -156,6 +155,7 @@ impl Aws {
         self.iam.tag_user().user_name(user).tags(tag).send().await.expect("TagUser");
     }
 
+    /// The lines in a log stream, the first first.
     pub async fn log_lines(&self, group: &str, stream: &str) -> Vec<String> {
         let call = self.logs.get_log_events().log_group_name(group).log_stream_name(stream).start_from_head(true);
         let events = call.send().await.expect("GetLogEvents").events.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The proxy between the function and moto. It records every call, for the test and for that of the permissions, injects the faults a test asks for, and pages
-//! `ListUsers`, which moto does not.
+//! The proxy between the function and moto. It records every call, for the test and for that of the permissions, injects the
+//! faults a test asks for, and pages `ListUsers`, which moto does not.
 
 use std::{
     fs, io,
