@@ -4,7 +4,6 @@ Every comparison is of figures taken in one run, in turns, on one machine: how f
 does, is in both. CPU time and instructions tell more than the clock where others use the machine too.
 """
 
-import argparse
 import asyncio
 import os
 import platform
@@ -23,7 +22,7 @@ from delivery import delivery
 from function import ROOT, Cost, Event, first_answers, request
 from instructions import instructions
 from sizes import sizes
-from stand_in import Aws, Places, counted, stand_in
+from stand_in import Aws, Places, stand_in
 
 PAGE = ROOT / "docs/performance.md"
 PEERS = ROOT / "benches/peers"
@@ -33,6 +32,7 @@ ACTIONS = ("CREATE", "READ", "DELETE", "LIST")
 SHARE = 256 / 1769
 # The users of the account in which the four actions are measured.
 USERS = 20
+ROUNDS = 5
 WARM_READS = 100
 # The floor is close: it takes more rounds to tell them apart.
 FLOOR_ROUNDS = 20
@@ -72,14 +72,6 @@ def limited(function: Function) -> Iterator[Function]:
         yield Function(function.name, [*enter, *function.command], function.cwd)
     finally:
         group.rmdir()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What one cold READ takes."""
-
-    costs: Sequence[Cost]
-    instructions: int
 
 
 @dataclass(frozen=True)
@@ -134,8 +126,8 @@ class Bench:
             "LIST": await count(request("LIST", {})),
         }
 
-    async def reads(self, ours: Function, floor: Function, rounds: int) -> dict[str, Reading]:
-        """Return what a cold READ takes, beside the floor, and where roots are found as on Amazon Linux 2023."""
+    async def reads(self, ours: Function, floor: Function, rounds: int) -> dict[str, tuple[Cost, int]]:
+        """Return what a cold READ takes, with its instructions: also where roots are found as on Amazon Linux 2023."""
         [created], _ = await self.run(ours, [request("CREATE", {"UserName": FLOOR_USER})])
         key = {"Id": created["resourceModel"]["Id"]}
         [secret] = (name for name in self.aws.secrets if name.endswith(key["Id"]))
@@ -143,8 +135,8 @@ class Bench:
         on_amazon_linux = self.env | as_on_amazon_linux(self.folder, Path(self.env["SSL_CERT_FILE"]))
         events = {
             "READ": (ours, self.env, read),
-            "floor": (floor, self.env, both),
-            "Amazon Linux": (ours, on_amazon_linux, read),
+            "READ, roots as on Amazon Linux 2023": (ours, on_amazon_linux, read),
+            "the floor": (floor, self.env, both),
         }
         costs: dict[str, list[Cost]] = {name: [] for name in events}
         for _ in range(rounds):
@@ -156,7 +148,7 @@ class Bench:
             for name, (function, env, event) in events.items()
         }
         await self.run(ours, [request("DELETE", key | {"UserName": FLOOR_USER})])
-        return {name: Reading(costs[name], counts[name].total()) for name in events}
+        return {name: (median(costs[name]), counts[name].total()) for name in events}
 
     async def warm_cpu(self, function: Function) -> float:
         """Return the CPU seconds of one READ in a process that has answered before."""
@@ -210,20 +202,20 @@ async def listing(function: Function, users: int, rate: float | None, tls: ssl.S
             aws.limit(rate)
             loop = asyncio.get_running_loop()
             token, keys, began = None, 0, loop.time()
-            with counted(aws.calls) as calls:
-                while True:
-                    page = await places.runtime.invoke(request("LIST", {}) | {"nextToken": token})
-                    if page["status"] != "SUCCESS":
-                        raise RuntimeError(f"LIST of {users} users: {page}")
-                    keys += len(page["resourceModels"])
-                    token = page.get("nextToken")
-                    if token is None:
-                        break
+            aws.calls.clear()
+            while True:
+                page = await places.runtime.invoke(request("LIST", {}) | {"nextToken": token})
+                if page["status"] != "SUCCESS":
+                    raise RuntimeError(f"LIST of {users} users: {page}")
+                keys += len(page["resourceModels"])
+                token = page.get("nextToken")
+                if token is None:
+                    break
             seconds = loop.time() - began
             status = Path(f"/proc/{process.pid}/status").read_text()
             peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    throttled = calls.pop("Throttling", 0)
-    return Listing(users, calls.total(), seconds, keys, peak, throttled)
+    throttled = aws.calls.pop("Throttling", 0)
+    return Listing(users, aws.calls.total(), seconds, keys, peak, throttled)
 
 
 def median(runs: Sequence[Cost]) -> Cost:
@@ -305,22 +297,16 @@ def cold_tables(
     return {"rounds": str(len(cold[ours.name])), "cold": "\n".join(rows), "slow": "\n".join(slow_rows)}
 
 
-def read_table(reads: Mapping[str, Reading]) -> dict[str, str]:
+def read_table(reads: Mapping[str, tuple[Cost, int]]) -> dict[str, str]:
     """Return the table of cold READs beside the floor."""
-    floor = median(reads["floor"].costs)
-    rows = []
-    for title, name in (
-        ("READ", "READ"),
-        ("READ, roots as on Amazon Linux 2023", "Amazon Linux"),
-        ("the floor", "floor"),
-    ):
-        cost, count = median(reads[name].costs), reads[name].instructions
-        rows.append(
-            f"| {title} | {cost.seconds * 1000:.1f} ms | {cost.seconds / floor.seconds:.2f} | "
-            f"{cost.cpu_seconds * 1000:.1f} ms | {cost.cpu_seconds / floor.cpu_seconds:.2f} | "
-            f"{count / 1e6:.1f} million | {count / reads['floor'].instructions:.2f} | "
-            f"{cost.peak_bytes / 1e6:.1f} MB | {cost.own_bytes / 1e6:.1f} MB |"
-        )
+    floor, floor_count = reads["the floor"]
+    rows = [
+        f"| {title} | {cost.seconds * 1000:.1f} ms | {cost.seconds / floor.seconds:.2f} | "
+        f"{cost.cpu_seconds * 1000:.1f} ms | {cost.cpu_seconds / floor.cpu_seconds:.2f} | "
+        f"{count / 1e6:.1f} million | {count / floor_count:.2f} | "
+        f"{cost.peak_bytes / 1e6:.1f} MB | {cost.own_bytes / 1e6:.1f} MB |"
+        for title, (cost, count) in reads.items()
+    ]
     return {"floor_rounds": str(FLOOR_ROUNDS), "reads": "\n".join(rows)}
 
 
@@ -361,25 +347,16 @@ def say(what: str) -> None:
     print(f"== {what}", flush=True)
 
 
-def main() -> int:
-    """Measure a binary beside the peers."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary", type=Path)
-    parser.add_argument("unstripped", type=Path, help="the same with its symbols")
-    parser.add_argument("floor", type=Path, help="benches/floor.rs, built")
-    parser.add_argument("python", type=Path, help="the Python that has the peer's libraries")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    ours = Function("this project", [str(arguments.binary.resolve())], ROOT)
-    floor = Function("the floor", [str(arguments.floor.resolve())], ROOT)
-    command = [str(arguments.python.absolute()), "-m", "awslambdaric", "handlers.resource"]
-    peer = Function("official Python runtime", command, PEERS)
-    said = asyncio.run(measure(ours, peer, floor, arguments.rounds))
-    said |= sizes(arguments.binary, arguments.unstripped)
+def main() -> None:
+    """Measure a binary, the same with its symbols and the built floor, beside what runs on the peer's Python."""
+    binary, unstripped, floor, python = (Path(argument).absolute() for argument in sys.argv[1:])
+    ours = Function("this project", [str(binary)], ROOT)
+    peer = Function("official Python runtime", [str(python), "-m", "awslambdaric", "handlers.resource"], PEERS)
+    said = asyncio.run(measure(ours, peer, Function("the floor", [str(floor)], ROOT), ROUNDS))
+    said |= sizes(binary, unstripped)
     PAGE.write_text((ROOT / "benches/performance.md.in").read_text().format_map(said))
     say(f"wrote {PAGE.relative_to(ROOT)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,9 +1,5 @@
-"""What the delivery of logs and metrics adds to a READ over TLS: round trips, milliseconds and instructions.
+"""What the delivery of logs and metrics adds to a READ over TLS: round trips, milliseconds and instructions."""
 
-`make bench` puts the table onto its page; `delivery.py BINARY` prints it alone.
-"""
-
-import argparse
 import asyncio
 import json
 import statistics
@@ -135,14 +131,3 @@ async def delivery(binary: Path) -> list[str]:
 def row(name: str, without: float, with_delivery: float) -> str:
     """Return a row of the table."""
     return f"| {name} | {without:.1f} | {with_delivery:.1f} | {with_delivery - without:.1f} |"
-
-
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary", type=Path)
-    print(*asyncio.run(delivery(parser.parse_args().binary.resolve())), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,8 +9,8 @@ import os
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -276,11 +276,3 @@ async def stand_in(aws: Aws, tls: ssl.SSLContext, roots: Path) -> AsyncIterator[
     finally:
         for server in servers:
             server.close()
-
-
-@contextmanager
-def counted(calls: Counter[str]) -> Iterator[Counter[str]]:
-    """Yield a counter that holds, in the end, what was added to `calls` meanwhile."""
-    before, during = calls.copy(), Counter[str]()
-    yield during
-    during.update(calls - before)

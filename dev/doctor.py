@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The build takes 4 and the tools 2; the rest is for what Cargo downloads, and for the tests' own files.
 FREE_GIGABYTES = 8
 IS_ROOT_WITH_APT = os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+BY_MAKE = " (root's `make` installs it)" if IS_ROOT_WITH_APT else ""
 
 
 class Need(NamedTuple):
@@ -79,16 +80,8 @@ NEEDS = [
     Need("a C compiler", lambda: compiles("cc", "c", "stdio.h"), "apt-get install gcc libc6-dev"),
     Need("Python 3.11 or newer", lambda: sys.version_info >= (3, 11), "apt-get install python3"),
     Need("Python's venv", has_venv, "apt-get install python3-venv"),
-    Need(
-        "GnuPG (root's `make` installs it)" if IS_ROOT_WITH_APT else "GnuPG",
-        lambda: IS_ROOT_WITH_APT or bool(runs("gpg", "--version")),
-        "apt-get install gnupg",
-    ),
-    Need(
-        "Valgrind (root's `make` installs it)" if IS_ROOT_WITH_APT else "Valgrind",
-        lambda: IS_ROOT_WITH_APT or shutil.which("valgrind") is not None,
-        "apt-get install valgrind",
-    ),
+    Need(f"GnuPG{BY_MAKE}", lambda: bool(BY_MAKE or runs("gpg", "--version")), "apt-get install gnupg"),
+    Need(f"Valgrind{BY_MAKE}", lambda: bool(BY_MAKE or shutil.which("valgrind")), "apt-get install valgrind"),
     Need(
         f"{FREE_GIGABYTES} GB of free disk, or what was built before",
         lambda: shutil.disk_usage(str(ROOT)).free >= FREE_GIGABYTES * 10**9 or (ROOT / "target/debug").exists(),

@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -54,19 +54,12 @@ class Stopped(Exception):
     """A step ended so that the next one makes no sense."""
 
 
-class Measured(NamedTuple):
-    """A row of the table."""
-
-    what: str
-    seconds: float
-    remark: str
-
-
 class Report:
     """What was measured, and what was not as told."""
 
     def __init__(self) -> None:
-        self.measured: list[Measured] = []
+        # What, in how many seconds, and a remark.
+        self.measured: list[tuple[str, float, str]] = []
         self.disagreements: list[str] = []
 
     def check(self, told: str, true: bool, seen: object = "") -> None:
@@ -78,7 +71,7 @@ class Report:
     def measure(self, what: str, seconds: float, remark: str = "") -> None:
         """Keeps a row for the table."""
         say(f"   {what}: {seconds:.1f} s {remark}".rstrip())
-        self.measured.append(Measured(what, seconds, remark))
+        self.measured.append((what, seconds, remark))
 
     def table(self) -> None:
         """Shows all that was measured."""

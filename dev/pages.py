@@ -7,6 +7,8 @@ from checkout import ROOT
 
 # How a command of a page begins; an indented line that begins otherwise is what one prints.
 COMMAND = re.compile(r"(\(?(aws|bash|cargo|cd|docker|for|git|gpg|make|pip|sha256sum|terraform) |[A-Z]+=)")
+# A line that stands at an indentation of four, with those that belong to it: of a loop, or after a backslash.
+BLOCK = re.compile(r"^ {4}((?:for|while) .*\n(?: {4}.*\n)*? {4}done.*|(?:.*\\\n)*.*)$", re.MULTILINE)
 
 
 def pages() -> list[Path]:
@@ -18,26 +20,8 @@ def pages() -> list[Path]:
 
 def commands(text: str) -> list[str]:
     """Return the commands in a page's indented blocks, each whole."""
-    return [block for block in indented_blocks(text) if COMMAND.match(block)]
-
-
-def indented_blocks(text: str) -> list[str]:
-    """Return the lines that stand at an indentation of four, each with those that belong to it."""
     without_fences = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    blocks: list[str] = []
-    goes_on = False
-    for line in without_fences.splitlines():
-        if not line.startswith("    "):
-            goes_on = False
-            continue
-        line = line[4:]
-        if goes_on and blocks:
-            blocks[-1] += f"\n{line}"
-        else:
-            blocks.append(line)
-        opened = re.match(r"for .*|while .*", blocks[-1]) and not blocks[-1].endswith("\ndone")
-        goes_on = line.endswith("\\") or bool(opened)
-    return blocks
+    return [block.replace("\n    ", "\n") for block in BLOCK.findall(without_fences) if COMMAND.match(block)]
 
 
 def templates(text: str) -> list[str]:

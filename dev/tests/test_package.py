@@ -48,9 +48,6 @@ def test_the_package_of_one_binary_is_always_the_same_bytes(made: zipfile.ZipFil
 def test_the_schema_in_the_package_is_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:
     own = read(SCHEMA)
     assert json.loads(made.read("schema.json")) == {**own, "typeName": TYPE_NAME}
-    configuration = json.loads(made.read("configuration-schema.json"))
-    assert sorted(configuration["properties"]) == sorted(own["typeConfiguration"]["properties"])
-    assert configuration["typeName"] == TYPE_NAME
 
 
 def test_the_settings_in_the_package_are_the_projects_under_the_other_name(made: zipfile.ZipFile) -> None:

@@ -56,19 +56,7 @@ class Need:
 
     action: str
     resource: str
-    context: str
-
-    @classmethod
-    def of(cls, action: str, resource: str, context: dict[str, Any] | None = None) -> "Need":
-        """With its context as JSON, so that equal needs are one."""
-        return cls(action, resource, json.dumps(context or {}))
-
-
-def recorded() -> list[Call]:
-    """Every call that differs from the others."""
-    lines = {line for path in RECORDED.glob("*.jsonl") for line in path.read_text().splitlines()}
-    assert len(lines) > 500, f"{RECORDED} has {len(lines)} calls: run `cargo test` first"
-    return [call(json.loads(line)) for line in sorted(lines)]
+    context: str = "{}"
 
 
 def call(line: dict[str, Any]) -> Call:
@@ -130,45 +118,42 @@ def needs(call: Call, user_path: str, prefix: str) -> Iterator[Need]:
         user = f"{ACCOUNT}user{user_path}{given.get('UserName', 'somebody')}"
         keys = given.get("TagKeys") or [tag["Key"] for tag in given.get("Tags", [])]
         context = {"aws:TagKeys": keys} if keys else {}
-        yield Need.of(f"iam:{call.operation}", "*" if call.operation == "ListUsers" else user, context)
+        yield Need(f"iam:{call.operation}", "*" if call.operation == "ListUsers" else user, json.dumps(context))
     elif call.service == "secretsmanager":
         # An ARN ends with a hyphen and six characters of Secrets Manager's own.
         name = re.sub(r"^arn:.*:secret:(.*)-\w{6}$", r"\1", given.get("Name") or given["SecretId"])
         own = OWN_NAME.search(name)
         assert own, name
         secret = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{prefix}{own[0]}-AbCdEf"
-        yield Need.of(f"secretsmanager:{call.operation}", secret)
+        yield Need(f"secretsmanager:{call.operation}", secret)
         if call.operation == "CreateSecret" and given.get("Tags"):
-            yield Need.of("secretsmanager:TagResource", secret)
+            yield Need("secretsmanager:TagResource", secret)
     elif call.service == "logs":
         group = LOG_GROUP.removesuffix(":*")
         stream = f"{group}:log-stream:{given.get('logStreamName')}"
-        yield Need.of(f"logs:{call.operation}", stream if call.operation == "PutLogEvents" else LOG_GROUP)
+        yield Need(f"logs:{call.operation}", stream if call.operation == "PutLogEvents" else LOG_GROUP)
     else:
-        yield Need.of("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": given["Namespace"]})
-
-
-def decisions(asked: list[tuple[dict[str, Any], Need]]) -> list[str]:
-    """What IAM would decide: `Allowed`, `ImplicitlyDenied`, or why the question is none."""
-    simulations = [
-        {"policy": by, "action": need.action, "resource": need.resource, "context": json.loads(need.context)}
-        for by, need in asked
-    ]
-    run = subprocess.run([NODE, SIMULATOR], input=json.dumps(simulations), capture_output=True, text=True, check=True)
-    answers: list[str] = json.loads(run.stdout)
-    return answers
+        yield Need("cloudwatch:PutMetricData", "*", json.dumps({"cloudwatch:namespace": given["Namespace"]}))
 
 
 def undecided(by: dict[str, Any], asked: set[Need], decision: str) -> list[tuple[Need, str]]:
-    """The needs that IAM does not decide like this."""
+    """The needs that IAM decides otherwise: `Allowed`, `ImplicitlyDenied`, or why the question is none."""
     ordered = sorted(asked, key=str)
-    answers = decisions([(by, need) for need in ordered])
+    simulations = [
+        {"policy": by, "action": need.action, "resource": need.resource, "context": json.loads(need.context)}
+        for need in ordered
+    ]
+    run = subprocess.run([NODE, SIMULATOR], input=json.dumps(simulations), capture_output=True, text=True, check=True)
+    answers = json.loads(run.stdout)
     return [(need, answer) for need, answer in zip(ordered, answers, strict=True) if answer != decision]
 
 
 @pytest.fixture(scope="module")
 def calls() -> list[Call]:
-    return recorded()
+    """Every call that differs from the others."""
+    lines = {line for path in RECORDED.glob("*.jsonl") for line in path.read_text().splitlines()}
+    assert len(lines) > 500, f"{RECORDED} has {len(lines)} calls: run `cargo test` first"
+    return [call(json.loads(line)) for line in sorted(lines)]
 
 
 def of_handlers(calls: list[Call]) -> list[Call]:
@@ -200,8 +185,8 @@ def test_the_execution_role_allows_every_call_and_each_of_its_actions_is_called(
     asked = all_needs(of_handlers(calls), user_path, prefix)
     assert undecided(role, asked, "Allowed") == []
     # Secrets Manager uses the key in the caller's name.
-    via = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
-    kms = {Need.of(f"kms:{name}", KMS_KEY, via) for name in ("Decrypt", "Encrypt", "GenerateDataKey")}
+    via = json.dumps({"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"})
+    kms = {Need(f"kms:{name}", KMS_KEY, via) for name in ("Decrypt", "Encrypt", "GenerateDataKey")}
     assert undecided(role, kms, "Allowed") == []
     allowed = {action for statement in role["Statement"] for action in statement["Action"]}
     assert allowed == {need.action for need in asked | kms}
@@ -225,7 +210,7 @@ def test_registration_lets_the_role_touch_no_tag_but_a_keys_description() -> Non
         (["team"], "ImplicitlyDenied"),
         (["AKIAIOSFODNN7EXAMPLE", "team"], "ImplicitlyDenied"),
     ]:
-        asked = {Need.of(f"iam:{name}", user, {"aws:TagKeys": keys}) for name in ("TagUser", "UntagUser")}
+        asked = {Need(f"iam:{name}", user, json.dumps({"aws:TagKeys": keys})) for name in ("TagUser", "UntagUser")}
         assert undecided(role, asked, decision) == []
 
 

@@ -99,29 +99,6 @@ def test_a_refused_lower_serial_creates_nothing_and_a_higher_one_rotates(
     assert after["Key"] != before["Key"]
 
 
-def test_status_changes_in_place_and_back(lab: Lab, name: str, template: Path, user: str) -> None:
-    before = lab.deploy(name, template, UserName=user)
-    for status in ("Inactive", "Active"):
-        lab.forget_calls()
-        assert lab.deploy(name, template, Status=status) == before
-        assert lab.keys(user) == {before["Key"]: status}
-        assert not {"CreateAccessKey", "DeleteAccessKey"}.intersection(operations(lab))
-
-
-def test_another_user_name_creates_on_the_new_user_and_deletes_on_the_old(
-    lab: Lab, name: str, template: Path, user: str
-) -> None:
-    before = lab.deploy(name, template, UserName=user)
-    other = f"{user}-2"
-    lab.iam.create_user(UserName=other)
-    after = lab.deploy(name, template, UserName=other)
-    assert lab.keys(user) == {}
-    assert lab.keys(other) == {after["Key"]: "Active"}
-    assert lab.secret_of(before["Key"]) is None
-    assert lab.stored(after["SecretArn"])["UserName"] == other
-    assert lab.readable(lab.resource(name, "Role")) == after["SecretArn"]
-
-
 def test_renaming_the_stacks_own_user_replaces_the_key_before_the_old_user_goes(
     lab: Lab, name: str, tmp_path: Path
 ) -> None:
@@ -173,33 +150,6 @@ def test_an_update_that_fails_after_rotating_takes_the_new_key_back(
     [new] = [event["PhysicalResourceId"] for event in events if event["ResourceStatus"] == "DELETE_COMPLETE"]
     assert new != before["Key"]
     assert lab.secret_of(new) is None
-
-
-def test_an_update_that_fails_after_a_change_in_place_changes_it_back(
-    lab: Lab, name: str, template: Path, user: str, tmp_path: Path
-) -> None:
-    before = lab.deploy(name, template, UserName=user)
-    assert lab.fails(name, breaking(template, tmp_path, "Key"), Status="Inactive") == "UPDATE_ROLLBACK_COMPLETE"
-    assert operations(lab).count("UpdateAccessKey") == 2
-    assert lab.keys(user) == {before["Key"]: "Active"}
-
-
-def test_an_update_that_the_handlers_refuse_is_rolled_back(lab: Lab, name: str, template: Path, user: str) -> None:
-    before = lab.deploy(name, template, UserName=user)
-    lab.fails(name, template, Status="Asleep")
-    assert "HandlerErrorCode: InvalidRequest" in lab.reasons(name, "UPDATE_FAILED")["Key"]
-    assert lab.keys(user) == {before["Key"]: "Active"}
-    assert lab.stack(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-
-
-def test_a_third_key_is_refused_and_the_rollback_leaves_both(lab: Lab, name: str, template: Path, user: str) -> None:
-    by_hand = lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    before = lab.deploy(name, template, UserName=user)
-    lab.fails(name, template, Serial=2)
-    reason = lab.reasons(name, "UPDATE_FAILED")["Key"]
-    assert "HandlerErrorCode: ServiceLimitExceeded" in reason
-    assert by_hand in reason and before["Key"] in reason
-    assert lab.keys(user) == {by_hand: "Active", before["Key"]: "Active"}
 
 
 def test_a_stack_that_cannot_be_created_leaves_nothing_and_says_why(
@@ -267,32 +217,6 @@ def test_a_user_with_a_key_made_by_hand_keeps_the_stack_until_that_key_is_gone(
     assert user not in lab.users()
 
 
-@pytest.fixture
-def retaining(template: Path) -> Path:
-    """The template with a key that CloudFormation is to leave alone."""
-    return edited(template, template.parent, "  Key:\n", "  Key:\n    DeletionPolicy: Retain\n")
-
-
-def test_a_retained_key_survives_its_stack(lab: Lab, name: str, retaining: Path, user: str) -> None:
-    outputs = lab.deploy(name, retaining, UserName=user)
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert lab.keys(user) == {outputs["Key"]: "Active"}
-    assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
-
-
-def test_a_retained_key_survives_its_removal_from_the_template(
-    lab: Lab, name: str, retaining: Path, user: str, tmp_path: Path
-) -> None:
-    outputs = lab.deploy(name, retaining, UserName=user)
-    without = tmp_path / "without.yml"
-    without.write_text("Resources: {Other: {Type: AWS::IAM::User}}")
-    lab.deploy(name, without)
-    assert ("Key", "DELETE_SKIPPED", "") in lab.events(name)
-    assert lab.delete(name) == "DELETE_COMPLETE"
-    assert lab.keys(user) == {outputs["Key"]: "Active"}
-    assert lab.stored(outputs["SecretArn"])["AccessKeyId"] == outputs["Key"]
-
-
 def imported(lab: Lab, stack: str, user: str) -> str:
     """The id of a key that was made by hand and then imported."""
     key = str(lab.iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"])
@@ -355,37 +279,6 @@ def test_read_shows_what_was_done_to_a_key_behind_cloudformations_back(
     assert (model["SecretArn"], model["SecretAccessKey"]) == ("", "")
     lab.iam.delete_access_key(UserName=user, AccessKeyId=key)
     assert read(lab, key)["errorCode"] == "NotFound"
-
-
-def test_tags_that_conditions_leave_out_are_not_the_secrets(lab: Lab, name: str, user: str, tmp_path: Path) -> None:
-    template = tmp_path / "template.yml"
-    template.write_text(
-        """
-        Parameters: {Stage: {Type: String, Default: ""}}
-        Conditions:
-          None: !Equals [!Ref Stage, ""]
-          Live: !Equals [!Ref Stage, live]
-        Resources:
-          Key:
-            Type: AWS::IAM::AccessKey
-            Properties:
-              UserName: USER
-              Tags:
-                - !If [None, !Ref "AWS::NoValue", {Key: stage, Value: !Ref Stage}]
-                - {Key: team, Value: a}
-                - !If [None, !Ref "AWS::NoValue", !If [Live, {Key: on-call, Value: "yes"}, !Ref "AWS::NoValue"]]
-        Outputs: {SecretArn: {Value: !GetAtt Key.SecretArn}}
-        """.replace("USER", user)
-    )
-    stages: list[tuple[str, dict[str, str]]] = [
-        ("", {}),
-        ("live", {"stage": "live", "on-call": "yes"}),
-        ("test", {"stage": "test"}),
-    ]
-    for stage, conditional in stages:
-        arn = lab.deploy(name, template, Stage=stage)["SecretArn"]
-        tags = {tag["Key"]: tag["Value"] for tag in lab.secrets.describe_secret(SecretId=arn)["Tags"]}
-        assert tags == {"team": "a", **conditional}
 
 
 def test_stack_tags_are_the_secrets_tags(lab: Lab, name: str, template: Path, user: str) -> None:

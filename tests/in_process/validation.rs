@@ -312,6 +312,8 @@ fn a_previous_property_that_was_refused_counts_as_unchanged() {
         json!([{"Key": "team"}]),
         json!([{"Key": "aws:team", "Value": ""}]),
         json!([{"Key": "team", "Value": "b", "Colour": "red"}]),
+        json!([null]),
+        json!([[tag]]),
     ];
     let wrong = [json!(""), json!("a b"), json!({"team": "a"}), json!([7]), json!(2.5), json!(true), json!(1e19)];
     for property in ["UserName", "Serial", "Status", "PgpKey", "SesSmtpRegion", "Tags", "Description"] {

@@ -17,30 +17,15 @@ pub mod requests;
 use std::{
     fmt::Display,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 pub use aws::Aws;
 pub use fault_proxy::{Call, Fault, FaultProxy, OF_A_RECORD};
 pub use function::{FUNCTION_REGION, Function};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
 
 /// How often a test follows an operation that goes on in a callback.
 const CALLBACKS: usize = 20;
-
-/// How long a test waits for what is to come.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Waits until something is so, which `what` says in words.
-pub async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let waited = timeout(PATIENCE, async {
-        while !is_so().await {
-            sleep(Duration::from_millis(50)).await;
-        }
-    });
-    waited.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} until {what}"));
-}
 
 /// A function, and AWS as it sees it through the proxy.
 pub struct TestEnvironment {
