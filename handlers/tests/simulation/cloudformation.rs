@@ -22,7 +22,7 @@ use crate::{
     excuses::{Excuse, Violation},
     handlers::{Ask, request, services},
     invariants::{Operation, Resource, Told, judge_event, judge_heard},
-    plan::{Fault, How, Lag, REACHED_PATH, StackPlan, Step, Tagging, Undo},
+    plan::{Fault, How, Lag, REACHED_PATH, StackPlan, Step, Undo},
     story::speaking_as,
     weather::Hit,
     world::{Caller, State, World},
@@ -172,22 +172,22 @@ impl Stack {
         let undo = self.world.plan.undo;
         let previous = if undo == Undo::Failed { failed } else { key.declared.clone() };
         let (had_nothing_to_write, are_tags_late) = (self.is_as_declared(key), self.are_tags_late(key));
-        let before = self.world.state().weather.hits.len();
+        let from = self.world.state().ledger.operations.len();
         let event = self.change(key, key.declared.clone(), previous, Some(undo)).await;
-        let refused = self.refused(&key.name, before);
-        let is_tag = |operation: &String| operation == "TagResource" || operation == "UntagResource";
+        let refused: Vec<_> = self.refused(&key.name, from).into_iter().map(|(called, _)| called).collect();
+        let is_tag = |called: &String| called == "TagResource" || called == "UntagResource";
         let is_unsure = are_tags_late && refused.iter().any(is_tag);
         self.judge_undone(key, event.as_ref(), had_nothing_to_write, is_unsure, &refused);
     }
 
-    /// What operations on the resource were refused, of the hits after so many. Whatever else befalls a call passes, so that it
-    /// is no reason to fail for good.
-    fn refused(&self, resource: &str, after: usize) -> Vec<String> {
+    /// The calls that were refused to the operations on this resource, from this one on, and when. Whatever else befalls a call
+    /// passes, so that it is no reason to fail for good.
+    fn refused(&self, resource: &str, from: usize) -> Vec<(String, Duration)> {
         let State { weather, ledger, .. } = &*self.world.state();
-        let is_its = |hit: &&Hit| hit.by.is_some_and(|by| ledger.operations[by].resource == resource);
-        let is_refused = |hit: &&Hit| matches!(hit.fault, Fault::Refuse | Fault::NotShown);
-        let refused = weather.hits.iter().skip(after).filter(is_its).filter(is_refused);
-        refused.map(|hit| hit.operation.clone()).collect()
+        let is_its = |by: usize| by >= from && ledger.operations[by].resource == resource;
+        let is_refused =
+            |hit: &&Hit| matches!(hit.fault, Fault::Refuse | Fault::NotShown) && hit.by.is_some_and(is_its);
+        weather.hits.iter().filter(is_refused).map(|hit| (hit.operation.clone(), hit.at)).collect()
     }
 
     async fn change(
@@ -257,17 +257,24 @@ impl Stack {
             ["UpdateAccessKey", "UpdateSecret", "TagResource", "UntagResource", "TagUser", "UntagUser"];
         let is_undone = self.is_as_declared(key);
         let id = &key.id;
+        let (is_touched, is_sealed) = {
+            let StackPlan { region, prefix, .. } = self.plan;
+            let State { iam, stores, .. } = &*self.world.state();
+            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{id}")));
+            let is_sealed = secret.and_then(|secret| secret.truth()).is_some_and(|state| state.kms_key_is_lost);
+            (iam.key(id).is_some_and(|key| key.touched), is_sealed)
+        };
         let violation = match event {
             Some(event) if event.status == OperationStatus::Success && !is_undone => {
                 // Without the failed properties, and without a hint, what came half the way is seen only where no read is late.
                 // And nothing but a change in the template activates a key.
                 let is_blind = self.world.plan.undo != Undo::Failed && !had_nothing_to_write;
-                let violation = Violation::from(format!("9: an UPDATE of {id} is undone, and is not as it was"));
+                let violation = Violation::from(format!("9a: an UPDATE of {id} is undone, and is not as it was"));
                 violation.unless([(Excuse::UndoneBlindly, is_blind)])
             }
             Some(event) if event.status != OperationStatus::Success => {
-                let is_write = |operation: &String| WRITES.contains(&&**operation);
-                let what = format!("9: an UPDATE of {id} cannot be undone, and the stack is stranded");
+                let is_write = |called: &String| WRITES.contains(&&**called);
+                let what = format!("9b: an UPDATE of {id} cannot be undone, and the stack is stranded");
                 Violation::from(what).unless([
                     (Excuse::TagsPutBack, is_unsure),
                     (Excuse::WriteRefused, !had_nothing_to_write && refused.iter().any(is_write)),
@@ -277,18 +284,10 @@ impl Stack {
             _ => return,
         };
         // IAM or the store answer otherwise than before, or not at all.
-        let (is_touched, is_sealed) = {
-            let StackPlan { region, prefix, .. } = self.plan;
-            let State { iam, stores, .. } = &*self.world.state();
-            let secret = stores.get(region).and_then(|store| store.secrets.get(&format!("{prefix}{id}")));
-            let is_sealed = secret.and_then(|secret| secret.truth()).is_some_and(|state| state.kms_key_is_lost);
-            (iam.key(id).is_some_and(|key| key.touched), is_sealed)
-        };
-        self.world.violated(violation.unless([
-            (Excuse::Person, is_touched),
-            (Excuse::SecretSealed, is_sealed && !had_nothing_to_write),
-            (Excuse::TagsUnseen, is_sealed && self.world.plan.tagging != Tagging::Allowed),
-        ]));
+        self.world.violated(
+            violation
+                .unless([(Excuse::Person, is_touched), (Excuse::SecretSealed, is_sealed && !had_nothing_to_write)]),
+        );
     }
 
     /// A replacement: the new key, then the old one's deletion; or back, if something else in the stack fails.
@@ -376,7 +375,7 @@ impl Stack {
         };
         if is_left {
             let Key { id, name, .. } = key;
-            let what = format!("7: {name} cannot be deleted although nothing is wrong, and {id} is left");
+            let what = format!("7b: {name} cannot be deleted although nothing is wrong, and {id} is left");
             self.world.violated(Violation::from(what).unless([(Excuse::UserGone, !self.has_user())]));
         }
     }
@@ -438,7 +437,7 @@ impl Stack {
                     self.world.violated(format!("7: {action} of {resource} fails again and again"));
                 }
                 self.expect(action, started, &event, id.as_deref());
-                self.judge_agreement(action, undo, resource, &event, id.as_deref()).await;
+                self.judge_agreement(operation, action, undo, &event, id.as_deref()).await;
                 return (Some(event), id);
             }
         }
@@ -447,16 +446,16 @@ impl Stack {
     /// After a SUCCESS, READ by the id alone says the same at once, and LIST does not name what is gone.
     async fn judge_agreement(
         &self,
+        operation: usize,
         action: Action,
         undo: Option<Undo>,
-        resource: &str,
         event: &ProgressEvent,
         id: Option<&str>,
     ) {
         let Some(id) = id.filter(|_| event.status == OperationStatus::Success) else { return };
         let excuses = {
             let (is_a_person_at_work, were_tags_refused) =
-                (self.is_a_person_at_work(), self.were_tags_refused(resource));
+                (self.is_a_person_at_work(), self.were_tags_refused(operation));
             let ledger = &self.world.state().ledger;
             [
                 (Excuse::ReplicasFlap, self.world.plan.lag == Lag::Flapping),
@@ -468,18 +467,22 @@ impl Stack {
                 (Excuse::UndoneBlindly, matches!(undo, Some(Undo::Old | Undo::OldWithHint))),
             ]
         };
+        // A look takes seconds, after which less is excused: every other life goes on at once.
+        if excuses.iter().any(|(_, holds)| *holds) && self.world.plan.dice % 2 == 1 {
+            return;
+        }
         let read = self.look(Action::Read, json!({"Id": id}), None, true).await;
-        let violation = if action == Action::Delete {
-            let is_listed = self.list(true).await.iter().any(|key| key.id.as_deref() == Some(id));
-            let listed = is_listed.then(|| format!("3: DELETE of {id} succeeds, and LIST still names it").into());
-            listed.or_else(|| {
-                self.still_found(read.as_ref(), format!("3: DELETE of {id} succeeds, and READ still finds it"))
-            })
-        } else {
-            let differs = read.and_then(|read| read.resource_model) != event.resource_model;
-            differs.then(|| format!("3: {action} of {id} succeeds, and READ does not say the same").into())
-        };
-        if let Some(violation) = violation {
+        let mut violations = vec![];
+        if action == Action::Delete {
+            let what = format!("3c: DELETE of {id} succeeds, and READ still finds it");
+            violations.extend(self.still_found(read.as_ref(), what));
+            if self.list(true).await.iter().any(|key| key.id.as_deref() == Some(id)) {
+                violations.push(format!("3d: DELETE of {id} succeeds, and LIST still names it").into());
+            }
+        } else if read.and_then(|read| read.resource_model) != event.resource_model {
+            violations.push(format!("3b: {action} of {id} succeeds, and READ does not say the same").into());
+        }
+        for violation in violations {
             self.world.violated(violation.unless(excuses));
         }
     }
@@ -507,9 +510,10 @@ impl Stack {
 
     /// Whether IAM has refused to show the tags of a user who is not new. The handlers take that for the role's rights, although
     /// the next call may be allowed.
-    fn were_tags_refused(&self, resource: &str) -> bool {
-        let is_new = self.world.state().iam.is_new(self.plan.user, self.world.now());
-        !is_new && self.refused(resource, 0).iter().any(|operation| operation == "ListUserTags")
+    fn were_tags_refused(&self, operation: usize) -> bool {
+        let resource = self.world.state().ledger.operations[operation].resource.clone();
+        let is_new = |at: Duration| self.world.state().iam.is_new(self.plan.user, at);
+        self.refused(&resource, operation).iter().any(|(called, at)| called == "ListUserTags" && !is_new(*at))
     }
 
     /// All pages of a LIST.
@@ -625,7 +629,6 @@ impl Stack {
                 sleep(PATIENCE.saturating_sub(patience)).await;
             }
             How::Abandoned => {
-                world.state().ledger.given_up.insert(invocation);
                 *world.state().ledger.abandoned.entry(resource.to_owned()).or_default() += 1;
                 let resource = resource.to_owned();
                 spawn_local(async move {

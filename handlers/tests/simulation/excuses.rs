@@ -7,47 +7,51 @@ use std::collections::BTreeSet;
 
 use Excuse::{
     EndedWhileUndoing, LateCall, NeverShown, NoToken, NotTold, Person, PersonAtWork, ReadRefused, ReplicasFlap,
-    SecretDeletedByPerson, SecretSealed, SecretUnread, TagsPutBack, TagsRefused, TagsUnseen, UndoneBlindly, UserGone,
-    WriteRefused,
+    SecretDeletedByPerson, SecretSealed, SecretUnread, TagsPutBack, TagsRefused, UndoneBlindly, UserGone, WriteRefused,
 };
 
 /// The rules, what excuses them, and the seed of a life that breaks the rule without that excuse: `survey` in `main.rs` finds
-/// them. A rule that is judged in several places has a life for each.
-const NEEDED: [(u8, Excuse, u64); 34] = [
-    (2, NoToken, 582),
-    (2, NotTold, 2_063),
-    (3, LateCall, 58_015),
-    (3, NeverShown, 25_742),
-    (3, Person, 36),
-    (3, Person, 525),
-    (3, PersonAtWork, 373),
-    (3, ReplicasFlap, 26),
-    (3, ReplicasFlap, 306),
-    (3, SecretUnread, 1_847),
-    (3, SecretUnread, 13_076),
-    (3, TagsRefused, 43_696),
-    (3, UndoneBlindly, 4_868),
-    (3, UserGone, 37_010),
-    (4, Person, 123),
-    (4, Person, 679),
-    (5, EndedWhileUndoing, 11_003),
-    (5, LateCall, 1_384),
-    (5, Person, 679),
-    (7, ReplicasFlap, 17_142),
-    (7, UserGone, 3_299),
-    (7, UserGone, 3_696),
-    (9, Person, 463),
-    (9, ReadRefused, 1_562),
-    (9, SecretSealed, 2_904),
-    (9, TagsPutBack, 87_733),
-    (9, TagsUnseen, 53_590),
-    (9, UndoneBlindly, 4_308),
-    (9, WriteRefused, 81_443),
-    (12, NoToken, 1_504),
-    (15, LateCall, 7_590),
-    (15, Person, 136),
-    (15, ReplicasFlap, 1_510),
-    (15, SecretDeletedByPerson, 6_366),
+/// them. The letter tells the places apart in which a rule is judged.
+const NEEDED: [(&str, Excuse, u64); 39] = [
+    ("2", NoToken, 582),
+    ("2", NotTold, 2_063),
+    ("3a", Person, 525),
+    ("3b", PersonAtWork, 373),
+    ("3b", ReplicasFlap, 192),
+    ("3b", SecretUnread, 2_939),
+    ("3b", TagsRefused, 49_410),
+    ("3b", UndoneBlindly, 4_868),
+    ("3c", NeverShown, 25_742),
+    ("3c", ReplicasFlap, 26),
+    ("3c", UserGone, 37_010),
+    ("3d", NeverShown, 25_742),
+    ("3d", PersonAtWork, 25_130),
+    ("3d", ReplicasFlap, 38),
+    ("3f", LateCall, 58_015),
+    ("3f", Person, 36),
+    ("3f", ReplicasFlap, 306),
+    ("3f", SecretUnread, 13_076),
+    ("4a", Person, 679),
+    ("4b", Person, 123),
+    ("5", EndedWhileUndoing, 11_003),
+    ("5", LateCall, 1_384),
+    ("5", Person, 679),
+    ("7a", ReplicasFlap, 13_405),
+    ("7a", UserGone, 3_299),
+    ("7b", UserGone, 3_696),
+    ("9a", Person, 1_170),
+    ("9a", SecretSealed, 81_171),
+    ("9a", UndoneBlindly, 4_308),
+    ("9b", Person, 894),
+    ("9b", ReadRefused, 974),
+    ("9b", SecretSealed, 56_157),
+    ("9b", TagsPutBack, 87_733),
+    ("9b", WriteRefused, 81_443),
+    ("12", NoToken, 1_504),
+    ("15", LateCall, 10_021),
+    ("15", Person, 136),
+    ("15", ReplicasFlap, 1_510),
+    ("15", SecretDeletedByPerson, 6_366),
 ];
 
 /// Why something is no violation.
@@ -59,7 +63,7 @@ pub(crate) enum Excuse {
     PersonAtWork,
     /// A person has deleted the key's secret, which tells that there is a description.
     SecretDeletedByPerson,
-    /// Another stack has just deleted the user.
+    /// There is no user of this name any more.
     UserGone,
     /// A call took effect when its invocation, or the whole operation, was over.
     LateCall,
@@ -77,8 +81,6 @@ pub(crate) enum Excuse {
     TagsPutBack,
     /// IAM has refused once to show the tags of a user who is not new, which counts as a role that may not see them.
     TagsRefused,
-    /// The role may not see the tags of users, nor decrypt the secret any more, so that nothing shows it a description.
-    TagsUnseen,
     /// The secret could not be read.
     SecretUnread,
     /// A secret that cannot be decrypted any more cannot be written either.
@@ -91,7 +93,8 @@ pub(crate) enum Excuse {
     UndoneBlindly,
 }
 
-/// Something that must not be as it is, unless it is excused. It begins with the number of its rule.
+/// Something that must not be as it is, unless it is excused. It begins with the number of its rule and, where a rule is judged in
+/// several places, a letter for the place.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Violation {
     pub(crate) what: String,
@@ -107,21 +110,21 @@ impl<T: Into<String>> From<T> for Violation {
 impl Violation {
     /// The same, excused by each of these that holds and that is needed for the rule.
     pub(crate) fn unless(mut self, excuses: impl IntoIterator<Item = (Excuse, bool)>) -> Self {
-        let rule = self.rule();
-        let counts = |excuse: Excuse| NEEDED.iter().any(|(of, needed, _)| (*of, *needed) == (rule, excuse));
+        let rule = self.rule().to_owned();
+        let counts = |excuse: Excuse| NEEDED.iter().any(|(of, needed, _)| (*of, *needed) == (&*rule, excuse));
         let held = excuses.into_iter().filter_map(|(excuse, holds)| (holds && counts(excuse)).then_some(excuse));
         self.excuses.extend(held);
         self
     }
 
-    /// The number of the rule, and the excuse without which it would be broken, where nothing else excuses that.
-    pub(crate) fn needs(&self) -> Option<(u8, Excuse)> {
+    /// The rule, and the excuse without which it would be broken, where nothing else excuses that.
+    pub(crate) fn needs(&self) -> Option<(String, Excuse)> {
         let mut excuses = self.excuses.iter();
-        excuses.next().filter(|_| excuses.next().is_none()).map(|excuse| (self.rule(), *excuse))
+        excuses.next().filter(|_| excuses.next().is_none()).map(|excuse| (self.rule().to_owned(), *excuse))
     }
 
-    fn rule(&self) -> u8 {
-        self.what.split(':').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    fn rule(&self) -> &str {
+        self.what.split(':').next().unwrap_or_default()
     }
 }
 
@@ -132,8 +135,9 @@ mod tests {
 
     #[test]
     fn each_excuse_is_needed_by_a_life() {
-        let is_idle =
-            |(rule, excuse, seed): &(u8, Excuse, u64)| !play(Plan::draw(*seed)).excused.contains(&(*rule, *excuse));
+        let is_idle = |(rule, excuse, seed): &(&str, Excuse, u64)| {
+            !play(Plan::draw(*seed)).excused.contains(&((*rule).to_owned(), *excuse))
+        };
         assert_eq!(NEEDED.into_iter().filter(is_idle).collect::<Vec<_>>(), [], "not needed in these lives");
     }
 }

@@ -25,10 +25,10 @@ use crate::{
     },
     excuses::{Excuse, Violation},
     life::OTHER_TAG,
-    plan::{Act, Lag, Plan, Tokens},
+    plan::{Lag, Plan, Tokens},
     record::operation_in,
     story::Logged,
-    world::{Caller, Maker, State, World},
+    world::{Caller, Maker, State, Stores, World},
 };
 
 /// Who did what.
@@ -48,8 +48,6 @@ pub(crate) struct Ledger {
     pub(crate) haunted: BTreeSet<String>,
     /// How many invocations are running for a resource after CloudFormation gave up on them.
     pub(crate) abandoned: BTreeMap<String, u32>,
-    /// The invocations that go on although CloudFormation gave up on them.
-    pub(crate) given_up: BTreeSet<u32>,
     /// The invocations whose process ended before they answered.
     pub(crate) ended: BTreeSet<u32>,
     /// The keys that the invocation that made them has deleted again, or tried to.
@@ -70,7 +68,7 @@ pub(crate) struct Ledger {
     pub(crate) answers: BTreeMap<String, Answered>,
     pub(crate) violations: Vec<String>,
     /// The excuses that alone kept a rule from being broken.
-    pub(crate) excused: BTreeSet<(u8, Excuse)>,
+    pub(crate) excused: BTreeSet<(String, Excuse)>,
 }
 
 /// A key that is a resource of a stack, and where its secret is kept.
@@ -276,7 +274,7 @@ pub(crate) fn judge_call(world: &World, caller: &Caller, call: &Call, answer: &A
         }
         let is_late = heard == Heard::GivenUp || caller.operation.is_some_and(is_over);
         let is_read = ["Describe", "Get", "List"].iter().any(|read| call.operation.starts_with(read));
-        if is_late && !is_read && call.operation != "CreateAccessKey" {
+        if is_late && !is_read && answer.is_ok() && call.operation != "CreateAccessKey" {
             ledger.haunted.extend(ids(&call.told()));
         }
         ledger.records.note(caller, call, answer);
@@ -395,7 +393,7 @@ pub(crate) fn judge_event(
         let is_full = event.error_code == Some(HandlerErrorCode::ServiceLimitExceeded);
         let is_retried = event.error_code.is_some_and(HandlerErrorCode::is_retriable);
         if is_calm && event.status == OperationStatus::Failed && !is_full && !is_retried {
-            let violation = Violation::from(format!("7: {} fails although nothing is wrong", caller.action));
+            let violation = Violation::from(format!("7a: {} fails although nothing is wrong", caller.action));
             violations
                 .push(violation.unless([(Excuse::UserGone, !iam.has_user(user)), (Excuse::ReplicasFlap, is_hidden)]));
         }
@@ -419,7 +417,7 @@ pub(crate) fn judge_heard(world: &World, caller: &Caller, event: &ProgressEvent,
                     None => Some("3: CREATE answers with a key that it did not make".into()),
                     Some(key) if key.is_live() => None,
                     Some(key) => {
-                        let violation = Violation::from("3: CREATE answers with a key that is gone");
+                        let violation = Violation::from("3a: CREATE answers with a key that is gone");
                         Some(violation.unless([(Excuse::Person, key.touched)]))
                     }
                 }
@@ -536,7 +534,7 @@ pub(crate) fn judge_life(world: &World) {
         for (name, Resource { id, region, secret }) in &ledger.resources {
             let Some(key) = iam.key(id) else { continue };
             if !key.is_live() {
-                let violation = Violation::from(format!("4: {name} is a resource, and its key {id} is gone"));
+                let violation = Violation::from(format!("4a: {name} is a resource, and its key {id} is gone"));
                 violations.push(violation.unless([(Excuse::Person, key.touched)]));
             }
             let stored = stores.get(region).and_then(|store| store.secrets.get(secret));
@@ -546,8 +544,8 @@ pub(crate) fn judge_life(world: &World) {
                 value["SecretAccessKey"] == *key.secret && value["AccessKeyId"] == **id
             };
             if !stored.and_then(|secret| secret.truth()).is_some_and(|state| keeps(&state.string)) {
-                let what = format!("4: {name} is a resource, and its secret {secret} is not what it was");
-                violations.push(Violation::from(what).unless([(Excuse::Person, was_touched || key.touched)]));
+                let what = format!("4b: {name} is a resource, and its secret {secret} is not what it was");
+                violations.push(Violation::from(what).unless([(Excuse::Person, was_touched)]));
             }
         }
         for (name, secret) in stores.values().flat_map(|store| &store.secrets) {
@@ -557,17 +555,16 @@ pub(crate) fn judge_life(world: &World) {
                 violations.push(Violation::from(what).unless(ledger.of_what_is_left(key)));
             }
         }
-        violations.extend(of_tags(iam, ledger, &world.plan));
+        violations.extend(of_tags(iam, stores, ledger, &world.plan));
     }
     for violation in violations {
         world.violated(violation);
     }
 }
 
-/// A description never outlives its key, unless a person is told or has deleted its secret, and no other tag is touched. While
-/// replicas flap, DELETE may not learn that there is one; and what an UPDATE answers that may see neither tag nor
-/// secret does not say so.
-fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<Violation> {
+/// A description never outlives its key, unless a person is told, and no other tag is touched. While replicas flap, DELETE may not
+/// learn that there is one.
+fn of_tags(iam: &Iam, stores: &Stores, ledger: &Ledger, plan: &Plan) -> Vec<Violation> {
     let mut violations = vec![];
     for ((user, tag), state) in iam.tags.iter().filter(|((user, _), _)| iam.has_user(user)) {
         let value = state.truth().map(|value| &**value);
@@ -582,10 +579,12 @@ fn of_tags(iam: &Iam, ledger: &Ledger, plan: &Plan) -> Vec<Violation> {
         };
         let is_told = ledger.operations.iter().any(is_told) || ledger.warnings.iter().any(is_warned_of);
         if !is_told {
+            let mut secrets = stores.values().flat_map(|store| &store.secrets);
+            let secret = secrets.find(|(name, _)| name.ends_with(&key.id)).map(|(_, secret)| secret);
             let what = format!("15: the description of {tag} outlives its key, and nobody is told");
             let violation = Violation::from(what).unless(ledger.of_what_is_left(key));
             violations.push(violation.unless([
-                (Excuse::SecretDeletedByPerson, plan.deeds.iter().any(|deed| deed.act == Act::DeleteSecret)),
+                (Excuse::SecretDeletedByPerson, secret.is_some_and(|secret| secret.was(|state| state.touched))),
                 (Excuse::ReplicasFlap, plan.lag == Lag::Flapping),
             ]));
         }

@@ -28,7 +28,7 @@ pub(crate) struct Verdict {
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What would have been a violation but for one excuse.
-    pub(crate) excused: BTreeSet<(u8, Excuse)>,
+    pub(crate) excused: BTreeSet<(String, Excuse)>,
     /// The operations that failed in the end, which most lives may have.
     pub(crate) failures: Vec<String>,
     /// How long the longest operation took.

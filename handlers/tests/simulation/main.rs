@@ -4,7 +4,8 @@
 //! A life is a plan ([`plan`]) that is played ([`life`]): [`cloudformation`] works on stacks and calls the real
 //! handlers, which call the real SDK, which calls the model of AWS ([`aws`]) through its own HTTP interface, through
 //! whatever [`weather`] there is, while [`others`] work on the same account. Time is tokio's paused clock, so that
-//! hours pass in milliseconds. [`invariants`] judges, and the [`story`] of a life in which one is broken is printed.
+//! hours pass in milliseconds. [`invariants`] judges, [`excuses`] says what no handler could know, and the [`story`] of a life
+//! in which an invariant is broken is printed.
 //!
 //! The same seed always is the same life: `make simulate SEED=…`. `make simulate LIVES=…` plays many.
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, missing_docs)]

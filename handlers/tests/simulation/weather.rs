@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// A call that something has befallen.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Hit {
     /// What was called.
     pub(crate) operation: String,
     pub(crate) fault: Fault,
     /// The operation of CloudFormation that called it.
     pub(crate) by: Option<usize>,
+    pub(crate) at: Duration,
 }
 
 /// How often each operation was called.
@@ -26,7 +27,7 @@ pub(crate) struct Weather {
     calls: BTreeMap<String, u32>,
     /// The troubles of the plan, by number, that have befallen a call.
     struck: BTreeSet<usize>,
-    /// The calls that one did befall, in this order.
+    /// The calls that a trouble has befallen, in this order.
     pub(crate) hits: Vec<Hit>,
     /// The invocations that were interrupted.
     pub(crate) interrupted: BTreeSet<u32>,
@@ -47,7 +48,7 @@ impl Weather {
         });
         let (number, trouble) = strikes?;
         self.struck.insert(number);
-        self.hits.push(Hit { operation: operation.to_owned(), fault: trouble.fault, by: caller.operation });
+        self.hits.push(Hit { operation: operation.to_owned(), fault: trouble.fault, by: caller.operation, at: now });
         Some(trouble.fault)
     }
 

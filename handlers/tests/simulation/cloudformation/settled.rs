@@ -14,7 +14,8 @@ impl Stack {
         let (Some(id), at) = (id, self.world.now()) else { return };
         let answers = &mut self.world.state().ledger.answers;
         // What an UPDATE does not change, it tells as it reads it, and a replica may not show the operation before it yet.
-        let is_read_late = self.world.plan.lag == Lag::Flapping
+        let is_read_late = action != Action::Delete
+            && self.world.plan.lag == Lag::Flapping
             && answers.get(id).is_some_and(|before| started < before.at + LONGEST_DELAY);
         let succeeded = event.status == OperationStatus::Success;
         let said = match (&event.resource_model, action) {
@@ -34,11 +35,13 @@ impl Stack {
             let read = self.look(Action::Read, json!({"Id": id}), None, true).await;
             let violation = match said {
                 Said::Nothing => None,
-                Said::KeyIsGone => self
-                    .still_found(read.as_ref(), format!("3: {id} was deleted, and READ finds it when all has settled")),
+                Said::KeyIsGone => self.still_found(
+                    read.as_ref(),
+                    format!("3e: {id} was deleted, and READ finds it when all has settled"),
+                ),
                 Said::Key(model) => {
                     let differs = read.and_then(|read| read.resource_model).as_ref() != Some(&*model);
-                    differs.then(|| format!("3: READ of {id} says something else when all has settled").into())
+                    differs.then(|| format!("3f: READ of {id} says something else when all has settled").into())
                 }
             };
             if let Some(violation) = violation {
@@ -46,6 +49,7 @@ impl Stack {
             }
         }
     }
+
     /// What excuses that a key or its secret is not as the handlers say.
     fn of_others(&self, id: &str) -> [(Excuse, bool); 2] {
         let StackPlan { region, prefix, .. } = self.plan;
