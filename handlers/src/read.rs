@@ -1,7 +1,9 @@
 //! READ: answers with the key as IAM has it, and its secret, from the primary identifier alone.
 
+use std::time::Duration;
+
 use access_key_schema::{HandlerErrorCode, ProgressEvent, Request, Result, UserName};
-use cfn_resource_runtime::{Clock, OPERATION_TIMEOUT, poll};
+use cfn_resource_runtime::{Clock, poll};
 use tokio::join;
 
 use crate::{
@@ -18,7 +20,8 @@ pub(crate) async fn read(services: &Services, request: &Request) -> Result<Progr
     let named = request.desired.user_name.as_ref();
     let is_enough = |seen: &Observed| !seen.may_be_incomplete(&services.clock);
     let reason = "waiting until IAM and the store both show the key, which one of them shows as seconds old";
-    let looked = poll(services.deadline, reason, READ_WAIT, OPERATION_TIMEOUT, is_enough, async || {
+    // Nothing is kept in reserve: a look that comes to the deadline ends in a code that CloudFormation retries.
+    let looked = poll(services.deadline, reason, READ_WAIT, Duration::ZERO, is_enough, async || {
         observe(services, named, id).await
     });
     let seen = looked.await?;

@@ -104,7 +104,8 @@ mod tests {
         assert!(calls(2) + LOOK_TIME + TIME_TO_DELETE + calls(1) <= WRITE_LIMIT);
         // READ: the secret, the owner's keys beside the tags, and the owner again from IAM.
         assert!(calls(3) <= READ_LIMIT);
-        assert!(READ_WAIT + calls(1) <= READ_LIMIT);
+        // And it looks until READ_WAIT is over: a look is begun while LOOK_TIME is left.
+        assert!(READ_WAIT + LOOK_TIME <= READ_LIMIT);
         assert!(STABILIZE_WAIT + LOOK_TIME + calls(1) <= WRITE_LIMIT);
         // A callback's first look has the time to set the status.
         assert!(LOOK_TIME + calls(1) <= WRITE_LIMIT);
