@@ -41,7 +41,6 @@ const WITHOUT_A_CASE: &[(&str, &str)] = &[
     ("logs not delivered", "tests/deliveries"),
     ("metrics not delivered", "tests/deliveries"),
     ("more was logged than", "telemetry/lines.rs"),
-    ("the primary key {}", "takes a primary key that encrypts with an algorithm that is not known"),
     ("the request could not be built", "a bug alone: the SDK refuses its own input"),
     ("too little of the invocation", "a bug alone: time_budget.rs proves that there is enough"),
     ("waiting for what comes", "a log line"),

@@ -18,7 +18,8 @@ use pgp::{
         public_key::PublicKeyAlgorithm,
     },
     packet::{self, KeyFlags, PublicSubkey, Signature, SignatureType, SubpacketData},
-    types::{Duration, EddsaLegacyPublicParams, KeyDetails, PublicParams, Tag, Timestamp},
+    ser::Serialize,
+    types::{Duration, EddsaLegacyPublicParams, EncryptionKey, KeyDetails, PublicParams, Tag, Timestamp},
 };
 
 use super::{
@@ -26,6 +27,10 @@ use super::{
     invalid,
     packets::PublicKey,
 };
+
+/// The smallest RSA key that is encrypted to, in bits: software that is asked for 2,048 may make one bit less. A smaller one may be
+/// factored by whoever reads a stack's outputs, from whom `PgpKey` keeps the secret; NIST SP 800-131A has disallowed them since 2014.
+const MIN_RSA_BITS: u16 = 2047;
 
 /// How many of a key's unusable subkeys an error message names.
 const MAX_NAMED: usize = 4;
@@ -83,6 +88,8 @@ enum Flaw {
     PerhapsRevoked,
     NotYetValid(Timestamp),
     Expired(i64),
+    /// It is an RSA key of so many bits.
+    Weak(u16),
     /// It uses this, which is not supported.
     Unsupported(String),
 }
@@ -95,6 +102,7 @@ impl fmt::Display for Flaw {
             Self::PerhapsRevoked => formatter.write_str("has a revocation that cannot be verified: it may be revoked"),
             Self::NotYetValid(created) => write!(formatter, "is not valid before {}", date(created.as_secs().into())),
             Self::Expired(time) => write!(formatter, "expired at {}", date(*time)),
+            Self::Weak(bits) => write!(formatter, "is an RSA key of {bits} bits, and at least 2048 are needed"),
             Self::Unsupported(what) => write!(formatter, "uses {what}"),
         }
     }
@@ -146,9 +154,9 @@ pub(super) fn choose(key: &PublicKey, judgement: Judgement) -> Result<(Recipient
         return Ok((Recipient::Subkey(subkey.clone()), format));
     }
     if is_for_encryption(key, own.find(key_flags)) {
-        match seal(&key.primary_key, format, b"") {
-            Ok(_) => return Ok((Recipient::Primary(key.primary_key.clone()), format)),
-            Err(_) => flaws.push(format!("the primary key {}", unsupported(key))),
+        match may_encrypt_to(&key.primary_key, format) {
+            Ok(()) => return Ok((Recipient::Primary(key.primary_key.clone()), format)),
+            Err(flaw) => flaws.push(format!("the primary key {flaw}")),
         }
     }
     flaws.extend(other_versions.iter().map(|version| format!("a subkey of version {version} is not supported")));
@@ -311,8 +319,20 @@ fn subkey_flaw(
     if binding.is_none() {
         return Some(Err(Flaw::Unbound));
     }
-    // A key that fails only at the encryption must fail now, before there is a secret to encrypt.
-    Some(seal(&subkey.key, format, b"").map(drop).map_err(|_| unsupported(subkey)))
+    Some(may_encrypt_to(&subkey.key, format))
+}
+
+/// Whether a secret can be encrypted to this key. One that fails only at the encryption must fail now, before there is a secret.
+fn may_encrypt_to<K: EncryptionKey>(key: &K, format: Format) -> std::result::Result<(), Flaw> {
+    if let PublicParams::RSA(material) = key.public_params()
+        && let Ok(written) = material.to_bytes()
+        && let Some(&bits) = written.first_chunk()
+        && u16::from_be_bytes(bits) < MIN_RSA_BITS
+    {
+        // What is written begins with the modulus, and that with its length.
+        return Err(Flaw::Weak(u16::from_be_bytes(bits)));
+    }
+    seal(key, format, b"").map(drop).map_err(|_| unsupported(key))
 }
 
 /// Whether the key is made for encryption. If it does not say, it is for everything that its algorithm can do. An algorithm that

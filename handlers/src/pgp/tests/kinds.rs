@@ -53,6 +53,12 @@ fn each_kind_that_gnupg_makes_is_encrypted_to_or_refused_with_the_reason() {
         (dsa.to_owned(), CV25519.to_owned(), None),
         (dsa.to_owned(), elgamal, Some(" uses an algorithm that is not supported: ElGamal (number 16)".to_owned())),
     ];
+    let weak = " is an RSA key of 1024 bits, and at least 2048 are needed";
+    let weak_subkey = "Subkey-Type: RSA\nSubkey-Length: 1024\nSubkey-Usage: encrypt";
+    table.push((rsa.to_owned(), weak_subkey.to_owned(), Some(weak.to_owned())));
+    table.push((rsa.to_owned(), weak_subkey.replace("1024", "2048"), None));
+    let weak_primary = "Key-Type: RSA\nKey-Length: 1024\nKey-Usage: sign,encrypt";
+    table.push((weak_primary.to_owned(), String::new(), Some(format!("the primary key{weak}"))));
     for curve in ["nistp256", "nistp384", "nistp521"] {
         table.push((ecdsa(curve), ecdh(curve), None));
     }
