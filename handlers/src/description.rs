@@ -61,8 +61,9 @@ pub(crate) async fn remove(services: &Services, user: &UserName, id: &str, reser
         }
         outcome => Ok(outcome),
     };
-    // A user who is seconds old is not known everywhere.
-    let is_enough = |outcome: &Result<()>| !matches!(outcome, Err(error) if error.is_not_found());
+    // A user who is seconds old is not known everywhere; and IAM refuses one of two changes of a user at once.
+    let passes = |error: &HandlerError| error.is_not_found() || error.code.is_retriable();
+    let is_enough = |outcome: &Result<()>| !outcome.as_ref().is_err_and(passes);
     let reason = "waiting until IAM removes a tag of the user";
     match poll(services.deadline, reason, UNKNOWN_WAIT, reserve, is_enough, untag).await? {
         Err(missing) if missing.is_not_found() => {

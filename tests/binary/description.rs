@@ -156,3 +156,22 @@ async fn delete_by_id_alone_removes_the_description_and_a_refusal_fails_nothing(
     let log = env.function.log();
     assert!(log.iter().any(|line| line.contains("description of a deleted key was not removed")), "{log:?}");
 }
+
+/// As when CloudFormation deletes two keys of one user at once.
+#[tokio::test]
+async fn a_change_of_the_user_at_the_same_moment_leaves_no_description() {
+    let (env, model) = with_described_key("payments").await;
+    let conflict = Fault::Error(409, "ConcurrentModification");
+    env.proxy.inject("UntagUser", ..1, conflict.clone());
+    env.succeed(&requests::delete(&model)).await;
+    assert_eq!(env.proxy.faults_injected("UntagUser"), 1);
+    assert_described(&env, &model, None).await;
+
+    env.proxy.clear_faults();
+    env.proxy.inject("CreateSecret", .., Fault::Error(400, "AccessDeniedException"));
+    env.proxy.inject("UntagUser", ..1, conflict);
+    let create = requests::create(json!({"UserName": "alice", "Description": "orders"}));
+    let event = env.fail(&create, "AccessDenied", "CreateSecret").await;
+    assert_eq!((env.proxy.faults_injected("UntagUser"), &event["resourceModel"]["Id"]), (1, &Value::Null), "{event}");
+    assert_eq!(env.aws.user_tags("alice").await.len(), 1, "{event}");
+}
