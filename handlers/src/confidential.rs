@@ -37,8 +37,8 @@ impl Confidential {
         let stack_tags = context.stack_tags.values().chain(context.previous_stack_tags.values()).map(String::as_str);
         let models = [Some(&request.desired), request.previous.as_ref()].into_iter().flatten();
         // The stack's own region stands in every ARN.
-        let values = models.flat_map(values).filter(|value| *value != request.region);
-        Self::new(credentials.into_iter().flatten().chain(stack_tags).chain(values))
+        let values = stack_tags.chain(models.flat_map(values)).filter(|value| *value != request.region);
+        Self::new(credentials.into_iter().flatten().chain(values))
     }
 
     /// Hides each line of these texts, as it is and URL-encoded.

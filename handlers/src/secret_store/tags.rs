@@ -200,9 +200,10 @@ impl SecretStore {
         let is_gone = |key: &&String| !wanted.contains_key(*key);
         let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
         if wanted.len() + gone.len() > MAX_TAGS {
-            // There is no room for the new tags beside the old ones.
-            let one = deadline.bound(self.tags(id)).await?.into_iter().take(1).collect();
-            self.tag(id, &one, deadline).await?;
+            // There is no room for the new tags beside the old ones: one of those shows whether tags may be written.
+            let mut old = deadline.bound(self.tags(id)).await?;
+            old.retain(|key, _| !is_reserved(key));
+            self.tag(id, &old.into_iter().take(1).collect(), deadline).await?;
             self.untag(id, gone, deadline).await?;
             return self.tag(id, wanted, deadline).await;
         }
@@ -296,11 +297,15 @@ pub(crate) fn refuse_what_cannot_be_stored(desired: &AccessKey, stack_tags: &BTr
 /// The stack's tags, which the resource's own override. The stack's tags that start with `aws:` are AWS's own: they are left out,
 /// because Secrets Manager would refuse them.
 pub(super) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>) -> BTreeMap<String, String> {
-    let is_reserved = |key: &str| key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"));
     let stack_tags = stack_tags.iter().filter(|(key, _)| !is_reserved(key));
     let stack_tags = stack_tags.map(|(key, value)| (key.clone(), value.clone()));
     let own = own.unwrap_or_default().iter().map(|tag| (tag.key.clone(), tag.value.clone()));
     stack_tags.chain(own).collect()
+}
+
+/// Whether a tag is one of AWS's own, which nobody else may set.
+fn is_reserved(key: &str) -> bool {
+    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
 pub(super) fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
