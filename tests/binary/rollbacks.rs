@@ -140,30 +140,51 @@ async fn what_is_wrong_with_a_property_strands_no_stack() {
     let model = env.create(json!({"UserName": "alice", "Serial": 1, "Tags": own})).await;
     env.proxy.make_everything_old();
     let model = env.succeed(&requests::read(&model)).await;
+    // Whatever has it in it must not be quoted.
+    let mark = "kwijibo";
     let wrong = [
-        ("Tags", json!({"team": "a"})),
-        ("Tags", json!([{"Key": "team"}])),
-        ("Tags", json!([{"Key": "team", "Value": 7}])),
-        ("Tags", json!([{"Value": "a"}])),
+        ("Tags", json!({"team": mark})),
+        ("Tags", json!(mark)),
+        ("Tags", json!(7)),
+        ("Tags", json!([mark])),
+        ("Tags", json!([7])),
         ("Tags", json!([null])),
-        ("Tags", json!([["team"]])),
-        ("Tags", json!([{"Key": "team", "Value": "a", "Colour": "red"}])),
-        ("Tags", json!([{"Key": "aws:team", "Value": "a"}])),
-        ("Tags", json!("team")),
-        ("Tags", (0..60).map(|number| json!({"Key": number.to_string(), "Value": ""})).collect()),
-        ("Status", json!("Asleep")),
-        ("Status", json!(["Active"])),
-        ("Serial", json!("two")),
+        ("Tags", json!([[{"Key": "team", "Value": mark}]])),
+        ("Tags", json!([{"Key": mark}])),
+        ("Tags", json!([{"Value": mark}])),
+        ("Tags", json!([{"Key": "team", "Value": 7}])),
+        ("Tags", json!([{"Key": "team", "Value": null}])),
+        ("Tags", json!([{"Key": null, "Value": "a"}])),
+        ("Tags", json!([{"Key": "team", "Value": [mark]}])),
+        ("Tags", json!([{"Key": "team", "Value": mark, "Colour": mark}])),
+        ("Tags", json!([{"Key": format!("aws:{mark}"), "Value": "a"}])),
+        ("Tags", json!([{"Key": mark.repeat(20), "Value": "a"}])),
+        ("Tags", json!([{"Key": "team", "Value": mark.repeat(40)}])),
+        ("Tags", json!([{"Key": mark, "Value": "a"}, {"Key": mark, "Value": "b"}])),
+        ("Tags", (0..60).map(|number| json!({"Key": format!("{mark}-{number}"), "Value": ""})).collect()),
+        ("Status", json!(mark)),
+        ("Status", json!([mark])),
+        ("Status", json!({"name": mark})),
+        ("Serial", json!(mark)),
+        ("Serial", json!("1.5")),
+        ("Serial", json!([1])),
         ("Serial", json!(2)),
         ("PgpKey", json!(7)),
+        ("PgpKey", json!(mark)),
+        ("PgpKey", json!([mark])),
         ("PgpKey", json!("keybase:alice")),
-        ("SesSmtpRegion", json!("us")),
+        ("SesSmtpRegion", json!(mark)),
+        ("SesSmtpRegion", json!([mark])),
         ("SesSmtpRegion", json!("eu-west-1")),
-        ("UserName", json!("a b")),
+        ("UserName", json!(format!("{mark} {mark}"))),
+        ("UserName", json!([mark])),
+        ("UserName", json!({"name": mark})),
         ("UserName", json!("bob")),
-        ("Description", json!("50%")),
-        ("Description", json!(["a"])),
-        ("Colour", json!("red")),
+        ("Description", json!(format!("{mark}%"))),
+        ("Description", json!(mark.repeat(40))),
+        ("Description", json!([mark])),
+        ("Description", json!({"name": mark})),
+        ("Colour", json!(mark)),
     ];
     let named: BTreeSet<_> = wrong.iter().map(|(property, _)| *property).collect();
     assert!(settable_properties().iter().all(|property| named.contains(&**property)), "each is in a row");
@@ -172,6 +193,7 @@ async fn what_is_wrong_with_a_property_strands_no_stack() {
         let failed = with(&model, property, value);
         let event = env.update(&model, &failed).await;
         assert_eq!(event["status"], "FAILED", "{property}: {event}");
+        assert!(!event.to_string().contains(mark), "{property}: {event}");
         assert_eq!(written(&env), Vec::<String>::new(), "what is refused writes nothing: {failed}");
         for previous in [&model, &failed] {
             let event = env.update(previous, &model).await;

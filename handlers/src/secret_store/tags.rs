@@ -201,9 +201,7 @@ impl SecretStore {
         let gone: Vec<_> = before.keys().filter(is_gone).cloned().collect();
         if wanted.len() + gone.len() > MAX_TAGS {
             // There is no room for the new tags beside the old ones: one of those shows whether tags may be written.
-            let mut old = deadline.bound(self.tags(id)).await?;
-            old.retain(|key, _| !is_reserved(key));
-            self.tag(id, &old.into_iter().take(1).collect(), deadline).await?;
+            self.tag(id, &probe(deadline.bound(self.tags(id)).await?), deadline).await?;
             self.untag(id, gone, deadline).await?;
             return self.tag(id, wanted, deadline).await;
         }
@@ -303,6 +301,11 @@ pub(super) fn merged(stack_tags: &BTreeMap<String, String>, own: Option<&[Tag]>)
     stack_tags.chain(own).collect()
 }
 
+/// One of the tags that a secret carries, which can be written again and changes nothing.
+fn probe(carried: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    carried.into_iter().filter(|(key, _)| !is_reserved(key)).take(1).collect()
+}
+
 /// Whether a tag is one of AWS's own, which nobody else may set.
 fn is_reserved(key: &str) -> bool {
     key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
@@ -315,6 +318,13 @@ pub(super) fn sdk(tags: &BTreeMap<String, String>) -> Vec<SdkTag> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aws_own_tags_are_not_written_to_see_whether_tags_may_be_written() {
+        let carried = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), String::new())).collect();
+        assert_eq!(probe(carried(&["aws:cloudformation:stack-id", "stage", "team"])), carried(&["stage"]));
+        assert_eq!(probe(carried(&["aws:cloudformation:stack-id"])), carried(&[]));
+    }
 
     #[test]
     fn what_secrets_manager_has_no_room_for_is_refused() {
