@@ -26,5 +26,6 @@ def test_what_a_reader_pastes_from_the_generated_files_is_not_amazons_own_type()
 
 def test_the_contract_tests_page_has_every_scenario_passed_with_all_inputs() -> None:
     passed = {test.__name__: {"": "passed"} for section in SECTIONS for test in scenarios(section)}
+    assert len(passed) == 32, "AWS's 30 scenarios, and two of the quota"
     names = [each.name for each in PROJECTS[FUNCTION].input_sets()]
     assert PAGE.read_text() == page(passed, names), "run `make contract` and commit"

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -77,7 +78,10 @@ def test_a_new_project_does_what_its_readme_says(project: Path, env: Mapping[str
     binary.parent.mkdir(parents=True)
     shutil.copy(built, binary)
     run(dry_run, project, env)
-    assert (project / f"{PACKAGE}.zip").exists()
+    with zipfile.ZipFile(project / f"{PACKAGE}.zip") as package:
+        inputs = {f"inputs/inputs_1_{use}.json" for use in ("create", "invalid", "update")}
+        files = {".cfn_metadata.json", ".rpdk-config", "handler.zip", "schema.json"}
+        assert set(package.namelist()) == files | inputs
 
     # They take Docker, and an account.
     assert (sam[:4], submit) == (["sam", "local", "invoke", "TestEntrypoint"], ["cfn", "submit", "--set-default"])
